@@ -1,0 +1,116 @@
+/** A place in the log of all events, from 1; 0 is before the first. EventStoreDB: the commit position. */
+export type Position = number;
+
+/** The number of an event in its stream, from 0; −1 is an empty stream. */
+export type Revision = number;
+export const NO_STREAM: Revision = -1;
+
+/** `<category>-<workspace>:<id>`, so that EventStoreDB's `$ce-<category>` projection works. */
+export type StreamName = string;
+
+export const streamName = (category: string, workspace: string, id: string): StreamName => `${category}-${workspace}:${id}`;
+
+export function parseStream(stream: StreamName): { category: string; workspace: string; id: string } {
+  const dash = stream.indexOf('-');
+  const colon = stream.indexOf(':', dash);
+  return { category: stream.slice(0, dash), workspace: stream.slice(dash + 1, colon), id: stream.slice(colon + 1) };
+}
+
+/** What is known of an event beside its data. Times are RFC 3339 UTC with milliseconds. */
+export interface EventMetadata {
+  readonly workspace: string;
+  readonly actor: string;
+  /** Stored as `$correlationId`. */
+  readonly correlationId: string;
+  /** The event or command that led to this one; null for an outside command. Stored as `$causationId`. */
+  readonly causationId: string | null;
+  readonly commandId: string;
+  readonly traceparent?: string;
+  readonly schemaVersion: number;
+  readonly occurredAt: string;
+}
+
+export interface NewEvent {
+  /** UUID, derived from (command id, index). */
+  readonly id: string;
+  readonly type: string;
+  readonly data: object;
+  readonly metadata: EventMetadata;
+}
+
+export interface RecordedEvent extends NewEvent {
+  readonly stream: StreamName;
+  readonly revision: Revision;
+  readonly position: Position;
+}
+
+export interface Appended {
+  /** Revision of the last event appended. */
+  readonly revision: Revision;
+  /** Position of the last event appended. */
+  readonly position: Position;
+}
+
+/** Some events, oldest first, and the position up to which the log has now been read (≥ the last event's). */
+export interface LogBatch {
+  readonly events: readonly RecordedEvent[];
+  readonly position: Position;
+}
+
+export interface ReadAllOptions {
+  /** Exclusive. */
+  readonly after: Position;
+  /** At most so many events. */
+  readonly limit: number;
+  /** Only the events of this workspace. */
+  readonly workspace?: string;
+  /** Inclusive upper bound. */
+  readonly upTo?: Position;
+}
+
+/** The stream was not at the expected revision. */
+export class WrongRevisionError extends Error {
+  constructor(
+    readonly stream: StreamName,
+    readonly expected: Revision,
+    readonly actual: Revision,
+  ) {
+    super(`Stream ${stream} is at revision ${actual}, not ${expected}`);
+    this.name = 'WrongRevisionError';
+  }
+}
+
+/** The engine cannot be reached or answered with a passing fault; the append may or may not have happened. */
+export class EventStoreUnavailableError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EventStoreUnavailableError';
+  }
+}
+
+/**
+ * The append-only log. Every adapter passes `conformance/`.
+ * Positions are visible in order: once a reader has seen position p, nothing below p ever appears.
+ */
+export interface EventStore {
+  /**
+   * Appends at exactly `expected` (the stream's present revision, NO_STREAM for a new one), all or none.
+   * The same events (by id) at the same place again are the same append and answer as the first did.
+   * Rejects with WrongRevisionError or EventStoreUnavailableError.
+   */
+  append(stream: StreamName, events: readonly NewEvent[], expected: Revision): Promise<Appended>;
+  /** The stream's events from revision `from` (0), oldest first; empty when there is none. */
+  read(stream: StreamName, from?: Revision): Promise<readonly RecordedEvent[]>;
+  /** One stretch of the whole log in position order. Fewer than `limit` events means: up to the head at that moment. */
+  readAll(options: ReadAllOptions): Promise<LogBatch>;
+  /** The position of the newest event; 0 when the log is empty. Never less than any append that was answered before the call. */
+  head(): Promise<Position>;
+  /**
+   * Follows the log from `after` for ever: batches in position order, each event once. Ends when `signal` aborts;
+   * reconnects by itself through every fault. `onFault` hears of each.
+   */
+  follow(options: { after: Position; maxBatch: number; signal: AbortSignal; onFault?: (error: Error) => void }): AsyncIterable<LogBatch>;
+  /** Rejects, with one sentence, when the engine cannot be reached. */
+  check(): Promise<{ engine: string; version: string }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,28 @@
+import type { CommandBase, Decider } from './decider';
+import type { DataOf, Message } from './message';
+
+/** Rewrites the data of one older schema version into the next; chained on read until the present version. */
+export type Upcaster = (data: Record<string, unknown>) => Record<string, unknown>;
+
+/** How one event type is stored. */
+export interface EventSchema<Data extends object = object> {
+  /** Present schema version, from 1. */
+  readonly version: number;
+  /** `upcasters[0]` turns version 1 into 2, and so on; as many as `version - 1`. */
+  readonly upcasters?: readonly Upcaster[];
+  /** Top-level fields, or dotted paths, that hold personal data (they are encrypted per subject at rest). */
+  readonly personal?: readonly (Extract<keyof Data, string> | `${string}.${string}`)[];
+}
+
+/** An aggregate as the rest of the house sees it: its decider, its noun and how its events are stored. */
+export interface Aggregate<C extends CommandBase = CommandBase, E extends Message = Message, S = unknown> {
+  /** Stream category and `entityType` in the audit log: `post`, `account`. Letters and `_` only. */
+  readonly category: string;
+  /** Prefix of its ids, without the underscore (`pst`); null when its ids are not of the `<prefix>_…` form (a region). */
+  readonly idPrefix: string | null;
+  readonly decider: Decider<C, E, S>;
+  readonly events: { readonly [T in E['type']]: EventSchema<DataOf<E, T>> };
+}
+
+/** Identity with inference. */
+export const aggregate = <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>): Aggregate<C, E, S> => it;

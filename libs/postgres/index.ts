@@ -1,0 +1,3 @@
+export { Database, type Sql, type TransactionOptions } from './database';
+export { migrate, migrations } from './migrate';
+export { EmbeddedServer, freePort } from './embedded/embedded-server';

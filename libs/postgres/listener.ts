@@ -1,0 +1,66 @@
+import { Client } from 'pg';
+
+const RECONNECT_MS = 250;
+
+/** One connection that listens on any number of channels and comes back by itself. */
+export class Listener {
+  private readonly channels = new Map<string, Set<(payload: string) => void>>();
+  private client: Client | undefined;
+  private connecting: Promise<void> | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private ended = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly onError: (error: Error) => void,
+  ) {}
+
+  add(channel: string, hear: (payload: string) => void): () => void {
+    const hearers = this.channels.get(channel) ?? new Set();
+    const isNew = hearers.size === 0;
+    this.channels.set(channel, hearers.add(hear));
+    if (!this.client) this.connect();
+    else if (isNew) this.run(this.client, channel);
+    return () => void hearers.delete(hear);
+  }
+
+  async end(): Promise<void> {
+    this.ended = true;
+    clearTimeout(this.retry);
+    await this.connecting;
+    await this.client?.end().catch(this.onError);
+  }
+
+  private connect(): void {
+    if (this.connecting || this.ended) return;
+    this.connecting = this.open().finally(() => (this.connecting = undefined));
+  }
+
+  private async open(): Promise<void> {
+    const client = new Client({ connectionString: this.url, application_name: 'postledger listener', keepAlive: true });
+    client.on('error', this.onError);
+    client.on('notification', ({ channel, payload }) => this.channels.get(channel)?.forEach((hear) => hear(payload ?? '')));
+    client.on('end', () => this.lost(client));
+    try {
+      await client.connect();
+      this.client = client;
+      await Promise.all([...this.channels.keys()].map((channel) => client.query(`listen "${channel}"`)));
+      for (const hearers of this.channels.values()) hearers.forEach((hear) => hear(''));
+    } catch (error) {
+      this.onError(error as Error);
+      this.lost(client);
+    }
+  }
+
+  private run(client: Client, channel: string): void {
+    client.query(`listen "${channel}"`).catch(this.onError);
+  }
+
+  private lost(client: Client): void {
+    if (this.client && this.client !== client) return;
+    this.client = undefined;
+    if (this.ended) return;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.connect(), RECONNECT_MS);
+  }
+}

@@ -1,0 +1,2 @@
+export { testDatabase, type TestDatabase } from './test-database';
+export { eventually } from './eventually';

