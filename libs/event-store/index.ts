@@ -1,0 +1,3 @@
+export * from './port/event-store';
+export * from './port/command-handler';
+export * from './port/upcast';
