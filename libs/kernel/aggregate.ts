@@ -25,4 +25,5 @@ export interface Aggregate<C extends CommandBase = CommandBase, E extends Messag
 }
 
 /** Identity with inference. */
-export const aggregate = <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>): Aggregate<C, E, S> => it;
+export const aggregate = <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>): Aggregate<C, E, S> =>
+  it;

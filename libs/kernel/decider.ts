@@ -25,7 +25,11 @@ export interface Decider<C extends CommandBase, E extends Message, S> {
 export const decider = <C extends CommandBase, E extends Message, S>(it: Decider<C, E, S>): Decider<C, E, S> => it;
 
 /** Folds events, oldest first. */
-export function fold<C extends CommandBase, E extends Message, S>(it: Decider<C, E, S>, events: readonly E[], from: S = it.initial): S {
+export function fold<C extends CommandBase, E extends Message, S>(
+  it: Decider<C, E, S>,
+  events: readonly E[],
+  from: S = it.initial,
+): S {
   let state = from;
   for (const event of events) state = apply(it, state, event);
   return state;
@@ -39,6 +43,10 @@ export function apply<C extends CommandBase, E extends Message, S>(it: Decider<C
 }
 
 /** Runs one command against a state. */
-export function decide<C extends CommandBase, E extends Message, S>(it: Decider<C, E, S>, command: C, state: S): readonly E[] {
+export function decide<C extends CommandBase, E extends Message, S>(
+  it: Decider<C, E, S>,
+  command: C,
+  state: S,
+): readonly E[] {
   return (it.decide[command.type as C['type']] as (command: C, state: S) => readonly E[])(command, state);
 }

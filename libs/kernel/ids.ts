@@ -1,7 +1,27 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 /** Every prefix of a public id. */
-export const ID_PREFIXES = ['pst', 'dst', 'cmp', 'acct', 'prof', 'med', 'op', 'dsg', 'ast', 'gal', 'cnt', 'inv', 'usr', 'ws', 'whe', 'dlv', 'evt', 'key', 'job'] as const;
+export const ID_PREFIXES = [
+  'pst',
+  'dst',
+  'cmp',
+  'acct',
+  'prof',
+  'med',
+  'op',
+  'dsg',
+  'ast',
+  'gal',
+  'cnt',
+  'inv',
+  'usr',
+  'ws',
+  'whe',
+  'dlv',
+  'evt',
+  'key',
+  'job',
+] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 
 /** API.md: the right prefix, then 1–64 of `A-Za-z0-9_-`. */

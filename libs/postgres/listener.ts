@@ -39,7 +39,9 @@ export class Listener {
   private async open(): Promise<void> {
     const client = new Client({ connectionString: this.url, application_name: 'postledger listener', keepAlive: true });
     client.on('error', this.onError);
-    client.on('notification', ({ channel, payload }) => this.channels.get(channel)?.forEach((hear) => hear(payload ?? '')));
+    client.on('notification', ({ channel, payload }) =>
+      this.channels.get(channel)?.forEach((hear) => hear(payload ?? '')),
+    );
     client.on('end', () => this.lost(client));
     try {
       await client.connect();

@@ -20,7 +20,9 @@ describe('the database', () => {
     const heard: string[] = [];
     test.db.listen('news', (payload) => heard.push(payload));
     await eventually(() => expect(heard).toContain(''));
-    await test.db.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'postledger listener' and datname = current_database()`);
+    await test.db.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'postledger listener' and datname = current_database()`,
+    );
     await eventually(() => expect(heard.filter((payload) => payload === '')).toHaveLength(2));
     await test.db.notify('news', 'again');
     await eventually(() => expect(heard).toContain('again'));

@@ -18,10 +18,17 @@ export async function migrate(db: Database): Promise<string[]> {
   const files = migrations();
   return db.tx(async (sql) => {
     await sql.query(`select pg_advisory_xact_lock(${LOCK})`);
-    await sql.query('create table if not exists public.schema_migration (name text primary key, applied_at timestamptz not null default now())');
-    const applied = new Set((await sql.query<{ name: string }>('select name from public.schema_migration')).map(({ name }) => name));
+    await sql.query(
+      'create table if not exists public.schema_migration (name text primary key, applied_at timestamptz not null default now())',
+    );
+    const applied = new Set(
+      (await sql.query<{ name: string }>('select name from public.schema_migration')).map(({ name }) => name),
+    );
     const unknown = [...applied].filter((name) => !files.some((file) => file.name === name));
-    if (unknown.length > 0) throw new Error(`The database was made by another version of Postledger: it holds ${unknown.join(', ')}, which this build does not know.`);
+    if (unknown.length > 0)
+      throw new Error(
+        `The database was made by another version of Postledger: it holds ${unknown.join(', ')}, which this build does not know.`,
+      );
     const missing = files.filter(({ name }) => !applied.has(name));
     for (const { name, sql: text } of missing) {
       await sql.script(text);

@@ -1,6 +1,6 @@
 /** Waits for a condition, never for a duration: runs `check` until it stops throwing (and returns not false), or fails with its last error. */
 export async function eventually<T>(check: () => T | Promise<T>, { within = 10_000, every = 10 } = {}): Promise<T> {
-  for (const deadline = Date.now() + within; ; ) {
+  for (const deadline = Date.now() + within; ;) {
     let failure: unknown;
     try {
       const result = await check();

@@ -15,7 +15,10 @@ declare global {
 export default async function setUp(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'postledger-test-'));
   // fsync off: a test run's data need not survive a power cut, and killed processes do not need it.
-  const server = await EmbeddedServer.start({ folder, flags: { fsync: 'off', full_page_writes: 'off', max_connections: '400' } });
+  const server = await EmbeddedServer.start({
+    folder,
+    flags: { fsync: 'off', full_page_writes: 'off', max_connections: '400' },
+  });
   await server.ensureDatabase(TEMPLATE);
   const db = new Database(server.url(TEMPLATE));
   await migrate(db);

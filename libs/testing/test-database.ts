@@ -12,7 +12,8 @@ export interface TestDatabase {
 /** A database of its own for one test file, cloned from the migrated template in some 50 ms. */
 export async function testDatabase(options: { max?: number } = {}): Promise<TestDatabase> {
   const server = process.env['TEST_POSTGRES_URL'];
-  if (!server) throw new Error('TEST_POSTGRES_URL is not set: run through jest, whose global set-up starts the server.');
+  if (!server)
+    throw new Error('TEST_POSTGRES_URL is not set: run through jest, whose global set-up starts the server.');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = new Database(server, { max: 1 });
   await retry(() => admin.script(`create database ${name} template ${TEMPLATE}`));

@@ -1,5 +1,24 @@
-import { apply, decide, DomainError, eventIdOf, fold, type Aggregate, type CommandBase, type Instant, type Message } from '#kernel';
-import { NO_STREAM, streamName, WrongRevisionError, type EventStore, type NewEvent, type RecordedEvent, type Revision, type StreamName } from './event-store';
+import {
+  apply,
+  decide,
+  DomainError,
+  eventIdOf,
+  fold,
+  type Aggregate,
+  type CommandBase,
+  type Instant,
+  type Message,
+} from '#kernel';
+import {
+  NO_STREAM,
+  streamName,
+  WrongRevisionError,
+  type EventStore,
+  type NewEvent,
+  type RecordedEvent,
+  type Revision,
+  type StreamName,
+} from './event-store';
 import { upcastBy } from './upcast';
 
 /** Who sends a command and what it belongs to; becomes the metadata of its events. */
@@ -59,7 +78,9 @@ export class CommandHandler {
     options: { expected?: Revision } = {},
   ): Promise<Handled<S>> {
     const stream = streamName(it.category, context.workspace, id);
-    const guess = context.repeatable ? undefined : (this.cached<S>(stream) ?? { state: it.decider.initial, revision: NO_STREAM, position: 0 });
+    const guess = context.repeatable
+      ? undefined
+      : (this.cached<S>(stream) ?? { state: it.decider.initial, revision: NO_STREAM, position: 0 });
     if (guess && (options.expected === undefined || options.expected === guess.revision)) {
       const handled = await this.tryGuess(it, stream, guess, command, context);
       if (handled) return handled;
@@ -69,7 +90,8 @@ export class CommandHandler {
       const before = context.repeatable ? this.effectOf(it, events, context.commandId) : undefined;
       if (before) return before;
       const present = this.folded(it, events);
-      if (options.expected !== undefined && options.expected !== present.revision) throw stale(options.expected, present.revision);
+      if (options.expected !== undefined && options.expected !== present.revision)
+        throw stale(options.expected, present.revision);
       const decided = decide(it.decider, command, present.state);
       if (decided.length === 0) return { ...present, events: [] };
       try {
@@ -81,12 +103,22 @@ export class CommandHandler {
   }
 
   /** The thing as the log has it now: for checks across things, which must not lag. */
-  async load<C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, workspace: string, id: string): Promise<Loaded<S>> {
+  async load<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    workspace: string,
+    id: string,
+  ): Promise<Loaded<S>> {
     return this.folded(it, await this.read(it, streamName(it.category, workspace, id)));
   }
 
   /** Decides on a state that may be old: events go in only if it was not, and no answer without events is believed. */
-  private async tryGuess<C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, stream: StreamName, guess: Loaded<S>, command: C, context: CommandContext): Promise<Handled<S> | undefined> {
+  private async tryGuess<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    guess: Loaded<S>,
+    command: C,
+    context: CommandContext,
+  ): Promise<Handled<S> | undefined> {
     let decided: readonly E[];
     try {
       decided = decide(it.decider, command, guess.state);
@@ -103,11 +135,30 @@ export class CommandHandler {
     }
   }
 
-  private async append<C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, stream: StreamName, present: Loaded<S>, decided: readonly E[], context: CommandContext): Promise<Handled<S>> {
+  private async append<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    present: Loaded<S>,
+    decided: readonly E[],
+    context: CommandContext,
+  ): Promise<Handled<S>> {
     const { workspace, actor, correlationId, causationId, commandId, traceparent, at } = context;
     const events = decided.map(({ type, data }, index): NewEvent => {
-      const metadata = { workspace, actor, correlationId, causationId, commandId, schemaVersion: it.events[type as E['type']].version, occurredAt: at };
-      return { id: eventIdOf(commandId, index), type, data, metadata: traceparent ? { ...metadata, traceparent } : metadata };
+      const metadata = {
+        workspace,
+        actor,
+        correlationId,
+        causationId,
+        commandId,
+        schemaVersion: it.events[type as E['type']].version,
+        occurredAt: at,
+      };
+      return {
+        id: eventIdOf(commandId, index),
+        type,
+        data,
+        metadata: traceparent ? { ...metadata, traceparent } : metadata,
+      };
     });
     let appended;
     try {
@@ -122,7 +173,10 @@ export class CommandHandler {
     return { ...now, events };
   }
 
-  private async read<C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, stream: StreamName): Promise<RecordedEvent[]> {
+  private async read<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+  ): Promise<RecordedEvent[]> {
     const events = await this.store.read(stream);
     return events.map((event) => {
       const schema = it.events[event.type as E['type']];
@@ -131,13 +185,20 @@ export class CommandHandler {
     });
   }
 
-  private folded<C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, events: readonly RecordedEvent[]): Loaded<S> {
+  private folded<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    events: readonly RecordedEvent[],
+  ): Loaded<S> {
     const last = events.at(-1);
     const state = fold(it.decider, events as readonly unknown[] as readonly E[]);
     return { state, revision: last?.revision ?? NO_STREAM, position: last?.position ?? 0 };
   }
 
-  private effectOf<C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, events: readonly RecordedEvent[], commandId: string): Handled<S> | undefined {
+  private effectOf<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    events: readonly RecordedEvent[],
+    commandId: string,
+  ): Handled<S> | undefined {
     const last = events.findLastIndex(({ metadata }) => metadata.commandId === commandId);
     if (last < 0) return undefined;
     const own = events.filter(({ metadata }) => metadata.commandId === commandId);
@@ -156,4 +217,9 @@ export class CommandHandler {
 }
 
 const stale = (expected: Revision, actual: Revision): DomainError =>
-  new DomainError('REVISION_STALE', 'stale', 'The thing has changed since you read it.', `Revision ${expected} was expected, and it is at ${actual}.`);
+  new DomainError(
+    'REVISION_STALE',
+    'stale',
+    'The thing has changed since you read it.',
+    `Revision ${expected} was expected, and it is at ${actual}.`,
+  );

@@ -8,7 +8,8 @@ export const NO_STREAM: Revision = -1;
 /** `<category>-<workspace>:<id>`, so that EventStoreDB's `$ce-<category>` projection works. */
 export type StreamName = string;
 
-export const streamName = (category: string, workspace: string, id: string): StreamName => `${category}-${workspace}:${id}`;
+export const streamName = (category: string, workspace: string, id: string): StreamName =>
+  `${category}-${workspace}:${id}`;
 
 export function parseStream(stream: StreamName): { category: string; workspace: string; id: string } {
   const dash = stream.indexOf('-');
@@ -109,7 +110,12 @@ export interface EventStore {
    * Follows the log from `after` for ever: batches in position order, each event once. Ends when `signal` aborts;
    * reconnects by itself through every fault. `onFault` hears of each.
    */
-  follow(options: { after: Position; maxBatch: number; signal: AbortSignal; onFault?: (error: Error) => void }): AsyncIterable<LogBatch>;
+  follow(options: {
+    after: Position;
+    maxBatch: number;
+    signal: AbortSignal;
+    onFault?: (error: Error) => void;
+  }): AsyncIterable<LogBatch>;
   /** Rejects, with one sentence, when the engine cannot be reached. */
   check(): Promise<{ engine: string; version: string }>;
   close(): Promise<void>;

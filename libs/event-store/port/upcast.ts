@@ -5,7 +5,8 @@ import type { RecordedEvent } from './event-store';
 export function upcastBy(schema: EventSchema, event: RecordedEvent): RecordedEvent {
   const from = event.metadata.schemaVersion;
   if (from === schema.version) return event;
-  if (from > schema.version) throw new Error(`${event.type} version ${from} is newer than this build, which knows ${schema.version}`);
+  if (from > schema.version)
+    throw new Error(`${event.type} version ${from} is newer than this build, which knows ${schema.version}`);
   let data = event.data as Record<string, unknown>;
   for (let version = from; version < schema.version; version++) {
     const next = schema.upcasters?.[version - 1];
@@ -18,7 +19,8 @@ export function upcastBy(schema: EventSchema, event: RecordedEvent): RecordedEve
 /** One upcaster for every event type of the given aggregates. An unknown type throws: a forgotten event is a defect. */
 export function upcasterOf(aggregates: readonly Aggregate[]): (event: RecordedEvent) => RecordedEvent {
   const schemas = new Map<string, EventSchema>();
-  for (const { events } of aggregates) for (const [type, schema] of Object.entries<EventSchema>(events)) schemas.set(type, schema);
+  for (const { events } of aggregates)
+    for (const [type, schema] of Object.entries<EventSchema>(events)) schemas.set(type, schema);
   return (event) => {
     const schema = schemas.get(event.type);
     if (!schema) throw new Error(`Unknown event type ${event.type} at position ${event.position}`);

@@ -16,12 +16,18 @@ export async function locateBinaries(): Promise<Binaries> {
   try {
     entry = from.resolve(name);
   } catch (cause) {
-    throw new Error(`There is no embedded database for ${process.platform} ${process.arch}: set DATABASE_URL to a PostgreSQL of yours.`, { cause });
+    throw new Error(
+      `There is no embedded database for ${process.platform} ${process.arch}: set DATABASE_URL to a PostgreSQL of yours.`,
+      { cause },
+    );
   }
   const root = join(dirname(entry), '..');
   linkLibraries(root);
-  const [initdb, postgres, pg_ctl] = ['initdb', 'postgres', 'pg_ctl'].map((binary) => join(root, 'native', 'bin', binary)) as [string, string, string];
-  for (const binary of [initdb, postgres, pg_ctl]) if ((statSync(binary).mode & 0o555) !== 0o555) chmodSync(binary, 0o755);
+  const [initdb, postgres, pg_ctl] = ['initdb', 'postgres', 'pg_ctl'].map((binary) =>
+    join(root, 'native', 'bin', binary),
+  ) as [string, string, string];
+  for (const binary of [initdb, postgres, pg_ctl])
+    if ((statSync(binary).mode & 0o555) !== 0o555) chmodSync(binary, 0o755);
   return { initdb, postgres, pg_ctl };
 }
 

@@ -63,13 +63,17 @@ export class EmbeddedServer {
     const port = options.port ?? (await freePort());
     const flags = Object.entries({ ...FLAGS, ...options.flags }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const [command, ...prefix] = [...user.prefix, binaries.postgres];
-    const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'postgres-supervisor', command!, ...prefix, '-D', cluster, '-p', String(port), ...flags], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      detached: true,
-      cwd: folder,
-      env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
-      ...user.ids,
-    });
+    const child = spawn(
+      '/bin/sh',
+      ['-c', SUPERVISOR, 'postgres-supervisor', command!, ...prefix, '-D', cluster, '-p', String(port), ...flags],
+      {
+        stdio: ['pipe', 'ignore', 'pipe'],
+        detached: true,
+        cwd: folder,
+        env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+        ...user.ids,
+      },
+    );
     const said: string[] = [];
     child.stderr!.on('data', (chunk: Buffer) => {
       said.push(chunk.toString());
@@ -114,7 +118,10 @@ function initialise(folder: string, cluster: string, initdb: string, user: RunAs
   const secret = join(folder, 'password');
   if (existsSync(join(cluster, 'PG_VERSION'))) {
     const version = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
-    if (version !== '18') throw new Error(`${cluster} was made by PostgreSQL ${version}, and this build runs 18: move it away, or set DATA_DIR to another folder.`);
+    if (version !== '18')
+      throw new Error(
+        `${cluster} was made by PostgreSQL ${version}, and this build runs 18: move it away, or set DATA_DIR to another folder.`,
+      );
     return readFileSync(secret, 'utf8').trim();
   }
   if (!existsSync(secret)) writeFileSync(secret, `${crypto.randomUUID()}\n`, { mode: 0o600 });
@@ -122,9 +129,31 @@ function initialise(folder: string, cluster: string, initdb: string, user: RunAs
     chownSync(folder, user.ids.uid, user.ids.gid!);
     chownSync(secret, user.ids.uid, user.ids.gid!);
   }
-  const [command, ...args] = [...user.prefix, initdb, '-D', cluster, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${secret}`, '-E', 'UTF8', '--locale=C', '--no-sync'];
-  const made = spawnSync(command!, args, { encoding: 'utf8', cwd: folder, env: { PATH: process.env['PATH'], LC_ALL: 'C' }, ...user.ids });
-  if (made.status !== 0) throw new Error(`The embedded database could not be made in ${folder}: ${(made.stderr || String(made.error)).trim().split('\n').at(-1)}`);
+  const [command, ...args] = [
+    ...user.prefix,
+    initdb,
+    '-D',
+    cluster,
+    '-U',
+    'postgres',
+    '-A',
+    'scram-sha-256',
+    `--pwfile=${secret}`,
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-sync',
+  ];
+  const made = spawnSync(command!, args, {
+    encoding: 'utf8',
+    cwd: folder,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    ...user.ids,
+  });
+  if (made.status !== 0)
+    throw new Error(
+      `The embedded database could not be made in ${folder}: ${(made.stderr || String(made.error)).trim().split('\n').at(-1)}`,
+    );
   return readFileSync(secret, 'utf8').trim();
 }
 
@@ -132,11 +161,16 @@ function initialise(folder: string, cluster: string, initdb: string, user: RunAs
 function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
   if (!existsSync(join(cluster, 'postmaster.pid'))) return;
   const [command, ...args] = [...user.prefix, pgCtl, 'stop', '-D', cluster, '-m', 'fast', '-w', '-t', '30'];
-  spawnSync(command!, args, { stdio: 'ignore', cwd: cluster, env: { PATH: process.env['PATH'], LC_ALL: 'C' }, ...user.ids });
+  spawnSync(command!, args, {
+    stdio: 'ignore',
+    cwd: cluster,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    ...user.ids,
+  });
 }
 
 async function answers(port: number, password: string, gone: () => boolean, said: string[]): Promise<void> {
-  for (const deadline = Date.now() + 60_000; ; ) {
+  for (const deadline = Date.now() + 60_000; ;) {
     const client = new Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
     client.on('error', () => undefined);
     const failure = await client.connect().then(
@@ -145,7 +179,10 @@ async function answers(port: number, password: string, gone: () => boolean, said
     );
     await client.end().catch(() => undefined);
     if (!failure) return;
-    if (gone() || Date.now() > deadline) throw new Error(`The embedded database did not start: ${said.join('').trim().split('\n').at(-1) || failure.message}`);
+    if (gone() || Date.now() > deadline)
+      throw new Error(
+        `The embedded database did not start: ${said.join('').trim().split('\n').at(-1) || failure.message}`,
+      );
     await new Promise((again) => setTimeout(again, 20));
   }
 }
@@ -159,4 +196,3 @@ export const freePort = (): Promise<number> =>
       server.close(() => done(port));
     });
   });
-

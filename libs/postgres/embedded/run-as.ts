@@ -22,11 +22,17 @@ export function chooseUser(binary: string, folder: string): RunAs {
     const [uid, gid] = [idOf('-u', name), idOf('-g', name)];
     if (uid === undefined || gid === undefined) continue;
     chownSync(folder, uid, gid);
-    const reached = spawnSync('/bin/sh', ['-c', 'test -x "$0" && test -w "$1"', binary, folder], { uid, gid, cwd: '/' });
+    const reached = spawnSync('/bin/sh', ['-c', 'test -x "$0" && test -w "$1"', binary, folder], {
+      uid,
+      gid,
+      cwd: '/',
+    });
     if (reached.status === 0) return { ids: { uid, gid }, prefix: [] };
     chownSync(folder, 0, 0);
     const prefix = ['unshare', '--user', `--map-user=${uid}`];
     if (spawnSync(prefix[0]!, [...prefix.slice(1), 'true']).status === 0) return { ids: {}, prefix };
   }
-  throw new Error(`The embedded database cannot run as root, and no other user can reach ${folder}: move the checkout below a folder that others may enter (such as /srv or /tmp), or start as another user.`);
+  throw new Error(
+    `The embedded database cannot run as root, and no other user can reach ${folder}: move the checkout below a folder that others may enter (such as /srv or /tmp), or start as another user.`,
+  );
 }

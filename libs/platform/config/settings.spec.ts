@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { envExample, loadSettings, settingsReference } from './settings';
+
+const root = join(__dirname, '../../..');
+const key = Buffer.alloc(32, 7).toString('base64');
+
+describe('settings', () => {
+  it('begin as the sandbox with nothing set but the mode', () => {
+    expect(loadSettings({ POSTLEDGER_MODE: 'sandbox' })).toMatchObject({
+      mode: 'sandbox',
+      publisher: 'simulated',
+      host: '127.0.0.1',
+      retryScale: 1,
+      dataDir: '.data',
+    });
+  });
+
+  it('begin as production without the sandbox publisher', () => {
+    expect(loadSettings({ POSTLEDGER_SECRET_KEY: key })).toMatchObject({ mode: 'production', publisher: 'none' });
+  });
+
+  it('refuse production without a secret key, or with a retry scale', () => {
+    expect(() => loadSettings({})).toThrow('POSTLEDGER_SECRET_KEY is missing');
+    expect(() => loadSettings({ POSTLEDGER_SECRET_KEY: key, RETRY_SCALE: '0.1' })).toThrow(
+      'RETRY_SCALE must be 1 in production.',
+    );
+  });
+
+  it('name every variable that is wrong, in one go', () => {
+    expect(() =>
+      loadSettings({
+        POSTLEDGER_MODE: 'sandbox',
+        PORT: 'high',
+        DATABASE_URL: 'mysql://x',
+        POSTLEDGER_SECRET_KEY: 'short',
+      }),
+    ).toThrow(
+      'PORT must be a number from 0 to 65535, not "high". DATABASE_URL must begin with postgres:// or postgresql://. POSTLEDGER_SECRET_KEY must be 32 bytes in base64',
+    );
+  });
+
+  it('are all in .env.example and the reference', () => {
+    expect(readFileSync(join(root, '.env.example'), 'utf8')).toBe(envExample());
+    expect(readFileSync(join(root, 'docs/reference/settings.md'), 'utf8')).toBe(settingsReference());
+  });
+});

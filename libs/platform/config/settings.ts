@@ -1,0 +1,218 @@
+import { readFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One environment variable: where it comes from, what it means, how its text becomes a value. */
+interface Setting<T> {
+  readonly variable: string;
+  /** As the reference shows it. */
+  readonly default: string;
+  readonly means: string;
+  /** Throws an Error whose message continues "<VARIABLE> …". */
+  readonly parse: (text: string | undefined, context: { mode: Mode }) => T;
+}
+
+export type Mode = 'sandbox' | 'production';
+
+const text = (fallback: string) => (value: string | undefined) => value || fallback;
+const optional = (value: string | undefined) => value || undefined;
+const oneOf =
+  <T extends string>(values: readonly T[], fallback: (mode: Mode) => T) =>
+  (value: string | undefined, { mode }: { mode: Mode }): T => {
+    if (!value) return fallback(mode);
+    if (!values.includes(value as T)) throw new Error(`must be one of ${values.join(', ')}, not "${value}"`);
+    return value as T;
+  };
+const number = (fallback: number, min: number, max: number) => (value: string | undefined) => {
+  if (!value) return fallback;
+  const parsed = Number(value);
+  if (!Number.isFinite(parsed) || parsed < min || parsed > max)
+    throw new Error(`must be a number from ${min} to ${max}, not "${value}"`);
+  return parsed;
+};
+const url = (schemes: readonly string[]) => (value: string | undefined) => {
+  if (!value) return undefined;
+  if (!schemes.some((scheme) => value.startsWith(`${scheme}://`)))
+    throw new Error(`must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
+  return value;
+};
+const secretKey = (value: string | undefined) => {
+  if (!value) return undefined;
+  if (Buffer.from(value, 'base64').length !== 32)
+    throw new Error('must be 32 bytes in base64 (openssl rand -base64 32)');
+  return value;
+};
+
+/** Every setting of every app. `.env.example` and docs/reference/settings.md are generated from it. */
+export const settingsSchema = {
+  mode: {
+    variable: 'POSTLEDGER_MODE',
+    default: '`sandbox` under `npm start`, else `production`',
+    means: 'only the sandbox lets a webhook target be `http://`, and then only to loopback',
+    parse: (value) => oneOf(['sandbox', 'production'], () => 'production')(value, { mode: 'production' }),
+  } as Setting<Mode>,
+  host: {
+    variable: 'HOST',
+    default: '127.0.0.1',
+    means: 'address that the http servers listen on',
+    parse: text('127.0.0.1'),
+  } as Setting<string>,
+  port: {
+    variable: 'PORT',
+    default: '3000 (api and npm start), 3001 (projector), 3002 (delivery), 3003 (publisher)',
+    means: 'port of the http server; 0 takes any free one',
+    parse: (value) => (value ? number(0, 0, 65_535)(value) : undefined),
+  } as Setting<number | undefined>,
+  metricsPort: {
+    variable: 'METRICS_PORT',
+    default: 'that of PORT',
+    means: 'serves /metrics on a port of its own instead',
+    parse: (value) => (value ? number(0, 0, 65_535)(value) : undefined),
+  } as Setting<number | undefined>,
+  dataDir: {
+    variable: 'DATA_DIR',
+    default: '.data',
+    means: 'all local state; a killed run starts again from it',
+    parse: text('.data'),
+  } as Setting<string>,
+  databaseUrl: {
+    variable: 'DATABASE_URL',
+    default: 'an embedded PostgreSQL in DATA_DIR',
+    means: '`postgres://…`: read models, outbox, deliveries; also the event store and the bus unless these are set',
+    parse: url(['postgres', 'postgresql']),
+  } as Setting<string | undefined>,
+  eventStoreUrl: {
+    variable: 'EVENT_STORE_URL',
+    default: 'the PostgreSQL of DATABASE_URL',
+    means: '`esdb://…` (or `kurrentdb://…`): EventStoreDB holds the log',
+    parse: url(['esdb', 'esdb+discover', 'kurrentdb', 'kurrentdb+discover']),
+  } as Setting<string | undefined>,
+  busUrl: {
+    variable: 'BUS_URL',
+    default: 'the PostgreSQL of DATABASE_URL',
+    means: '`kafka://[user:password@]host:port,host:port[?tls=true&mechanism=scram-sha-256]`: Kafka is the bus',
+    parse: url(['kafka']),
+  } as Setting<string | undefined>,
+  busPartitions: {
+    variable: 'BUS_PARTITIONS',
+    default: '12',
+    means: 'partitions of a Kafka topic that is made because it is missing; an existing one is never changed',
+    parse: number(12, 1, 1_000),
+  } as Setting<number>,
+  apiKey: {
+    variable: 'POSTLEDGER_API_KEY',
+    default: 'made and printed once',
+    means: "the first workspace's key, with all scopes",
+    parse: optional,
+  } as Setting<string | undefined>,
+  secretKey: {
+    variable: 'POSTLEDGER_SECRET_KEY',
+    default: 'sandbox: made in DATA_DIR',
+    means: 'base64, 32 bytes: encrypts secrets at rest; production refuses to start without it',
+    parse: secretKey,
+  } as Setting<string | undefined>,
+  secretKeyPrevious: {
+    variable: 'POSTLEDGER_SECRET_KEY_PREVIOUS',
+    default: 'none',
+    means: 'the key before, so that it can be rotated: still decrypts, never encrypts',
+    parse: secretKey,
+  } as Setting<string | undefined>,
+  retryScale: {
+    variable: 'RETRY_SCALE',
+    default: '1',
+    means: 'multiplies every retry delay (not Retry-After); production refuses another value than 1',
+    parse: number(1, 0, 1_000),
+  } as Setting<number>,
+  publisher: {
+    variable: 'PUBLISHER',
+    default: '`simulated` in the sandbox, else `none`',
+    means: 'the reference publisher; with `none` outcomes come only through the API',
+    parse: oneOf(['simulated', 'none'], (mode) => (mode === 'sandbox' ? 'simulated' : 'none')),
+  } as Setting<'simulated' | 'none'>,
+  logLevel: {
+    variable: 'LOG_LEVEL',
+    default: '`info` (`warn` under npm start)',
+    means: 'trace, debug, info, warn, error or silent',
+    parse: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], () => 'info'),
+  } as Setting<string>,
+  databasePool: {
+    variable: 'DATABASE_POOL',
+    default: '10 (24 under npm start)',
+    means: 'connections to PostgreSQL a process may hold',
+    parse: (value) => (value ? number(10, 2, 500)(value) : undefined),
+  } as Setting<number | undefined>,
+  deliveryConcurrency: {
+    variable: 'DELIVERY_CONCURRENCY',
+    default: '256',
+    means: 'webhooks that one delivery process has in flight at once',
+    parse: number(256, 1, 10_000),
+  } as Setting<number>,
+  retentionDays: {
+    variable: 'RETENTION_DAYS',
+    default: '30',
+    means: 'days that bodies, attempts and finished deliveries are kept',
+    parse: number(30, 1, 3_650),
+  } as Setting<number>,
+} as const;
+
+type Parsed<S> = S extends Setting<infer T> ? T : never;
+export type Settings = { readonly [K in keyof typeof settingsSchema]: Parsed<(typeof settingsSchema)[K]> };
+
+/** A setting that cannot be used: one clear sentence that names the variable. */
+export class SettingsError extends Error {
+  override name = 'SettingsError';
+}
+
+/** Reads the settings from an environment. Throws SettingsError, naming every variable that is wrong. */
+export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const wrong: string[] = [];
+  const parse = <T>({ variable, parse }: Setting<T>, mode: Mode): T => {
+    try {
+      return parse(env[variable], { mode });
+    } catch (error) {
+      wrong.push(`${variable} ${(error as Error).message}.`);
+      return undefined as T;
+    }
+  };
+  const mode = parse(settingsSchema.mode, 'production') ?? 'production';
+  const settings = Object.fromEntries(
+    Object.entries(settingsSchema).map(([name, setting]) => [name, parse(setting as Setting<unknown>, mode)]),
+  ) as Settings;
+  if (mode === 'production' && settings.retryScale !== 1) wrong.push('RETRY_SCALE must be 1 in production.');
+  if (mode === 'production' && !settings.secretKey)
+    wrong.push('POSTLEDGER_SECRET_KEY is missing: production needs 32 bytes in base64 (openssl rand -base64 32).');
+  if (wrong.length > 0) throw new SettingsError(wrong.join(' '));
+  return settings;
+}
+
+/** The text of `.env.example`. */
+export const envExample = (): string =>
+  [
+    '# Every setting of Postledger, with its default. Generated; change libs/platform/config/settings.ts instead.',
+    ...Object.values(settingsSchema).flatMap(({ variable, default: fallback, means }) => [
+      '',
+      `# ${means}`,
+      `# default: ${fallback}`,
+      `#${variable}=`,
+    ]),
+  ].join('\n') + '\n';
+
+/** The text of docs/reference/settings.md. */
+export const settingsReference = (): string =>
+  [
+    '# Settings',
+    '',
+    'Generated from `libs/platform/config/settings.ts`.',
+    '',
+    '| variable | default | means |',
+    '|---|---|---|',
+    ...Object.values(settingsSchema).map(
+      ({ variable, default: fallback, means }) =>
+        `| \`${variable}\` | ${fallback.replaceAll('|', '\\|')} | ${means.replaceAll('|', '\\|')} |`,
+    ),
+  ].join('\n') + '\n';
+
+/** The secret key of a sandbox that was given none: made once, in DATA_DIR. */
+export const readKeyFile = (dataDir: string): string | undefined => {
+  const file = join(dataDir, 'secret-key');
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+};

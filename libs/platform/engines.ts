@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { CommandHandler, type EventStore } from '#event-store';
+import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
+import { systemClock, type Clock } from '#kernel';
+import type { Bus } from '#messaging';
+import { PostgresBus } from '#messaging/postgres/postgres-bus';
+import { Database, migrate } from '#postgres';
+import { readKeyFile, SettingsError, type Settings } from './config/settings';
+import { Health } from './health';
+import { createLogger, type Logger } from './logger';
+import { SecretBox } from './secret-box';
+import { Wake } from './wake';
+import { reachDatabase, until } from './wait-for';
+
+/** What one process stands on: opened once, handed to every module. */
+export interface Engines {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly db: Database;
+  readonly store: EventStore;
+  readonly commands: CommandHandler;
+  readonly bus: Bus;
+  /** The bus on PostgreSQL, whose log is the outbox; the same object as `bus` unless Kafka is the bus. */
+  readonly outbox: PostgresBus;
+  readonly secrets: SecretBox;
+  readonly metrics: Registry;
+  readonly health: Health;
+  readonly wake: Wake;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly name: string;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  /** Hears what start-up waits for, once every few seconds. */
+  readonly onWait?: (sentence: string) => void;
+}
+
+/**
+ * Opens every engine that the settings choose, waiting for those that are not there yet and saying what it waits for.
+ * Rejects with a SettingsError, in one sentence, when waiting cannot help (a refused password, a missing database).
+ */
+export async function openEngines(settings: Settings, options: OpenOptions): Promise<Engines> {
+  const log = options.log ?? createLogger(options.name, settings.logLevel);
+  const onWait = options.onWait ?? ((sentence) => log.warn(sentence));
+  const clock = options.clock ?? systemClock;
+  if (!settings.databaseUrl)
+    throw new SettingsError(
+      'DATABASE_URL is missing: a part that runs alone needs a PostgreSQL of yours (npm start brings its own).',
+    );
+  const onError = (error: Error) => log.warn({ err: error.message }, 'database connection lost');
+  const db = new Database(settings.databaseUrl, {
+    max: settings.databasePool ?? 10,
+    name: `postledger ${options.name}`,
+    onError,
+  });
+  await reachDatabase(db, onWait);
+  const applied = await migrate(db);
+  if (applied.length > 0) log.info({ applied }, 'database migrated');
+
+  const outbox = new PostgresBus(db);
+  const store = await openStore(settings, db);
+  const bus = await openBus(settings, outbox, log);
+  await until('the event store', () => store.check(), onWait);
+  await until('the bus', () => bus.check(), onWait);
+
+  const metrics = new Registry();
+  metrics.setDefaultLabels({ app: options.name });
+  collectDefaultMetrics({ register: metrics });
+  const health = new Health();
+  health.part('database', async () => ({
+    ok: true,
+    ...(await db.query<{ version: string }>("select current_setting('server_version') as version"))[0],
+  }));
+  health.part('eventStore', async () => ({ ok: true, ...(await store.check()) }));
+  health.part('bus', async () => ({ ok: true, ...(await bus.check()) }));
+
+  return {
+    name: options.name,
+    settings,
+    log,
+    clock,
+    db,
+    store,
+    commands: new CommandHandler(store),
+    bus,
+    outbox,
+    secrets: new SecretBox(settings.secretKey ?? sandboxKey(settings), settings.secretKeyPrevious),
+    metrics,
+    health,
+    wake: new Wake(db, onError),
+    async close() {
+      await bus.close();
+      if ((bus as unknown) !== outbox) await outbox.close();
+      await store.close();
+      await db.end();
+    },
+  };
+}
+
+async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<EventStore> {
+  if (eventStoreUrl) throw new SettingsError('EVENT_STORE_URL: this build has no EventStoreDB adapter.');
+  return new PostgresEventStore(db);
+}
+
+async function openBus({ busUrl }: Settings, outbox: PostgresBus, _log: Logger): Promise<Bus> {
+  if (busUrl) throw new SettingsError('BUS_URL: this build has no Kafka adapter.');
+  return outbox;
+}
+
+function sandboxKey({ mode, dataDir }: Settings): string {
+  if (mode !== 'sandbox') throw new SettingsError('POSTLEDGER_SECRET_KEY is missing.');
+  const known = readKeyFile(dataDir);
+  if (known) return known;
+  const key = randomBytes(32).toString('base64');
+  mkdirSync(dataDir, { recursive: true });
+  writeFileSync(join(dataDir, 'secret-key'), `${key}\n`, { mode: 0o600 });
+  return key;
+}

@@ -1,0 +1,16 @@
+export {
+  envExample,
+  loadSettings,
+  SettingsError,
+  settingsReference,
+  settingsSchema,
+  type Mode,
+  type Settings,
+} from './config/settings';
+export { openEngines, type Engines, type OpenOptions } from './engines';
+export { Health, type PartHealth } from './health';
+export { createLogger, type Logger } from './logger';
+export { SecretBox, SecretBoxError } from './secret-box';
+export { Wake } from './wake';
+export { ENGINES, PlatformModule } from './nest/platform.module';
+export { fail, runApp, startApp, stopOnSignals, type AppDefinition, type RunningApp } from './nest/run-app';

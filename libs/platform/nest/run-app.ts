@@ -1,0 +1,157 @@
+import 'reflect-metadata';
+import { createServer, type Server } from 'node:http';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { loadSettings, SettingsError, type Settings } from '../config/settings';
+import { openEngines, type Engines, type OpenOptions } from '../engines';
+import { nestLogger } from './nest-logger';
+import { PlatformModule } from './platform.module';
+
+/** One app, or several composed. */
+export interface AppDefinition {
+  readonly name: string;
+  /** Port where PORT is not set. */
+  readonly port: number;
+  readonly modules: (engines: Engines) => DynamicModule[];
+  /** Pipes, filters, documents: whatever the http side needs before it listens. */
+  readonly configure?: (app: NestFastifyApplication, engines: Engines) => void | Promise<void>;
+  /** Transports that the app consumes as a Nest microservice. */
+  readonly microservices?: (engines: Engines) => MicroserviceOptions[];
+}
+
+export interface RunningApp {
+  readonly engines: Engines;
+  readonly url: string;
+  readonly app: NestFastifyApplication;
+  /** Takes no more work, finishes what is in hand, closes the engines. */
+  stop(): Promise<void>;
+}
+
+/** Bodies above this are 413; the limit is API.md's. */
+const BODY_LIMIT = 256 * 1024;
+
+@Module({})
+class RootModule {}
+
+/** Opens the engines, starts the modules, listens. Rejects with one clear sentence when the port is taken. */
+export async function startApp(
+  definition: AppDefinition,
+  settings: Settings,
+  options: Partial<OpenOptions> = {},
+): Promise<RunningApp> {
+  const engines = await openEngines(settings, { name: definition.name, ...options });
+  try {
+    const root: DynamicModule = {
+      module: RootModule,
+      imports: [PlatformModule.forRoot(engines), ...definition.modules(engines)],
+    };
+    const adapter = new FastifyAdapter({
+      bodyLimit: BODY_LIMIT,
+      keepAliveTimeout: 65_000,
+      forceCloseConnections: 'idle',
+      routerOptions: { maxParamLength: 200 },
+    });
+    const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+      logger: nestLogger(engines.log),
+      abortOnError: false,
+    });
+    await definition.configure?.(app, engines);
+    for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
+    await app.startAllMicroservices();
+    const port = settings.port ?? definition.port;
+    await app.listen({ host: settings.host, port }).catch((error: NodeJS.ErrnoException) => {
+      throw refused(error, settings.host, port);
+    });
+    const metrics = await serveMetrics(engines);
+    const { port: bound } = app.getHttpServer().address() as { port: number };
+    let stopping: Promise<void> | undefined;
+    const stop = async () => {
+      engines.health.drain();
+      metrics?.close();
+      await app.close();
+      await engines.close();
+    };
+    return {
+      engines,
+      app,
+      url: `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${bound}`,
+      stop: () => (stopping ??= stop()),
+    };
+  } catch (error) {
+    await engines
+      .close()
+      .catch((closing: Error) => engines.log.warn({ err: closing.message }, 'engines did not close'));
+    throw error;
+  }
+}
+
+/** `main` of an app that runs alone: settings from the environment, signals, exit codes. */
+export async function runApp(definition: AppDefinition): Promise<void> {
+  try {
+    const running = await startApp(definition, loadSettings());
+    running.engines.log.info({ url: running.url }, `${definition.name} is ready`);
+    stopOnSignals(running);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+const DRAIN_MS = 30_000;
+
+/** SIGTERM and SIGINT drain, within 30 s; a second signal ends at once. */
+export function stopOnSignals(
+  running: Pick<RunningApp, 'stop'>,
+  after: () => Promise<void> = async () => undefined,
+): void {
+  let signals = 0;
+  const onSignal = () => {
+    if (++signals > 1) process.exit(1);
+    setTimeout(() => process.exit(1), DRAIN_MS).unref();
+    running
+      .stop()
+      .then(after)
+      .then(
+        () => process.exit(0),
+        (error: Error) => fail(error),
+      );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+/** Ends the process with one sentence for what the user can mend, and with the stack for what only we can. */
+export function fail(error: unknown): never {
+  const known = error instanceof SettingsError;
+  process.stderr.write(
+    `${known ? `Postledger cannot start. ${error.message}` : ((error as Error).stack ?? String(error))}\n`,
+  );
+  process.exit(1);
+}
+
+function refused(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE')
+    return new SettingsError(`Port ${port} on ${host} is in use: stop what listens there, or set PORT to another.`);
+  if (error.code === 'EACCES')
+    return new SettingsError(`Port ${port} may not be opened by this user: set PORT to one above 1023.`);
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return new SettingsError(`HOST ${host} is not an address of this machine.`);
+  return error;
+}
+
+async function serveMetrics({ settings, metrics }: Engines): Promise<Server | undefined> {
+  if (settings.metricsPort === undefined) return undefined;
+  const server = createServer((_request, response) => {
+    metrics.metrics().then(
+      (text) => response.setHeader('content-type', metrics.contentType).end(text),
+      (error: Error) => response.writeHead(500).end(error.message),
+    );
+  });
+  await new Promise<void>((done, fail) =>
+    server
+      .once('error', (error) => fail(refused(error, settings.host, settings.metricsPort!)))
+      .listen(settings.metricsPort, settings.host, done),
+  );
+  return server;
+}
