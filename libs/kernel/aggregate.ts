@@ -14,6 +14,9 @@ export interface EventSchema<Data extends object = object> {
   readonly personal?: readonly (Extract<keyof Data, string> | `${string}.${string}`)[];
 }
 
+/** How each event of a union is stored. */
+export type EventSchemas<E extends Message> = { readonly [T in E['type']]: EventSchema<DataOf<E, T>> };
+
 /** An aggregate as the rest of the house sees it: its decider, its noun and how its events are stored. */
 export interface Aggregate<C extends CommandBase = CommandBase, E extends Message = Message, S = unknown> {
   /** Stream category and `entityType` in the audit log: `post`, `account`. Letters and `_` only. */
@@ -21,7 +24,7 @@ export interface Aggregate<C extends CommandBase = CommandBase, E extends Messag
   /** Prefix of its ids, without the underscore (`pst`); null when its ids are not of the `<prefix>_…` form (a region). */
   readonly idPrefix: string | null;
   readonly decider: Decider<C, E, S>;
-  readonly events: { readonly [T in E['type']]: EventSchema<DataOf<E, T>> };
+  readonly events: EventSchemas<E>;
 }
 
 /** Identity with inference. */

@@ -1,0 +1,2 @@
+export * from './post/post.events';
+export * from './campaign/campaign.events';

@@ -1,0 +1,2 @@
+export * from './endpoint/endpoint.events';
+export * from './delivery/delivery.events';
