@@ -1,0 +1,56 @@
+// Appends events to the log in a process of its own, past the api: for figures that begin at the appended event.
+// In: {databaseUrl, tenants:[{workspace, account}], count, callers, gate?}. Out: {seconds}.
+import { randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const { Database } = require('../../dist/libs/postgres/index.js');
+const { PostgresEventStore } = require('../../dist/libs/event-store/postgres/postgres-event-store.js');
+
+const TEXT = 'A post of usual length, with an emoji 🥐 and a link to https://example.com/menu. '.repeat(6);
+
+process.on('message', async (job) => process.send(await feed(job)));
+process.on('disconnect', () => process.exit(0));
+
+async function feed({ databaseUrl, workspaces, count, callers = 64 }) {
+  const db = new Database(databaseUrl, { max: 4 });
+  const store = new PostgresEventStore(db);
+  const at = new Date().toISOString();
+  let issued = 0;
+  const started = performance.now();
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      while (issued < count) {
+        const workspace = workspaces[issued++ % workspaces.length];
+        const commandId = randomUUID();
+        const postId = `pst_${commandId}`;
+        const metadata = {
+          workspace,
+          actor: 'bench',
+          correlationId: commandId,
+          causationId: null,
+          commandId,
+          schemaVersion: 1,
+          occurredAt: at,
+        };
+        const data = {
+          postId,
+          profileId: 'prof_bench',
+          content: { text: TEXT, mediaIds: [] },
+          destinations: [{ id: `dst_${commandId}`, accountId: 'acct_bench', platform: 'instagram' }],
+          scheduledAt: '2031-01-01T00:00:00.000Z',
+          campaignId: null,
+        };
+        await store.append(
+          `post-${workspace}:${postId}`,
+          [{ id: randomUUID(), type: 'PostScheduled', data, metadata }],
+          -1,
+        );
+      }
+    }),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  await store.close();
+  await db.end();
+  return { seconds };
+}

@@ -1,0 +1,132 @@
+// npm run bench: measures this machine. Receiver, generator and feeder are processes of their own; warm-up, three runs each.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { build, checkNode, install } from '../../apps/standalone/start.mjs';
+
+const HELP = `npm run bench [-- options]
+
+  --quick          one short run of each instead of three
+  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging latency memory rebuild
+  --write          also writes docs/reference/performance.md and .json
+  --help           this text
+
+Loopback only; some five minutes in all (one with --quick). Results go to .cache/bench.json.
+`;
+const args = process.argv.slice(2);
+if (args.includes('--help')) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+checkNode();
+await install();
+await build();
+const { openReceiver, openSystem, spread } = await import('./stage.mjs');
+const scenarios = await import('./scenarios.mjs');
+
+const quick = args.includes('--quick');
+const only = args.includes('--only') ? args[args.indexOf('--only') + 1].split(',') : undefined;
+const runs = quick ? 1 : 3;
+const stageSize = quick ? { seconds: 3, count: 10_000 } : { seconds: 8, count: 40_000 };
+
+// name, what, unit, limit it is set against, target (and whether less is better)
+const FIGURES = [
+  ['commands', 'commands through HTTP, 64 clients', '/s', scenarios.commands, 'insert', 8_000],
+  [
+    'deliver1',
+    'deliveries, appended event to recorded attempt, one endpoint',
+    '/s',
+    scenarios.deliveries(1),
+    'posts',
+    8_000,
+  ],
+  ['deliver10', 'the same, ten endpoints', '/s', scenarios.deliveries(10), 'posts', 8_000],
+  ['deliver100', 'the same, a hundred endpoints', '/s', scenarios.deliveries(100), 'posts', 8_000],
+  ['fanout', 'one event to a hundred endpoints', 'deliveries/s', scenarios.fanOut, 'posts', 9_000],
+  [
+    'together',
+    'commands and deliveries at once, 32 clients, ten endpoints',
+    'deliveries/s',
+    scenarios.together,
+    'posts',
+    3_600,
+  ],
+  ['hanging', 'rate kept by nine endpoints while the tenth hangs', '×', scenarios.hanging, undefined, 0.9],
+  ['latency', 'command sent to webhook received at 200/s: p50', 'ms', scenarios.latency, undefined, 8, true],
+  ['memory', 'resident memory after 2× more deliveries', '×', scenarios.memory, undefined, 1.2, true],
+];
+
+const round = (value) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+const results = [];
+const receiver = await openReceiver();
+const system = await openSystem();
+const stage = { system, receiver, ...stageSize };
+try {
+  console.log(
+    `${os.cpus().length} cores (${os.cpus()[0].model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}; all processes on this machine`,
+  );
+  await scenarios.deliveries(1)({ ...stage, count: 3_000 });
+  await scenarios.commands({ ...stage, seconds: 2 });
+  for (const [name, what, unit, measure, limitName, target, lessIsBetter] of FIGURES) {
+    if (only && !only.includes(name)) continue;
+    const taken = [];
+    for (let run = 0; run < runs; run++) taken.push(await measure(stage));
+    const limit = limitName && (await scenarios.limits[limitName](stage));
+    const { min, median, max } = spread(taken.map(({ value }) => value));
+    const { value: _, ...details } = taken[Math.floor(runs / 2)];
+    const reached = lessIsBetter ? median <= target : median >= target;
+    results.push({
+      name,
+      what,
+      unit,
+      min,
+      median,
+      max,
+      target,
+      reached,
+      limit,
+      ratio: limit && median / limit,
+      ...details,
+    });
+    const more = Object.entries(details).map(([key, value]) => `${key} ${round(value)}`);
+    console.log(
+      `${reached ? ' ' : '!'} ${name.padEnd(11)} ${String(round(median)).padStart(7)} ${unit} (${round(min)}–${round(max)}; target ${lessIsBetter ? '≤' : '≥'}${target}${limit ? `; ×${(median / limit).toFixed(2)} of ${Math.round(limit)} raw` : ''}${more.length ? `; ${more.join(', ')}` : ''})  ${what}`,
+    );
+  }
+} finally {
+  receiver.close();
+  await system.close();
+}
+
+const report = {
+  at: new Date().toISOString(),
+  machine: {
+    cores: os.cpus().length,
+    model: os.cpus()[0].model.trim(),
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    node: process.versions.node,
+  },
+  runs,
+  results,
+};
+mkdirSync('.cache', { recursive: true });
+writeFileSync('.cache/bench.json', JSON.stringify(report, null, 2));
+if (args.includes('--write')) {
+  writeFileSync('docs/reference/performance.json', `${JSON.stringify(report, null, 2)}\n`);
+  const rows = results.map(
+    ({ what, unit, min, median, max, ratio, limit, target, p95, p99 }) =>
+      `| ${what} | ${round(median)} ${unit}${p95 ? ` (p95 ${round(p95)}, p99 ${round(p99)})` : ''} | ${round(min)}–${round(max)} | ${ratio ? `×${ratio.toFixed(2)} of ${Math.round(limit)}` : ''} | ${target} |`,
+  );
+  writeFileSync(
+    'docs/reference/performance.md',
+    [
+      '# Measured figures',
+      '',
+      `Generated by \`npm run bench -- --write\` on ${report.at.slice(0, 10)}: ${report.machine.cores} cores (${report.machine.model}), ${report.machine.memoryGiB} GiB, Node ${report.machine.node}; database, apps, receiver and generator on the one machine; ${runs} run(s) each.`,
+      '',
+      '| what | median | min–max | of the raw limit | target |',
+      '|---|---|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n'),
+  );
+}

@@ -1,0 +1,140 @@
+// Each scenario measures one figure once, on a system that is already warm; run.mjs repeats and prints.
+import { fork } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { batchedInsert, signedPosts } from './limits.mjs';
+import { generate, percentile, tenants, until } from './stage.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+async function feed(job) {
+  const child = fork(join(here, 'feeder.mjs'));
+  const answer = new Promise(
+    (done, fail) => (
+      child.once('message', done),
+      child.once('exit', (code) => fail(new Error(`the feeder ended with ${code}`)))
+    ),
+  );
+  child.send(job);
+  const result = await answer;
+  child.removeAllListeners('exit');
+  child.disconnect();
+  return result;
+}
+
+async function sql(system, text, params) {
+  const client = new pg.Client({ connectionString: system.databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query(text, params)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const recorded = async (system) => Number((await sql(system, 'select count(*) as n from delivery.attempt'))[0].n);
+
+/** Commands a second through HTTP, 64 keep-alive clients, no webhooks. */
+export async function commands({ system, seconds }) {
+  const [tenant] = await tenants(system, 1);
+  const { done, seconds: took } = await generate({ url: system.url, targets: [tenant], clients: 64, seconds });
+  return { value: done / took };
+}
+
+/** From the first appended event to the last recorded attempt, `count` events, one delivery each, over `n` endpoints. */
+export const deliveries =
+  (n) =>
+  async ({ system, receiver, count }) => {
+    await tenants(system, n, receiver, (i) => `d${n}-${Date.now()}-${i}`);
+    const endpoints = await sql(
+      system,
+      'select distinct workspace from delivery.endpoint order by workspace desc limit $1',
+      [n],
+    );
+    const before = await recorded(system);
+    await receiver.reset();
+    const started = performance.now();
+    await feed({ databaseUrl: system.databaseUrl, workspaces: endpoints.map(({ workspace }) => workspace), count });
+    await until(`${count} deliveries`, async () => (await receiver.count()) >= count);
+    await until('every attempt recorded', async () => (await recorded(system)) - before >= count);
+    return { value: count / ((performance.now() - started) / 1000) };
+  };
+
+/** One event to a hundred endpoints. */
+export async function fanOut({ system, receiver, count }) {
+  const { apiKey, id } = await system.call('POST', '/workspaces', { name: 'fan-out' });
+  await Promise.all(
+    Array.from({ length: 100 }, (_, i) =>
+      system.call(
+        'POST',
+        '/webhooks/endpoints',
+        { targetUrl: receiver.url(`fan-${i}`), eventTypes: ['post.scheduled'], contract: 'core' },
+        apiKey,
+      ),
+    ),
+  );
+  const events = Math.ceil(count / 100);
+  await receiver.reset();
+  const started = performance.now();
+  await feed({ databaseUrl: system.databaseUrl, workspaces: [id], count: events });
+  await until(`${events * 100} deliveries`, async () => (await receiver.count()) >= events * 100);
+  return { value: (events * 100) / ((performance.now() - started) / 1000) };
+}
+
+async function both({ system, receiver, seconds }, hanging) {
+  const targets = await tenants(system, 10, receiver, (i) =>
+    i === 0 && hanging ? `hang-${Date.now()}` : `b-${Date.now()}-${i}`,
+  );
+  await receiver.reset();
+  const started = performance.now();
+  const { done } = await generate({ url: system.url, targets, clients: 32, seconds });
+  const expected = hanging ? done - Math.ceil(done / 10) : done;
+  await until('the deliveries of every command', async () => (await receiver.count()) >= expected);
+  const took = (performance.now() - started) / 1000;
+  return { commands: done / took, deliveries: expected / took };
+}
+
+/** Commands and deliveries at once: 32 clients, ten endpoints, each command gives one delivery. */
+export async function together(stage) {
+  return { value: (await both(stage, false)).deliveries };
+}
+
+/** The same, healthy and with one of the ten hanging: how much of their rate the other nine keep. */
+export async function hanging(stage) {
+  const healthy = (await both(stage, false)).deliveries * 0.9;
+  const with_ = (await both(stage, true)).deliveries;
+  return { value: with_ / healthy, healthy, hanging: with_ };
+}
+
+/** From POST sent to signed POST received, 200 a second, in milliseconds. */
+export async function latency({ system, receiver, seconds }) {
+  const targets = await tenants(system, 1, receiver, () => `latency-${Date.now()}`);
+  await generate({ url: system.url, targets, clients: 16, seconds: 2, rate: 200 });
+  await receiver.reset(true);
+  const { sent, done } = await generate({
+    url: system.url,
+    targets,
+    clients: 32,
+    seconds: Math.max(seconds, 5),
+    rate: 200,
+  });
+  await until('every webhook', async () => (await receiver.count()) >= done);
+  const arrivals = new Map(await receiver.arrivals());
+  await receiver.reset(false);
+  const took = sent.map(([id, at]) => (arrivals.get(id) - at) / 1e6).sort((a, b) => a - b);
+  if (took.some(Number.isNaN)) throw new Error('a webhook did not come');
+  return { value: percentile(took, 50), p95: percentile(took, 95), p99: percentile(took, 99) };
+}
+
+/** Resident memory after `count` more deliveries, as a ratio to before. */
+export async function memory({ system, receiver, count }) {
+  const before = system.rss();
+  await deliveries(1)({ system, receiver, count: count * 2 });
+  return { value: system.rss() / before, beforeMiB: before / 1048576, afterMiB: system.rss() / 1048576 };
+}
+
+export const limits = {
+  insert: ({ system }) => batchedInsert(system.databaseUrl),
+  posts: ({ receiver }) => signedPosts(receiver),
+};
