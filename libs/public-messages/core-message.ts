@@ -64,7 +64,14 @@ export function toBusMessage(message: CoreMessage): BusMessage {
   if (message.factsJson !== undefined) headers['postledger-facts'] = message.factsJson;
   if (!message.isWebhook) headers['postledger-internal'] = 'true';
   if (message.aboutEndpoint) headers['postledger-endpoint'] = message.aboutEndpoint;
-  return { id: message.id, type: message.type, topic: message.topic, key: message.key, headers, value: message.dataJson };
+  return {
+    id: message.id,
+    type: message.type,
+    topic: message.topic,
+    key: message.key,
+    headers,
+    value: message.dataJson,
+  };
 }
 
 /** The inverse. Throws on a message that is not ours. */

@@ -1,0 +1,14 @@
+export * from './core-message';
+export { type CoreTypeDefinition } from './core-type';
+export {
+  coreTypes,
+  internalTypes,
+  isCoreType,
+  messageType,
+  type CoreType,
+  type MessageData,
+  type MessageType,
+} from './core-types';
+export { eventSchemas, upcast, type DomainEvent } from './domain';
+export { messagesOf } from './messages-of';
+export type { SettledFacts } from './types/posts';
