@@ -1,1 +1,11 @@
 export * from './account/account.events';
+export * from './account/account.commands';
+export { accountErrors } from './account/account.errors';
+export {
+  accountDecider,
+  ensurePublishable,
+  TOKEN_EXPIRED,
+  type Account,
+  type ExistingAccount,
+} from './account/account.decider';
+export { accountAggregate } from './account/account.aggregate';

@@ -34,7 +34,7 @@ export interface SettledDestination {
   readonly error?: string;
   /** Only when not ok. */
   readonly errorCode?: string;
-  /** False for one that was published in an earlier round. */
+  /** False for one whose outcome is of an earlier round. */
   readonly thisRound: boolean;
 }
 

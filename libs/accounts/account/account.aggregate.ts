@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { accountDecider } from './account.decider';
+import { accountEvents } from './account.events';
+
+export const accountAggregate = aggregate({
+  category: 'account',
+  idPrefix: 'acct',
+  decider: accountDecider,
+  events: accountEvents,
+});
