@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { endpointDecider } from './endpoint.decider';
+import { endpointEvents } from './endpoint.events';
+
+export const endpointAggregate = aggregate({
+  category: 'webhook_endpoint',
+  idPrefix: 'whe',
+  decider: endpointDecider,
+  events: endpointEvents,
+});

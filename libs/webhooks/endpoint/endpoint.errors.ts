@@ -1,0 +1,9 @@
+import { ensureOf, errorsOf } from '#kernel';
+
+export const endpointErrors = {
+  ENDPOINT_ALREADY_EXISTS: ['conflict', 'A webhook endpoint with this id exists already, or did.'],
+  ENDPOINT_NOT_FOUND: ['not-found', 'There is no such webhook endpoint.'],
+} as const;
+
+export const fail = errorsOf(endpointErrors);
+export const ensure: ReturnType<typeof ensureOf<typeof endpointErrors>> = ensureOf(endpointErrors);
