@@ -1,0 +1,63 @@
+import type { Socket } from 'node:net';
+import { Client, type Dispatcher } from 'undici';
+import { dial, type DialSettings, type DialTarget, type Dialling } from './dial';
+
+/** Below the 5 s of common servers, so that we close an idle connection before they do. */
+const KEEP_ALIVE_MS = 4_000;
+
+/**
+ * One connection at a time to one origin, made when first needed and again after it was lost, each time resolved and vetted
+ * anew: so the address of a pooled connection is one that was vetted when it was dialled.
+ */
+export class Lane {
+  private readonly client: Client;
+  private dialling: Dialling = { stage: 'resolve', cancelled: false };
+  private socket?: Socket;
+  /** Exchanges completed on the present connection. */
+  served = 0;
+
+  constructor(origin: string, target: DialTarget, settings: DialSettings) {
+    this.client = new Client(origin, {
+      pipelining: 1,
+      // The whole exchange has one timer, in the sender.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: 60_000,
+      allowH2: false,
+      connect: (_options, callback) => {
+        this.dialling = { stage: 'resolve', cancelled: false };
+        this.socket = undefined;
+        dial(target, settings, this.dialling).then(
+          (socket) => {
+            this.served = 0;
+            this.socket = socket;
+            callback(null, socket);
+          },
+          (error: Error) => callback(error, null),
+        );
+      },
+    });
+  }
+
+  /** Where this lane's exchange stands before its request is written. */
+  get stage(): 'resolve' | 'connect' | 'tls' {
+    return this.dialling.stage;
+  }
+
+  /** Some of the request never left this machine. */
+  get isSending(): boolean {
+    return (this.socket?.writableLength ?? 0) > 0;
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.client.dispatch(options, handler);
+  }
+
+  /** Drops the connection, also one that is being made. */
+  destroy(): void {
+    this.dialling.cancelled = true;
+    this.dialling.socket?.destroy();
+    void this.client.destroy(null);
+  }
+}

@@ -1,0 +1,176 @@
+import type { Dispatcher } from 'undici';
+import { StageError, type ErrorStage, type Exchange, type ExchangeRequest } from './exchange';
+import type { Lane } from './lane';
+import type { Origin } from './origin';
+
+const LOST_IDLE = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+const NUL = String.fromCharCode(0);
+
+/**
+ * One exchange under way, as the handler that undici drives. It speaks the raw handler interface: parsing response headers into
+ * an object would cost more than all else here. Settles once; whatever comes later is ignored.
+ */
+export class Sending implements Dispatcher.DispatchHandler {
+  private readonly startedAt = Date.now();
+  private readonly began = performance.now();
+  private readonly timer: NodeJS.Timeout;
+  private lane?: Lane;
+  private written = false;
+  private statusCode?: number;
+  private retryAfter?: string;
+  private firstChunk?: Buffer;
+  private chunks?: Buffer[];
+  private received = 0;
+  private hasResent = false;
+  isSettled = false;
+
+  constructor(
+    private readonly origin: Origin,
+    private readonly path: string,
+    private readonly request: ExchangeRequest,
+    private readonly maxResponseBytes: number,
+    private readonly settled: (exchange: Exchange, sending: Sending) => void,
+  ) {
+    this.timer = setTimeout(Sending.expired, request.timeoutMs, this);
+  }
+
+  private static expired(sending: Sending): void {
+    sending.fail('timeout', `No complete answer within ${sending.request.timeoutMs} ms (${sending.phase()})`);
+  }
+
+  begin(): void {
+    this.origin.take(this.start);
+  }
+
+  abort(message: string): void {
+    this.fail('aborted', message);
+  }
+
+  private readonly start = (lane: Lane): boolean => {
+    if (this.isSettled) return false;
+    this.lane = lane;
+    const { headers, body } = this.request;
+    lane.dispatch({ method: 'POST', path: this.path, headers, body }, this);
+    return true;
+  };
+
+  /** A connection stands, and the request is about to be written. */
+  onConnect(): void {
+    this.written = true;
+  }
+
+  onHeaders(statusCode: number, headers: Buffer[]): boolean {
+    if (statusCode < 200) return true;
+    this.statusCode = statusCode;
+    if (statusCode >= 300) this.retryAfter = retryAfterOf(headers);
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.isSettled) return true;
+    if (this.firstChunk) (this.chunks ??= [this.firstChunk]).push(chunk);
+    else this.firstChunk = chunk;
+    this.received += chunk.length;
+    // All that is kept has come: the rest is neither read nor waited for.
+    if (this.received > this.maxResponseBytes) this.settle(undefined, true);
+    return true;
+  }
+
+  onComplete(): void {
+    if (!this.isSettled) this.lane!.served++;
+    this.settle(undefined, false);
+  }
+
+  onError(error: Error): void {
+    if (this.isSettled) return;
+    const { code } = error as { code?: string };
+    if (this.isLostBeforeUse(code)) return this.resend();
+    if (error instanceof StageError) return this.fail(error.stage, error.message);
+    // undici refuses what could break out of a header before anything is written.
+    if (code === 'UND_ERR_INVALID_ARG') return this.fail('refused', error.message);
+    this.fail(this.stage(code), error.message || code || 'failed');
+  }
+
+  /** A kept connection that the server closed while it was idle: nothing of this exchange has been answered. */
+  private isLostBeforeUse(code: string | undefined): boolean {
+    return (
+      this.written &&
+      this.statusCode === undefined &&
+      !this.hasResent &&
+      this.lane!.served > 0 &&
+      LOST_IDLE.has(code ?? '')
+    );
+  }
+
+  private resend(): void {
+    this.hasResent = true;
+    this.written = false;
+    this.lane!.destroy();
+    this.start(this.origin.newLane());
+  }
+
+  private stage(code?: string): ErrorStage {
+    if (!this.lane) return 'connect';
+    if (!this.written) return this.lane.stage;
+    if (this.statusCode !== undefined) return 'body';
+    return code === 'EPIPE' || this.lane.isSending ? 'send' : 'headers';
+  }
+
+  private phase(): string {
+    if (!this.lane) return 'waiting for a connection';
+    const phases: Partial<Record<ErrorStage, string>> = {
+      resolve: 'resolving the name',
+      connect: 'connecting',
+      tls: 'in the TLS handshake',
+      send: 'sending',
+      headers: 'waiting for the response headers',
+      body: 'reading the response body',
+    };
+    return phases[this.stage()]!;
+  }
+
+  private fail(stage: ErrorStage, message: string): void {
+    this.settle({ stage, message }, true);
+  }
+
+  private settle(error: Exchange['error'], spent: boolean): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    clearTimeout(this.timer);
+    const { statusCode, retryAfter, startedAt } = this;
+    const ok = !error && statusCode !== undefined && statusCode < 300;
+    const durationMs = Math.round((performance.now() - this.began) * 1000) / 1000;
+    const exchange: Exchange = {
+      ok,
+      ...(statusCode !== undefined && { statusCode }),
+      ...(error && { error }),
+      startedAt,
+      durationMs,
+      ...(statusCode !== undefined && { response: this.text() }),
+      ...(retryAfter !== undefined && { retryAfter }),
+    };
+    if (this.lane) this.origin.release(this.lane, spent, startedAt + durationMs);
+    this.settled(exchange, this);
+  }
+
+  private text(): string {
+    if (!this.firstChunk) return '';
+    const bytes = this.chunks ? Buffer.concat(this.chunks) : this.firstChunk;
+    const text = bytes.length > this.maxResponseBytes ? cut(bytes, this.maxResponseBytes) : bytes.toString('utf8');
+    return text.includes(NUL) ? text.replaceAll(NUL, '') : text;
+  }
+}
+
+/** Decodes the first `length` bytes; a character that the cut goes through is left out. */
+const cut = (bytes: Buffer, length: number): string =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, length), { stream: true });
+
+function retryAfterOf(headers: readonly Buffer[]): string | undefined {
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]!;
+    if (name.length === 11 && name.toString('latin1').toLowerCase() === 'retry-after') {
+      return headers[at + 1]!.toString('latin1').slice(0, 200);
+    }
+  }
+  return undefined;
+}
