@@ -1,0 +1,45 @@
+import addFormats from 'ajv-formats';
+import Ajv2020 from 'ajv/dist/2020';
+import { catalogue, contracts, sample } from '.';
+import { exampleMessage } from './catalogue';
+import { coreTypes, type CoreType } from '#public-messages';
+
+const ajv = addFormats(new Ajv2020({ strict: true, allErrors: true, strictTypes: false }));
+
+describe.each([...contracts.values()])('the catalogue of $name', (contract) => {
+  const entries = catalogue(contract);
+
+  it('lists every type once, with a description', () => {
+    expect(entries.map(({ type }) => type)).toEqual([...new Set(contract.types)]);
+    for (const { description } of entries) expect(description).toMatch(/\.$/);
+  });
+
+  it.each(entries)('shows an example of $type that its schema admits', ({ schema, example }) => {
+    const validate = ajv.compile(schema);
+    expect({ valid: validate(example), errors: validate.errors }).toEqual({ valid: true, errors: null });
+  });
+
+  it('has a schema for whatever it renders of the core examples', () => {
+    for (const type of Object.keys(coreTypes) as CoreType[]) {
+      for (const rendered of contract.render(exampleMessage(type))) {
+        const validate = ajv.compile(contract.schemaOf(rendered.type)!);
+        validate(JSON.parse(rendered.body));
+        expect([rendered.type, validate.errors]).toEqual([rendered.type, null]);
+      }
+    }
+  });
+
+  it('admits nothing that the schema does not show', () => {
+    const { schema, example } = entries[0]!;
+    expect(ajv.validate(schema, { ...(example as object), extra: 1 })).toBe(false);
+  });
+
+  it('makes samples with fresh ids each time', () => {
+    const [one, other] = [sample(contract), sample(contract)];
+    expect(one.type).toBe('webhook.test');
+    expect(one.id).not.toBe(other.id);
+    expect(sample(contract, contract.types[0])).toMatchObject({ type: contract.types[0] });
+  });
+
+  it('refuses a sample of a type it lacks', () => expect(() => sample(contract, 'no.such')).toThrow(RangeError));
+});
