@@ -1,0 +1,190 @@
+import { execFileSync, execSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Program, ROOT } from '../harness/program';
+import { Standalone } from '../harness/standalone';
+
+const folder = () => mkdtempSync(join(tmpdir(), 'postledger-door-'));
+const start = (env: Record<string, string | undefined>, ...args: string[]) =>
+  Program.start(['dist/apps/standalone/main.js', ...args], { PORT: '0', ...env });
+
+describe('the front door', () => {
+  describe('npm start', () => {
+    const dataDir = folder();
+    let program: Program;
+    afterAll(() => {
+      program.kill();
+      rmSync(dataDir, { recursive: true, force: true });
+    });
+
+    it('shows the main job: connected, scheduled, on the bus, published, partly failed, received and verified, retried and recovered', async () => {
+      program = start({ DATA_DIR: dataDir, RETRY_SCALE: '0.1' });
+      for (const pattern of [
+        /connected +instagram/,
+        /scheduled +pst_/,
+        /on the bus +post\.published/,
+        /webhook +core +post\.partial .*signature verified/,
+        /webhook +post-ez .*signature verified/,
+        /published +pst_/,
+        /partial +pst_.*Token expired/,
+        /recovered/,
+        /webhooks received and verified, 0 not/,
+      ])
+        await program.line(pattern);
+    });
+
+    it('prints a curl line that works as it stands', async () => {
+      const [line] = await program.line(/^curl .*/);
+      const account = JSON.parse(execSync(line, { encoding: 'utf8' })) as { id: string; username: string };
+      expect(account).toMatchObject({ id: expect.stringMatching(/^acct_/), username: 'hello.world' });
+    });
+
+    it('serves the API documents and the page it names', async () => {
+      const [, url] = await program.line(/documents: (http:\S+)\)/);
+      expect((await fetch(url!)).status).toBe(200);
+      const [, dashboard] = await program.line(/Dashboard +(http:[^#\s]+)/);
+      expect((await fetch(dashboard!)).headers.get('content-type')).toContain('text/html');
+    });
+
+    it('ends with 0 on Ctrl-C, after a drain', async () => {
+      program.signal('SIGINT');
+      expect(await program.ended).toEqual({ code: 0, signal: null });
+      await program.line(/^Stopped\.$/);
+    });
+
+    it('is up again with its data, and its curl line still works without showing the key', async () => {
+      program = start({ DATA_DIR: dataDir, RETRY_SCALE: '0.1' });
+      const [line] = await program.line(/^curl .*/);
+      expect(line).toContain('$(cat ');
+      expect(JSON.parse(execSync(line, { encoding: 'utf8' }))).toMatchObject({ username: 'hello.world' });
+      await program.line(/webhooks received and verified, 0 not/);
+      const [, url] = await program.line(/API +(http:\/\/\S+)\/api\/v1/);
+      const key = execSync(`cat ${join(dataDir, 'api-key')}`, { encoding: 'utf8' }).trim();
+      const { data } = (await (
+        await fetch(`${url}/api/v1/posts?limit=200`, { headers: { authorization: `Bearer ${key}` } })
+      ).json()) as { data: unknown[] };
+      expect(data).toHaveLength(6);
+    });
+
+    it('refuses a second one on the same folder, in one sentence', async () => {
+      const second = start({ DATA_DIR: dataDir });
+      expect((await second.ended).code).toBe(1);
+      expect(second.lines.join('\n')).toMatch(
+        /^Postledger cannot start\. Another Postledger \(process \d+\) uses .*: stop it, or set DATA_DIR to another folder\.$/,
+      );
+    });
+
+    it('leaves no database behind when it is killed', async () => {
+      program.kill();
+      await program.ended;
+      program = start({ DATA_DIR: dataDir }, '--empty');
+      await program.line(/is ready/);
+    });
+  });
+
+  it('explains itself with --help, before anything is installed or started', () => {
+    expect(
+      execFileSync(process.execPath, ['apps/standalone/start.mjs', '--help'], { cwd: ROOT, encoding: 'utf8' }),
+    ).toContain('npm start -- --empty');
+  });
+
+  describe('says in one sentence what is wrong and what to do', () => {
+    const cases: [what: string, env: () => Record<string, string>, args: string[], sentence: RegExp][] = [];
+    const folders: string[] = [];
+    let busy: Server;
+    let busyPort = 0;
+    const fresh = (): string => {
+      const made = folder();
+      folders.push(made);
+      return made;
+    };
+    beforeAll(async () => {
+      busy = createServer();
+      await new Promise<void>((done) => busy.listen(0, '127.0.0.1', done));
+      busyPort = (busy.address() as { port: number }).port;
+    });
+    afterAll(() => {
+      busy.close();
+      for (const made of folders) rmSync(made, { recursive: true, force: true });
+    });
+
+    cases.push(
+      [
+        'a port in use',
+        () => ({ DATA_DIR: fresh(), PORT: String(busyPort) }),
+        ['--empty'],
+        /Port \d+ on 127\.0\.0\.1 is in use: stop what listens there, or set PORT to another\./,
+      ],
+      [
+        'a folder of another version',
+        () => ((made) => (writeFileSync(join(made, 'layout'), '99\n'), { DATA_DIR: made }))(fresh()),
+        [],
+        /was made by another version of Postledger \(layout 99, this build has 1\)/,
+      ],
+      [
+        'a folder that is a file',
+        () => ((made) => (writeFileSync(join(made, 'file'), ''), { DATA_DIR: join(made, 'file') }))(fresh()),
+        [],
+        /is not a folder: set DATA_DIR to one\./,
+      ],
+      [
+        'a setting of the wrong form',
+        () => ({ DATA_DIR: fresh(), RETRY_SCALE: 'often' }),
+        [],
+        /RETRY_SCALE must be a number from 0 to 1000, not "often"\./,
+      ],
+      [
+        'production without its key',
+        () => ({ DATA_DIR: fresh(), POSTLEDGER_MODE: 'production' }),
+        [],
+        /POSTLEDGER_SECRET_KEY is missing/,
+      ],
+      [
+        'an option it does not have',
+        () => ({ DATA_DIR: fresh() }),
+        ['--fast'],
+        /--fast is not an option: there are --empty and --help\./,
+      ],
+      [
+        'a database that refuses the password',
+        () => ({ DATA_DIR: fresh(), DATABASE_URL: process.env['TEST_POSTGRES_URL']!.replace(/:[^:@]+@/, ':wrong@') }),
+        ['--empty'],
+        /refuses: the password is wrong; check the user and password in DATABASE_URL\./,
+      ],
+      [
+        'a database that does not exist',
+        () => ({
+          DATA_DIR: fresh(),
+          DATABASE_URL: process.env['TEST_POSTGRES_URL']!.replace(/\/postgres$/, '/nowhere'),
+        }),
+        ['--empty'],
+        /refuses: the database does not exist; create it or name another in DATABASE_URL\./,
+      ],
+    );
+    it.each(cases)('%s', async (_what, env, args, sentence) => {
+      const program = start(env(), ...args);
+      const { code } = await program.ended;
+      const said = program.lines.filter((line) => line.startsWith('Postledger cannot start.'));
+      expect(said.join('\n')).toMatch(sentence);
+      expect(said).toHaveLength(1);
+      expect(code).toBe(1);
+    });
+  });
+
+  it('waits for a database that is not there yet, and says so', async () => {
+    const made = folder();
+    const program = start({ DATA_DIR: made, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, '--empty');
+    await program.line(/Waiting for PostgreSQL at 127\.0\.0\.1:1: .*ECONNREFUSED/);
+    program.kill();
+    await program.ended;
+    rmSync(made, { recursive: true, force: true });
+  });
+
+  it('starts empty when told so', async () => {
+    const standalone = await Standalone.start();
+    expect((await standalone.client().get<{ data: unknown[] }>('/posts')).body.data).toEqual([]);
+    await standalone.remove();
+  });
+});
