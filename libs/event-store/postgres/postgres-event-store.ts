@@ -1,0 +1,221 @@
+import type { Database } from '#postgres';
+import { followLoop } from '../port/follow-loop';
+import {
+  EventStoreUnavailableError,
+  WrongRevisionError,
+  type Appended,
+  type EventStore,
+  type LogBatch,
+  type NewEvent,
+  type Position,
+  type ReadAllOptions,
+  type RecordedEvent,
+  type Revision,
+  type StreamName,
+} from '../port/event-store';
+import { Batcher, type Waiting } from './batcher';
+import { isRefusal, unavailable } from './faults';
+import { COLUMNS, fromRow, toAppend, toArrays, type Append, type EventRow } from './rows';
+
+export interface PostgresEventStoreOptions {
+  /** Events in one append statement (500). An append that is larger alone goes alone. */
+  readonly maxBatchEvents?: number;
+  /** After so many milliseconds without an answer a call is given up as unavailable (30,000). */
+  readonly deadlineMs?: number;
+  /** Hears of faults that no caller waits for, such as a NOTIFY that was not sent. */
+  readonly onFault?: (error: Error) => void;
+}
+
+const CHANNEL = 'log_appended';
+const MAX_BATCH_CHARACTERS = 4_000_000;
+const MAX_BATCH_READS = 200;
+
+const APPEND = 'select outcome, revision, position from log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)';
+const READ = `select wanted.no::int as no, ${COLUMNS}
+  from unnest($1::text[], $2::int[]) with ordinality wanted (stream, first, no)
+  cross join lateral (select * from log.event e where e.stream = wanted.stream and e.revision >= wanted.first) e
+  order by wanted.no, e.revision`;
+const READ_ALL = `select ${COLUMNS} from log.event e where e.position > $1 and e.position <= $2 order by e.position limit $3`;
+/** Tells the head of the same moment, so that what belongs to others is passed too. */
+const READ_WORKSPACE = `select h.position as head, ${COLUMNS} from log.head h
+  left join lateral (select * from log.event e where e.workspace = $4 and e.position > $1 and e.position <= $2 order by e.position limit $3) e on true
+  order by e.position`;
+
+interface ReadRequest {
+  readonly stream: StreamName;
+  readonly from: Revision;
+}
+
+/** The log as PostgreSQL tables. Concurrent appends share one statement and one commit; concurrent reads share one query. */
+export class PostgresEventStore implements EventStore {
+  private readonly appends: Batcher<Append, Appended>;
+  private readonly reads: Batcher<ReadRequest, readonly RecordedEvent[]>;
+  private readonly hearers = new Set<() => void>();
+  private readonly closing = new AbortController();
+  private readonly deadlineMs: number;
+  private readonly onFault: (error: Error) => void;
+  /** The newest position that other processes must hear of, and whether a NOTIFY is under way. */
+  private toNotify: Position | undefined;
+  private notifying = false;
+
+  constructor(
+    private readonly db: Database,
+    { maxBatchEvents = 500, deadlineMs = 30_000, onFault = () => undefined }: PostgresEventStoreOptions = {},
+  ) {
+    this.deadlineMs = deadlineMs;
+    this.onFault = onFault;
+    this.appends = new Batcher(
+      () => oncePerStream(maxBatchEvents),
+      (batch) => this.send(batch),
+    );
+    this.reads = new Batcher(
+      () => upToReads(),
+      (batch) => this.fetch(batch),
+    );
+  }
+
+  async append(stream: StreamName, events: readonly NewEvent[], expected: Revision): Promise<Appended> {
+    if (events.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
+    return this.appends.ask(toAppend(stream, events, expected));
+  }
+
+  async read(stream: StreamName, from: Revision = 0): Promise<readonly RecordedEvent[]> {
+    return this.reads.ask({ stream, from });
+  }
+
+  async readAll({ after, limit, workspace, upTo = Number.MAX_SAFE_INTEGER }: ReadAllOptions): Promise<LogBatch> {
+    if (workspace === undefined) {
+      const events = (await this.query<EventRow>(READ_ALL, [after, upTo, limit])).map(fromRow);
+      return { events, position: events.at(-1)?.position ?? after };
+    }
+    const rows = await this.query<EventRow & { head: Position }>(READ_WORKSPACE, [after, upTo, limit, workspace]);
+    const events = rows.filter(({ id }) => id !== null).map(fromRow);
+    return {
+      events,
+      position: events.length === limit ? events.at(-1)!.position : Math.max(after, Math.min(upTo, rows[0]!.head)),
+    };
+  }
+
+  async head(): Promise<Position> {
+    const [row] = await this.query<{ position: Position }>('select position from log.head');
+    return row!.position;
+  }
+
+  follow(options: Parameters<EventStore['follow']>[0]): AsyncIterable<LogBatch> {
+    const log = {
+      readAll: (range: ReadAllOptions) => this.readAll(range),
+      onAppend: (wake: () => void) => this.onAppend(wake),
+    };
+    return followLoop(log, { ...options, signal: AbortSignal.any([options.signal, this.closing.signal]) });
+  }
+
+  async check(): Promise<{ engine: string; version: string }> {
+    const [row] = await this.query<{ server_version: string }>('show server_version');
+    return { engine: 'PostgreSQL', version: row!.server_version.split(' ')[0]! };
+  }
+
+  /** Ends the followers; the Database belongs to whoever opened it. */
+  async close(): Promise<void> {
+    this.closing.abort();
+  }
+
+  private async send(batch: readonly Waiting<Append, Appended>[]): Promise<void> {
+    let answers: { outcome: 'appended' | 'same' | 'wrong'; revision: Revision; position: Position }[];
+    try {
+      answers = await this.query(APPEND, toArrays(batch.map(({ request }) => request)));
+    } catch (error) {
+      // One caller's event that PostgreSQL refuses (an id that stands elsewhere) must not fail its neighbours.
+      if (batch.length === 1 || error instanceof EventStoreUnavailableError) throw error;
+      for (const one of batch) await this.send([one]).catch(one.reject);
+      return;
+    }
+    let newest = 0;
+    batch.forEach(({ request: { stream, expected }, resolve, reject }, index) => {
+      const { outcome, revision, position } = answers[index]!;
+      if (outcome === 'wrong') return reject(new WrongRevisionError(stream, expected, revision));
+      if (outcome === 'appended') newest = Math.max(newest, position);
+      resolve({ revision, position });
+    });
+    if (newest > 0) this.announce(newest);
+  }
+
+  private async fetch(batch: readonly Waiting<ReadRequest, readonly RecordedEvent[]>[]): Promise<void> {
+    const rows = await this.query<EventRow & { no: number }>(READ, [
+      batch.map(({ request }) => request.stream),
+      batch.map(({ request }) => request.from),
+    ]);
+    const answers = batch.map((): RecordedEvent[] => []);
+    for (const row of rows) answers[row.no - 1]!.push(fromRow(row));
+    batch.forEach(({ resolve }, index) => resolve(answers[index]!));
+  }
+
+  /**
+   * Wakes the followers here at once and those elsewhere by NOTIFY. Not from within the append: a transaction that
+   * notifies holds a lock of the whole server while it waits for the disk.
+   */
+  private announce(position: Position): void {
+    for (const wake of this.hearers) wake();
+    this.toNotify = position;
+    if (!this.notifying) void this.notify();
+  }
+
+  private async notify(): Promise<void> {
+    this.notifying = true;
+    while (this.toNotify !== undefined) {
+      const position = this.toNotify;
+      this.toNotify = undefined;
+      await this.db.notify(CHANNEL, String(position)).catch(this.onFault);
+    }
+    this.notifying = false;
+  }
+
+  private onAppend(wake: () => void): () => void {
+    this.hearers.add(wake);
+    const unlisten = this.db.listen(CHANNEL, wake);
+    return () => {
+      this.hearers.delete(wake);
+      unlisten();
+    };
+  }
+
+  /** Rejects with EventStoreUnavailableError for what passes, with PostgreSQL's own error for what it refuses. */
+  private async query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () =>
+          reject(
+            new EventStoreUnavailableError(`The event log on PostgreSQL did not answer within ${this.deadlineMs} ms`),
+          ),
+        this.deadlineMs,
+      );
+    });
+    try {
+      return await Promise.race([this.db.query<Row>(text, params), late]);
+    } catch (error) {
+      throw isRefusal(error) ? error : unavailable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** A stream may be in a batch once: its second append needs the first one's result. Those behind it in line stay behind it. */
+function oncePerStream(maxEvents: number): (append: Append) => boolean {
+  const seen = new Set<StreamName>();
+  let [events, characters] = [0, 0];
+  return (append) => {
+    if (seen.has(append.stream)) return false;
+    seen.add(append.stream);
+    if (events + append.events.length > maxEvents || characters + append.characters > MAX_BATCH_CHARACTERS)
+      return false;
+    events += append.events.length;
+    characters += append.characters;
+    return true;
+  };
+}
+
+function upToReads(): () => boolean {
+  let reads = 0;
+  return () => reads++ < MAX_BATCH_READS;
+}

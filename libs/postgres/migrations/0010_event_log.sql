@@ -1,0 +1,72 @@
+-- The log of all events. Positions are gapless and become visible in order (docs/decisions/0002).
+create schema log;
+
+create table log.event (
+  position    bigint primary key,
+  revision    int not null,
+  recorded_at timestamptz not null,
+  event_id    uuid not null unique,
+  stream      text not null,
+  type        text not null,
+  workspace   text not null,
+  -- json, not jsonb: the text stays as it was written, key order and numbers included.
+  data        json not null,
+  metadata    json not null,
+  unique (stream, revision)
+);
+create index event_workspace on log.event (workspace, position);
+
+create view log.head as select coalesce(max(position), 0) as position from log.event;
+
+-- Appends many streams' events at once. One element of `streams` and `expected` per append (a stream at most once), and of
+-- the other arrays per event, in the order of the appends; `append_no` says to which append (from 1) an event belongs.
+-- One row per append: `appended` and `same` (these events stood there already) with the last event's revision and
+-- position, or `wrong` with the stream's present revision. Refused appends leave no gap.
+create function log.append(
+  streams text[], expected int[],
+  append_no int[], event_stream text[], event_revision int[], event_id uuid[], type text[], workspace text[], data json[], metadata json[]
+) returns table (outcome text, revision int, "position" bigint)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  actual int[];
+  head bigint;
+begin
+  -- Writers go one by one until their commit is visible. Each statement below sees what the one before us committed.
+  perform pg_advisory_xact_lock(7305010);
+  select coalesce(max(e.position), 0) into head from log.event e;
+  select array_agg(coalesce(last.revision, -1) order by asked.no) into actual
+    from unnest(append.streams) with ordinality asked (stream, no)
+    left join lateral (select e.revision from log.event e where e.stream = asked.stream order by e.revision desc limit 1) last on true;
+
+  insert into log.event (position, revision, recorded_at, event_id, stream, type, workspace, data, metadata)
+    select head + row_number() over (order by new.no), new.revision, clock_timestamp(), new.id, new.stream, new.type, new.workspace, new.data, new.metadata
+      from unnest(append.append_no, append.event_stream, append.event_revision, append.event_id, append.type, append.workspace, append.data, append.metadata)
+        with ordinality new (append_no, stream, revision, id, type, workspace, data, metadata, no)
+      where actual[new.append_no] = append.expected[new.append_no];
+
+  if actual = append.expected then
+    return query
+      select 'appended', max(new.revision), head + max(new.no)
+        from unnest(append.append_no, append.event_revision) with ordinality new (append_no, revision, no)
+        group by new.append_no order by new.append_no;
+    return;
+  end if;
+
+  return query
+    with new as (
+      select *, count(*) filter (where actual[append_no] = append.expected[append_no]) over (order by no) as taken
+        from unnest(append.append_no, append.event_stream, append.event_revision, append.event_id) with ordinality as of_batch (append_no, stream, revision, id, no)
+    ), asked as (
+      select new.append_no, actual[new.append_no] as actual, max(new.revision) as last, max(new.taken) as taken,
+             actual[new.append_no] = append.expected[new.append_no] as is_new,
+             bool_and(present.event_id is not distinct from new.id) as is_same, max(present.position) as present_at
+        from new
+        left join log.event present on actual[new.append_no] <> append.expected[new.append_no] and present.stream = new.stream and present.revision = new.revision
+        group by new.append_no
+    )
+    select case when is_new then 'appended' when is_same then 'same' else 'wrong' end,
+           case when is_new or is_same then last else asked.actual end,
+           case when is_new then head + taken when is_same then present_at else 0 end
+      from asked order by append_no;
+end $$;
