@@ -33,8 +33,25 @@ export interface SubscribeOptions {
    */
   readonly onBatch: (messages: readonly ReceivedMessage[], signal: AbortSignal) => Promise<void>;
   readonly onFault?: (error: Error) => void;
+  /** A message was parked, because `onBatch` threw a PoisonMessageError for it. */
+  readonly onParked?: (message: ReceivedMessage, reason: string) => void;
   /** `earliest` (default) or `latest`: where a group that has never read begins. */
   readonly from?: 'earliest' | 'latest';
+}
+
+/**
+ * Thrown by `onBatch` for a message that will never be handled: the adapter parks it with the reason (a dead-letter table or
+ * topic) and hands over the rest of the batch again without it.
+ */
+export class PoisonMessageError extends Error {
+  constructor(
+    readonly poison: ReceivedMessage,
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Message ${poison.id} (${poison.type}) cannot be handled: ${reason}`, options);
+    this.name = 'PoisonMessageError';
+  }
 }
 
 export interface Subscription {

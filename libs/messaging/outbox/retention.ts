@@ -1,0 +1,29 @@
+import { DAY, plus, type Instant } from '#kernel';
+import type { Database } from '#postgres';
+
+export interface Retention {
+  /** Days that a message is kept (7). */
+  readonly days?: number;
+  /** Days after which it goes even when a consumer group has not read it (30). */
+  readonly unreadDays?: number;
+}
+
+/**
+ * Makes the day partitions of the coming days and drops old ones whole; no row is ever deleted. Returns the names of the
+ * tables dropped. Rejects when readers keep the table busy for 2 s: try again later.
+ */
+export function maintainBus(
+  db: Database,
+  now: Instant,
+  { days = 7, unreadDays = 30 }: Retention = {},
+): Promise<string[]> {
+  const unread = Math.max(days, unreadDays);
+  return db.tx(async (sql) => {
+    await sql.script("set local lock_timeout = '2s'");
+    const rows = await sql.query<{ maintain: string }>('select bus.maintain($1, $2)', [
+      plus(now, -days * DAY),
+      plus(now, -unread * DAY),
+    ]);
+    return rows.map(({ maintain }) => maintain);
+  });
+}

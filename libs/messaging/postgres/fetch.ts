@@ -1,0 +1,64 @@
+import type { Database } from '#postgres';
+import type { ReceivedMessage } from '../port/bus';
+import { PARTITIONS } from '../outbox/outbox';
+import type { Claim } from './group-member';
+
+/** At most so many positions are looked at by one query, whatever few of them are for this group. */
+const WINDOW = 20_000;
+const NOT_OURS = Number.MAX_SAFE_INTEGER;
+
+/** Messages of the owned partitions in global order, and how far the log was read. */
+export interface Fetched {
+  readonly messages: ReceivedMessage[];
+  readonly claims: ReadonlyMap<number, Claim>;
+  /** Every message of the claims' partitions up to here is in this batch or in an earlier one. */
+  readonly through: number;
+  readonly head: number;
+  readonly headAt: string;
+  readonly incarnation: string | null;
+}
+
+interface Row {
+  readonly head: number;
+  readonly head_at: string;
+  readonly incarnation: string | null;
+  readonly offset: number | null;
+  readonly partition: number;
+  readonly topic: string;
+  readonly key: string;
+  readonly id: string;
+  readonly type: string;
+  readonly headers: string;
+  readonly value: string;
+}
+
+// One snapshot for the head, the incarnation and the messages. `$2` prunes the days that are behind.
+const FETCH = `select h.position as head, h.at as head_at, i.id as incarnation, m.*
+  from bus.head h left join bus.incarnation i on true left join lateral (
+    select position as offset, partition, topic, key, id, type, headers, value from bus.message
+    where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
+      and position > ($3::bigint[])[partition + 1] and topic = any($4)
+    order by position limit $5
+  ) m on true`;
+
+/** Reads what comes next for these claims and moves their cursors. No message beyond `mark.position` is older than `mark.at`. */
+export async function fetchNext(
+  db: Database,
+  claims: ReadonlyMap<number, Claim>,
+  topics: readonly string[],
+  limit: number,
+  mark: { readonly position: number; readonly at: string },
+): Promise<Fetched> {
+  const after = Array.from({ length: PARTITIONS }, (_, partition) => claims.get(partition)?.cursor ?? NOT_OURS);
+  const from = Math.min(...after);
+  const rows = await db.query<Row>(FETCH, [from, from >= mark.position ? mark.at : '-infinity', after, topics, limit]);
+  const { head, head_at: headAt, incarnation } = rows[0]!;
+  const messages = rows.flatMap((row) => (row.offset === null ? [] : [received(row, row.offset)]));
+  const through = messages.length === limit ? messages.at(-1)!.offset : Math.max(from, Math.min(head, from + WINDOW));
+  for (const claim of claims.values()) claim.cursor = Math.max(claim.cursor, through);
+  return { messages, claims, through, head, headAt, incarnation };
+}
+
+function received({ partition, topic, key, id, type, headers, value }: Row, offset: number): ReceivedMessage {
+  return { id, type, topic, key, headers: JSON.parse(headers) as Record<string, string>, value, partition, offset };
+}

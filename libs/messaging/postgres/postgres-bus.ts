@@ -1,0 +1,93 @@
+import { systemClock, type Clock, HOUR, MINUTE } from '#kernel';
+import type { Database } from '#postgres';
+import { writeOutbox } from '../outbox/outbox';
+import { maintainBus, type Retention } from '../outbox/retention';
+import type { Bus, BusMessage, SubscribeOptions, Subscription } from '../port/bus';
+import { PostgresSubscription, type Pace } from './postgres-subscription';
+
+export interface PostgresBusOptions extends Partial<Pace> {
+  readonly retention?: Retention;
+  readonly clock?: Clock;
+  /** Faults that belong to no subscription. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** The bus on PostgreSQL: `bus.message` is its log, consumer groups share 12 partitions by lease. The database stays open on close. */
+export class PostgresBus implements Bus {
+  private readonly subscriptions = new Set<PostgresSubscription>();
+  private readonly stops: (() => void)[];
+  private readonly pace: Pace;
+  private readonly onError: (error: Error) => void;
+
+  constructor(
+    private readonly db: Database,
+    private readonly options: PostgresBusOptions = {},
+  ) {
+    this.pace = { leaseMs: options.leaseMs ?? 3_500, heartbeatMs: options.heartbeatMs ?? 1_000 };
+    this.onError = options.onError ?? (() => undefined);
+    const first = setTimeout(() => this.maintain(), MINUTE).unref();
+    const hourly = setInterval(() => this.maintain(), HOUR).unref();
+    this.stops = [
+      db.listen('bus_published', (payload) => this.wake(payload === '' ? undefined : Number(payload))),
+      db.listen('bus_rebalance', (group) => this.rebalance(group)),
+      () => clearTimeout(first),
+      () => clearInterval(hourly),
+    ];
+  }
+
+  async publish(messages: readonly BusMessage[]): Promise<void> {
+    const position = await writeOutbox(this.db, messages);
+    if (position > 0) this.wake(position);
+  }
+
+  /**
+   * Wakes this process's subscriptions at once; call it after committing a transaction with `writeOutbox`, with the position
+   * it returned. Other processes (and this one, if nobody calls) hear of it by NOTIFY. Without a position: look for yourself.
+   */
+  wake(position?: number): void {
+    for (const subscription of this.subscriptions) subscription.wake(position);
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    const subscription: PostgresSubscription = new PostgresSubscription(this.db, options, this.pace, () =>
+      this.subscriptions.delete(subscription),
+    );
+    this.subscriptions.add(subscription);
+    try {
+      await subscription.start();
+    } catch (error) {
+      this.subscriptions.delete(subscription);
+      throw error;
+    }
+    return subscription;
+  }
+
+  /** A topic is only a column here. */
+  async ensureTopics(): Promise<void> {}
+
+  async check(): Promise<{ engine: string; version: string }> {
+    try {
+      const [row] = await this.db.query<{ version: string }>(
+        "select current_setting('server_version') as version from bus.head",
+      );
+      return { engine: 'PostgreSQL', version: row!.version };
+    } catch (error) {
+      throw new Error(`The bus on PostgreSQL does not answer: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.stops) stop();
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
+  }
+
+  private rebalance(group: string): void {
+    for (const subscription of this.subscriptions)
+      if (group === '' || subscription.group === group) void subscription.beat();
+  }
+
+  private maintain(): void {
+    const { clock = systemClock, retention } = this.options;
+    maintainBus(this.db, clock(), retention).catch(this.onError);
+  }
+}

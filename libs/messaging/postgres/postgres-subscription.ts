@@ -1,0 +1,267 @@
+import { performance } from 'node:perf_hooks';
+import type { Database } from '#postgres';
+import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
+import { fetchNext, type Fetched } from './fetch';
+import { GroupMember, type Claim } from './group-member';
+import { countLag } from './lag';
+import { park } from './dead-letters';
+
+export interface Pace {
+  /** A member that has not renewed its lease for so long is dead to the others (3,500). */
+  readonly leaseMs: number;
+  /** How often the lease is renewed; also how often the bus is looked at when nothing woke us (1,000). */
+  readonly heartbeatMs: number;
+}
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+/** Offsets of partitions without messages for this group follow at leisure: after so many positions. */
+const IDLE_POSITIONS = 5_000;
+const IDLE_MS = 30_000;
+const BEGINNING = { position: 0, at: '-infinity' };
+
+/** One loop that fetches, hands over and commits; a heartbeat beside it that goes on while a batch is handled. */
+export class PostgresSubscription implements Subscription {
+  private readonly member: GroupMember;
+  private readonly timer: NodeJS.Timeout;
+  private loop: Promise<void> = Promise.resolve();
+  private beating: Promise<void> | undefined;
+  private beatAgain = false;
+  private ahead: Promise<Fetched> | undefined;
+  private inHand: AbortController | undefined;
+  private closing = false;
+  private wakeUp: (() => void) | undefined;
+  /** Something may have happened that only a look at the bus can tell. */
+  private mustLook = true;
+  private head = 0;
+  /** No message beyond `position` is older than `at`: lets a fetch leave out the days behind it. */
+  private mark = BEGINNING;
+  private idleCommitAt = 0;
+
+  constructor(
+    private readonly db: Database,
+    private readonly options: SubscribeOptions,
+    pace: Pace,
+    private readonly onClosed: () => void,
+  ) {
+    this.member = new GroupMember(db, options.group, pace.leaseMs, () => this.onLoss());
+    this.timer = setInterval(() => void this.beat(), pace.heartbeatMs);
+  }
+
+  get group(): string {
+    return this.options.group;
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.member.join(this.options.from ?? 'earliest');
+    } catch (error) {
+      clearInterval(this.timer);
+      throw error;
+    }
+    this.loop = this.run();
+  }
+
+  /** Messages up to `position` are there; without it, anything may be. */
+  wake(position?: number): void {
+    if (position === undefined) this.mustLook = true;
+    else if (position <= this.head) return;
+    else this.head = position;
+    // While a batch is handled, the next one can be on its way.
+    if (this.inHand) this.lookAhead();
+    else this.wakeUp?.();
+  }
+
+  /** Renews the lease; called out of turn when members came or went. */
+  beat(): Promise<void> {
+    if (this.beating) this.beatAgain = true;
+    return (this.beating ??= this.renew().finally(() => {
+      this.beating = undefined;
+      if (this.beatAgain && !this.closing) void this.beat();
+      this.beatAgain = false;
+    }));
+  }
+
+  lag(): Promise<number> {
+    return countLag(this.db, this.options.group, this.options.topics);
+  }
+
+  async close(): Promise<void> {
+    if (this.closing) return this.loop;
+    this.closing = true;
+    this.inHand?.abort();
+    this.wakeUp?.();
+    await this.loop;
+    clearInterval(this.timer);
+    await this.beating;
+    this.onClosed();
+    await this.member.leave().catch((error: Error) => this.fault(error));
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      const { incarnation } = this.member;
+      await this.member.heartbeat();
+      if (incarnation !== this.member.incarnation) this.startOver(this.member.head);
+      if (this.member.head > this.head) this.head = this.member.head;
+      const now = performance.now();
+      const isTime = now - this.idleCommitAt > IDLE_MS;
+      const idle = [...this.member.claims.values()].filter(
+        ({ done, committed }) => done - committed > (isTime ? 0 : IDLE_POSITIONS),
+      );
+      if (isTime) this.idleCommitAt = now;
+      if (idle.length > 0) await this.member.commit(idle);
+    } catch (error) {
+      this.member.checkLease();
+      this.fault(error as Error);
+    }
+    if (this.isBehind() || this.member.isUnbalanced()) this.wakeUp?.();
+  }
+
+  private async run(): Promise<void> {
+    let failures = 0;
+    while (!this.closing) {
+      try {
+        await this.step();
+        failures = 0;
+      } catch (error) {
+        this.fault(error as Error);
+        await this.pause(Math.min(FIRST_PAUSE_MS * 2 ** failures++, 1_000));
+      }
+    }
+    await this.ahead?.catch((error: Error) => this.fault(error));
+    await this.member.settled();
+  }
+
+  private async step(): Promise<void> {
+    this.member.checkLease();
+    if (this.member.isUnbalanced()) await this.member.rebalance();
+    if (!this.ahead && !this.isBehind()) return this.rest();
+    const fetched = await this.next();
+    if (fetched.messages.length === 0) return this.passed(fetched, []);
+    if (this.isBehind()) this.lookAhead();
+    await this.handle(fetched);
+  }
+
+  private isBehind(): boolean {
+    const { claims } = this.member;
+    if (claims.size === 0) return false;
+    if (this.mustLook) return true;
+    for (const { cursor } of claims.values()) if (cursor < this.head) return true;
+    return false;
+  }
+
+  private lookAhead(): void {
+    if (this.ahead || !this.isBehind()) return;
+    this.ahead = this.fetch();
+    // A failure is met when the batch is asked for.
+    this.ahead.catch(() => undefined);
+  }
+
+  private next(): Promise<Fetched> {
+    const next = this.ahead ?? this.fetch();
+    this.ahead = undefined;
+    return next;
+  }
+
+  private async fetch(): Promise<Fetched> {
+    const { topics, maxBatch = 500 } = this.options;
+    const known = this.head;
+    this.mustLook = false;
+    const fetched = await fetchNext(this.db, new Map(this.member.claims), topics, maxBatch, this.mark).catch(
+      (error: Error) => {
+        this.mustLook = true;
+        throw error;
+      },
+    );
+    if (fetched.incarnation !== this.member.incarnation) {
+      this.member.follow(fetched.incarnation);
+      this.startOver(fetched.head);
+      void this.beat();
+      return fetched;
+    }
+    // Unless news came meanwhile, the database knows best: an announced position may have been lost in a crash.
+    if (this.head === known) this.head = fetched.head;
+    if (fetched.through >= fetched.head) this.mark = { position: fetched.head, at: fetched.headAt };
+    return fetched;
+  }
+
+  private startOver(head: number): void {
+    [this.head, this.mark, this.mustLook] = [head, BEGINNING, true];
+  }
+
+  /** Hands the batch over until it is acknowledged, parked or no longer ours. */
+  private async handle(fetched: Fetched): Promise<void> {
+    let waiting = fetched.messages;
+    for (let failures = 0; ;) {
+      this.member.checkLease();
+      waiting = waiting.filter(({ partition }) => !fetched.claims.get(partition)!.lost);
+      if (waiting.length === 0) break;
+      this.inHand = new AbortController();
+      try {
+        await this.options.onBatch(waiting, this.inHand.signal);
+        break;
+      } catch (error) {
+        if (error instanceof PoisonMessageError && waiting.includes(error.poison)) {
+          await this.park(error);
+          waiting = waiting.filter((message) => message !== error.poison);
+          continue;
+        }
+        this.fault(error as Error);
+        if (this.closing) return;
+        await this.pause(Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS));
+        if (this.closing) return;
+        if (this.member.isUnbalanced()) await this.member.rebalance();
+      } finally {
+        this.inHand = undefined;
+      }
+    }
+    this.passed(fetched, fetched.messages);
+  }
+
+  private passed({ claims, through }: Fetched, messages: readonly ReceivedMessage[]): void {
+    for (const claim of claims.values()) claim.done = Math.max(claim.done, through);
+    const touched = new Set<Claim>();
+    for (const { partition } of messages) touched.add(claims.get(partition)!);
+    if (touched.size === 0) return;
+    // The next batch need not wait for this; a failed commit is made good by the next one, or the messages come again.
+    this.member.commit([...touched]).catch((error: Error) => this.fault(error));
+  }
+
+  private async park(error: PoisonMessageError): Promise<void> {
+    await park(this.db, this.options.group, error.poison, error.reason);
+    this.options.onParked?.(error.poison, error.reason);
+  }
+
+  private onLoss(): void {
+    this.mustLook = true;
+    this.inHand?.abort();
+  }
+
+  private fault(error: Error): void {
+    this.options.onFault?.(error);
+  }
+
+  private rest(): Promise<void> {
+    return new Promise((awake) => {
+      if (this.closing) return awake();
+      this.wakeUp = () => {
+        this.wakeUp = undefined;
+        awake();
+      };
+    });
+  }
+
+  /** Ends early when the subscription closes. */
+  private pause(ms: number): Promise<void> {
+    return new Promise((over) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.wakeUp = undefined;
+        over();
+      };
+      const timer = setTimeout(done, this.closing ? 0 : ms);
+      this.wakeUp = () => this.closing && done();
+    });
+  }
+}
