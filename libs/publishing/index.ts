@@ -5,3 +5,7 @@ export { postDecider } from './post/post.decider';
 export type { DestinationState, DestinationStatus, ExistingPost, Post, PostStatus } from './post/post.state';
 export { postAggregate } from './post/post.aggregate';
 export * from './campaign/campaign.events';
+export * from './campaign/campaign.commands';
+export { campaignErrors } from './campaign/campaign.errors';
+export { campaignDecider, type Campaign, type ExistingCampaign } from './campaign/campaign.decider';
+export { campaignAggregate } from './campaign/campaign.aggregate';

@@ -1,4 +1,16 @@
 export * from './workspace/workspace.events';
+export { workspaceErrors } from './workspace/workspace.errors';
+export * from './workspace/workspace.decider';
+export { workspaceAggregate } from './workspace/workspace.aggregate';
 export * from './api-key/api-key.events';
+export { apiKeyErrors } from './api-key/api-key.errors';
+export * from './api-key/api-key.decider';
+export { apiKeyAggregate } from './api-key/api-key.aggregate';
 export * from './team/team.events';
+export { teamErrors } from './team/team.errors';
+export * from './team/team.decider';
+export { teamAggregate } from './team/team.aggregate';
 export * from './subscription/subscription.events';
+export { subscriptionErrors } from './subscription/subscription.errors';
+export * from './subscription/subscription.decider';
+export { subscriptionAggregate } from './subscription/subscription.aggregate';

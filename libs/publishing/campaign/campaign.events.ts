@@ -14,6 +14,8 @@ export type CampaignEvent =
         readonly reservedUntil: Instant | null;
       }
     >
+  /** The post whose place was reserved now stands. */
+  | Message<'CampaignPostConfirmed', { readonly campaignId: string; readonly postId: string }>
   /** `cancelled`: the post was; `not_scheduled`: its reservation came to nothing. */
   | Message<
       'CampaignPostLeft',
@@ -50,6 +52,7 @@ export type CampaignEvent =
 export const campaignEvents: EventSchemas<CampaignEvent> = {
   CampaignCreated: { version: 1 },
   CampaignPostJoined: { version: 1 },
+  CampaignPostConfirmed: { version: 1 },
   CampaignPostLeft: { version: 1 },
   CampaignProgressed: { version: 1 },
   CampaignClosed: { version: 1 },

@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { campaignDecider } from './campaign.decider';
+import { campaignEvents } from './campaign.events';
+
+export const campaignAggregate = aggregate({
+  category: 'campaign',
+  idPrefix: 'cmp',
+  decider: campaignDecider,
+  events: campaignEvents,
+});

@@ -1,0 +1,28 @@
+import type { Command, Instant } from '#kernel';
+import type { PostOutcome } from './campaign.events';
+
+interface OfPost {
+  /** Of the campaign: a post may name one that was never created. */
+  readonly campaignId: string;
+  readonly postId: string;
+}
+
+export type CampaignCommand =
+  | Command<'CreateCampaign', { readonly campaignId: string; readonly name: string; readonly profileId: string }>
+  | Command<'CloseCampaign'>
+  /** Before a post is scheduled: reserves its place until `reservedUntil`, so that the campaign cannot complete without it. */
+  | Command<'JoinCampaign', OfPost & { readonly reservedUntil: Instant }>
+  /** The post that was to be scheduled was not. Nothing happens when it has no place. */
+  | Command<'LeaveCampaign', OfPost>
+  /** From the policy, once the post stands. Never refused: the place was asked for in time. */
+  | Command<'AddPost', OfPost>
+  /** From the policy, once the post was cancelled. */
+  | Command<'RemovePost', OfPost>
+  /** From the policy, once per settling event. */
+  | Command<
+      'RecordPostSettled',
+      OfPost & { readonly outcome: PostOutcome; readonly round: number; readonly sourceEventId: string }
+    >;
+
+/** How long a place stays reserved for a post whose scheduling never answered. */
+export const RESERVATION_MS = 10 * 60 * 1_000;

@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { contentDecider } from './content.decider';
+import { contentEvents } from './content.events';
+
+export const contentAggregate = aggregate({
+  category: 'content',
+  idPrefix: 'cnt',
+  decider: contentDecider,
+  events: contentEvents,
+});

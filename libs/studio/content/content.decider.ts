@@ -1,0 +1,43 @@
+import { decider, type Command } from '#kernel';
+import type { ContentEvent } from './content.events';
+
+/** Any reason: a person has to look at it. */
+export type ContentCommand = Command<
+  'AdaptContent',
+  { readonly contentId: string; readonly region: string; readonly locale: string; readonly reasons: readonly string[] }
+>;
+
+export interface Adaptation {
+  readonly region: string;
+  readonly locale: string;
+  readonly status: 'adapted' | 'review_required';
+  readonly reasons: readonly string[];
+}
+
+/** Comes into being with its first adaptation; keeps the newest of each region and locale, in the order of their first. */
+export type StudioContent =
+  | { readonly status: 'absent' }
+  | { readonly status: 'present'; readonly contentId: string; readonly adaptations: readonly Adaptation[] };
+
+export const contentDecider = decider<ContentCommand, ContentEvent, StudioContent>({
+  initial: { status: 'absent' },
+  decide: {
+    AdaptContent: ({ contentId, region, locale, reasons }) =>
+      reasons.length === 0
+        ? [{ type: 'ContentCulturallyAdapted', data: { contentId, region, locale } }]
+        : [{ type: 'ContentCulturalReviewRequired', data: { contentId, region, locale, reasons } }],
+  },
+  evolve: {
+    ContentCulturallyAdapted: (content, { contentId, region, locale }) =>
+      adapted(content, contentId, { region, locale, status: 'adapted', reasons: [] }),
+    ContentCulturalReviewRequired: (content, { contentId, region, locale, reasons }) =>
+      adapted(content, contentId, { region, locale, status: 'review_required', reasons }),
+  },
+});
+
+function adapted(content: StudioContent, contentId: string, newest: Adaptation): StudioContent {
+  const before = content.status === 'absent' ? [] : content.adaptations;
+  const isNewest = ({ region, locale }: Adaptation): boolean => region === newest.region && locale === newest.locale;
+  const adaptations = before.some(isNewest) ? before.map((it) => (isNewest(it) ? newest : it)) : [...before, newest];
+  return { status: 'present', contentId, adaptations };
+}

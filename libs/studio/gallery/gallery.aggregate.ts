@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { galleryDecider } from './gallery.decider';
+import { galleryEvents } from './gallery.events';
+
+export const galleryAggregate = aggregate({
+  category: 'gallery',
+  idPrefix: 'gal',
+  decider: galleryDecider,
+  events: galleryEvents,
+});

@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { mediaDecider } from './media.decider';
+import { mediaEvents } from './media.events';
+
+export const mediaAggregate = aggregate({
+  category: 'media',
+  idPrefix: 'med',
+  decider: mediaDecider,
+  events: mediaEvents,
+});

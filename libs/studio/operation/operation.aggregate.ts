@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { operationDecider } from './operation.decider';
+import { operationEvents } from './operation.events';
+
+export const operationAggregate = aggregate({
+  category: 'operation',
+  idPrefix: 'op',
+  decider: operationDecider,
+  events: operationEvents,
+});

@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { regionDecider } from './region.decider';
+import { regionEvents } from './region.events';
+
+export const regionAggregate = aggregate({
+  category: 'region',
+  idPrefix: null,
+  decider: regionDecider,
+  events: regionEvents,
+});

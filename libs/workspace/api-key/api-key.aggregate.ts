@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { apiKeyDecider } from './api-key.decider';
+import { apiKeyEvents } from './api-key.events';
+
+export const apiKeyAggregate = aggregate({
+  category: 'api_key',
+  idPrefix: 'key',
+  decider: apiKeyDecider,
+  events: apiKeyEvents,
+});

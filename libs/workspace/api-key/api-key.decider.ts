@@ -1,0 +1,43 @@
+import { decider, type Command } from '#kernel';
+import { ensure } from './api-key.errors';
+import type { ApiKeyEvent, KeyKind } from './api-key.events';
+
+export type ApiKeyCommand =
+  | Command<
+      'IssueApiKey',
+      { readonly keyId: string; readonly name: string; readonly scopes: readonly string[]; readonly kind: KeyKind }
+    >
+  | Command<'RevokeApiKey'>;
+
+export type ApiKey =
+  | { readonly status: 'absent' }
+  | {
+      readonly status: 'live' | 'revoked';
+      readonly keyId: string;
+      readonly name: string;
+      readonly scopes: readonly string[];
+      readonly kind: KeyKind;
+    };
+
+export const apiKeyDecider = decider<ApiKeyCommand, ApiKeyEvent, ApiKey>({
+  initial: { status: 'absent' },
+  decide: {
+    IssueApiKey: ({ keyId, name, scopes, kind }, key) => {
+      ensure(key.status === 'absent', 'KEY_ALREADY_EXISTS');
+      return [{ type: 'ApiKeyIssued', data: { keyId, name, scopes, kind } }];
+    },
+
+    RevokeApiKey: (_, key) => {
+      // A revoked key is gone for whoever asks: it is never listed again.
+      ensure(key.status === 'live', 'KEY_NOT_FOUND');
+      return [{ type: 'ApiKeyRevoked', data: { keyId: key.keyId } }];
+    },
+  },
+  evolve: {
+    ApiKeyIssued: (_, { keyId, name, scopes, kind }) => ({ status: 'live', keyId, name, scopes, kind }),
+    ApiKeyRevoked: (key) => {
+      if (key.status === 'absent') throw new Error('A key was revoked before it was issued');
+      return { ...key, status: 'revoked' };
+    },
+  },
+});

@@ -1,0 +1,9 @@
+import { ensureOf, errorsOf } from '#kernel';
+
+export const apiKeyErrors = {
+  KEY_ALREADY_EXISTS: ['conflict', 'A key with this id exists already, or did.'],
+  KEY_NOT_FOUND: ['not-found', 'There is no such key.'],
+} as const;
+
+export const fail = errorsOf(apiKeyErrors);
+export const ensure: ReturnType<typeof ensureOf<typeof apiKeyErrors>> = ensureOf(apiKeyErrors);

@@ -1,0 +1,106 @@
+import { decider, type Command, type Instant } from '#kernel';
+import { ensure } from './subscription.errors';
+import { PLANS, type Plan, type SubscriptionEvent } from './subscription.events';
+
+interface Paid {
+  readonly workspaceId: string;
+  readonly invoiceId: string;
+  readonly amountCents: number;
+  readonly currency: string;
+}
+
+export type SubscriptionCommand =
+  /** `effectiveAt` null: now. */
+  | Command<'ChangePlan', { readonly workspaceId: string; readonly plan: Plan; readonly effectiveAt: Instant | null }>
+  | Command<'CancelSubscription', { readonly workspaceId: string; readonly effectiveAt: Instant | null }>
+  | Command<
+      'RecordPayment',
+      Paid & ({ readonly outcome: 'succeeded' } | { readonly outcome: 'failed'; readonly reason: string | null })
+    >;
+
+/** A plan, from a moment on. */
+export interface PlanFrom {
+  readonly plan: Plan;
+  readonly effectiveAt: Instant;
+}
+
+/** One per workspace. There is always a subscription; it begins with `free`. */
+export interface Subscription {
+  /** By time; the last may lie ahead. */
+  readonly plans: readonly PlanFrom[];
+  /** `<outcome> <invoice id>` of every payment. */
+  readonly payments: ReadonlySet<string>;
+}
+
+export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEvent, Subscription>({
+  initial: { plans: [], payments: new Set() },
+  decide: {
+    ChangePlan: ({ at, workspaceId, plan: toPlan, effectiveAt }, subscription) => {
+      const fromPlan = planBefore(subscription, toPlan, effectiveAt ?? at, at);
+      ensure(fromPlan !== toPlan, 'PLAN_UNCHANGED', `The plan is ${toPlan} already.`);
+      const type = rank(toPlan) > rank(fromPlan) ? 'SubscriptionUpgraded' : 'SubscriptionDowngraded';
+      return [{ type, data: { workspaceId, fromPlan, toPlan, effectiveAt: effectiveAt ?? at } }];
+    },
+
+    CancelSubscription: ({ at, workspaceId, effectiveAt }, subscription) => {
+      const fromPlan = planBefore(subscription, 'free', effectiveAt ?? at, at);
+      ensure(fromPlan !== 'free', 'SUBSCRIPTION_NOT_ACTIVE');
+      return [
+        {
+          type: 'SubscriptionCancelled',
+          data: { workspaceId, fromPlan, toPlan: 'free', effectiveAt: effectiveAt ?? at },
+        },
+      ];
+    },
+
+    RecordPayment: (command, { payments }) => {
+      const { workspaceId, invoiceId, amountCents, currency, outcome } = command;
+      if (payments.has(`${outcome} ${invoiceId}`)) return [];
+      const payment = { workspaceId, invoiceId, amountCents, currency };
+      return command.outcome === 'succeeded'
+        ? [{ type: 'PaymentSucceeded', data: payment }]
+        : [{ type: 'PaymentFailed', data: { ...payment, reason: command.reason } }];
+    },
+  },
+  evolve: {
+    SubscriptionUpgraded: replan,
+    SubscriptionDowngraded: replan,
+    SubscriptionCancelled: replan,
+    PaymentSucceeded: ({ plans, payments }, { invoiceId }) => ({
+      plans,
+      payments: new Set(payments).add(`succeeded ${invoiceId}`),
+    }),
+    PaymentFailed: ({ plans, payments }, { invoiceId }) => ({
+      plans,
+      payments: new Set(payments).add(`failed ${invoiceId}`),
+    }),
+  },
+});
+
+const rank = (plan: Plan): number => PLANS.indexOf(plan);
+
+/** The plan in force at `at`. */
+export const planAt = ({ plans }: Subscription, at: Instant): Plan =>
+  plans.findLast(({ effectiveAt }) => effectiveAt <= at)?.plan ?? 'free';
+
+/** The change that lies ahead of `at`, if any. */
+export const planAhead = ({ plans }: Subscription, at: Instant): PlanFrom | null =>
+  plans.find(({ effectiveAt }) => effectiveAt > at) ?? null;
+
+/**
+ * The plan that a change to `toPlan` takes the place of: the one in force by then; or, when that is `toPlan` itself, the
+ * one announced for later, which this change calls off.
+ */
+function planBefore(subscription: Subscription, toPlan: Plan, effectiveAt: Instant, at: Instant): Plan {
+  const from = effectiveAt > at ? effectiveAt : at;
+  const present = planAt(subscription, from);
+  return present === toPlan ? (planAhead(subscription, from)?.plan ?? present) : present;
+}
+
+/** A change calls off what was announced for later than itself. */
+function replan(
+  { plans, payments }: Subscription,
+  { toPlan, effectiveAt }: { toPlan: Plan; effectiveAt: Instant },
+): Subscription {
+  return { plans: [...plans.filter((it) => it.effectiveAt <= effectiveAt), { plan: toPlan, effectiveAt }], payments };
+}

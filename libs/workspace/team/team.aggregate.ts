@@ -1,0 +1,5 @@
+import { aggregate } from '#kernel';
+import { teamDecider } from './team.decider';
+import { teamEvents } from './team.events';
+
+export const teamAggregate = aggregate({ category: 'team', idPrefix: 'ws', decider: teamDecider, events: teamEvents });

@@ -1,0 +1,10 @@
+import { aggregate } from '#kernel';
+import { workspaceDecider } from './workspace.decider';
+import { workspaceEvents } from './workspace.events';
+
+export const workspaceAggregate = aggregate({
+  category: 'workspace',
+  idPrefix: 'ws',
+  decider: workspaceDecider,
+  events: workspaceEvents,
+});

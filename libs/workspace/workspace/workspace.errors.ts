@@ -1,0 +1,8 @@
+import { ensureOf, errorsOf } from '#kernel';
+
+export const workspaceErrors = {
+  WORKSPACE_ALREADY_EXISTS: ['conflict', 'A workspace with this id exists already.'],
+} as const;
+
+export const fail = errorsOf(workspaceErrors);
+export const ensure: ReturnType<typeof ensureOf<typeof workspaceErrors>> = ensureOf(workspaceErrors);
