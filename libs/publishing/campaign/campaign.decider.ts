@@ -63,12 +63,13 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
     RecordPostSettled: ({ campaignId, postId, outcome, round, sourceEventId }, campaign) => {
       if (!isCounting(campaign)) return [];
       const place = placeOf(campaign.posts, postId);
-      if (place?.in && place.settled && place.settled.round >= round) return [];
-      const joined: CampaignEvent[] = place?.in
+      if (place && (!place.in || (place.settled?.round ?? 0) >= round)) return [];
+      const joined: CampaignEvent[] = place
         ? []
         : [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil: null } }];
       const { total, settled, succeeded } = withPlace(campaign.posts, postId, {
         in: true,
+        reserved: false,
         settled: { outcome, round },
       });
       return completing(campaign, [
