@@ -55,6 +55,7 @@ export const postMessages: Mapping<PostEvent> = {
 export const campaignMessages: Mapping<CampaignEvent> = {
   CampaignCreated: nothing,
   CampaignPostJoined: nothing,
+  CampaignPostConfirmed: nothing,
   CampaignPostLeft: nothing,
   CampaignProgressed: ({ campaignId, settled, total, succeeded }) => [
     say('campaign.progressed', { campaignId, settled, total, succeeded }),

@@ -23,13 +23,13 @@ export const apiKeyDecider = decider<ApiKeyCommand, ApiKeyEvent, ApiKey>({
   initial: { status: 'absent' },
   decide: {
     IssueApiKey: ({ keyId, name, scopes, kind }, key) => {
-      ensure(key.status === 'absent', 'KEY_ALREADY_EXISTS');
+      ensure(key.status === 'absent', 'API_KEY_ALREADY_EXISTS');
       return [{ type: 'ApiKeyIssued', data: { keyId, name, scopes, kind } }];
     },
 
     RevokeApiKey: (_, key) => {
       // A revoked key is gone for whoever asks: it is never listed again.
-      ensure(key.status === 'live', 'KEY_NOT_FOUND');
+      ensure(key.status === 'live', 'API_KEY_NOT_FOUND');
       return [{ type: 'ApiKeyRevoked', data: { keyId: key.keyId } }];
     },
   },

@@ -1,8 +1,8 @@
 import { ensureOf, errorsOf } from '#kernel';
 
 export const apiKeyErrors = {
-  KEY_ALREADY_EXISTS: ['conflict', 'A key with this id exists already, or did.'],
-  KEY_NOT_FOUND: ['not-found', 'There is no such key.'],
+  API_KEY_ALREADY_EXISTS: ['conflict', 'A key with this id exists already, or did.'],
+  API_KEY_NOT_FOUND: ['not-found', 'There is no such key.'],
 } as const;
 
 export const fail = errorsOf(apiKeyErrors);
