@@ -1,0 +1,47 @@
+import { fromBusMessage, toBusMessage, TOPICS, type CoreMessage } from '.';
+
+const least: CoreMessage = {
+  id: 'evt_1',
+  type: 'post.cancelled',
+  topic: TOPICS.posts,
+  workspace: 'ws_1',
+  key: 'pst_1',
+  createdAt: '2026-04-22T14:00:00.000Z',
+  dataJson: '{"postId":"pst_1","reason":"שלום \u{1F680}"}',
+  position: 42,
+  index: 0,
+  actor: 'usr_1',
+  correlationId: 'cor_1',
+  isWebhook: true,
+};
+const most: CoreMessage = {
+  ...least,
+  index: 3,
+  isWebhook: false,
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  region: '../etc/passwd',
+  factsJson: '{"failed":[]}',
+  aboutEndpoint: 'whe_1',
+};
+
+it.each([
+  ['the least', least],
+  ['the most', most],
+  ['an empty region', { ...least, region: '' }],
+])('comes back from the bus as it went, with %s in it', (_, message) =>
+  expect(fromBusMessage(toBusMessage(message))).toEqual(message),
+);
+
+it('goes out as a CloudEvent in binary mode', () =>
+  expect(toBusMessage(least).headers).toMatchObject({
+    ce_specversion: '1.0',
+    ce_id: 'evt_1',
+    ce_type: 'post.cancelled',
+    ce_source: 'urn:postledger:workspace:ws_1',
+    ce_time: '2026-04-22T14:00:00.000Z',
+    ce_subject: 'pst_1',
+    'content-type': 'application/json',
+  }));
+
+it('refuses a message of somebody else', () =>
+  expect(() => fromBusMessage({ ...toBusMessage(least), headers: {} })).toThrow('has no postledger-position header'));
