@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Client, type Dispatcher } from 'undici';
+import { Client, type buildConnector, type Dispatcher } from 'undici';
 import { dial, type DialSettings, type DialTarget, type Dialling } from './dial';
 
 /** Below the 5 s of common servers, so that we close an idle connection before they do. */
@@ -25,18 +25,7 @@ export class Lane {
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: 60_000,
       allowH2: false,
-      connect: (_options, callback) => {
-        this.dialling = { stage: 'resolve', cancelled: false };
-        this.socket = undefined;
-        dial(target, settings, this.dialling).then(
-          (socket) => {
-            this.served = 0;
-            this.socket = socket;
-            callback(null, socket);
-          },
-          (error: Error) => callback(error, null),
-        );
-      },
+      connect: (_options, callback) => void this.connect(target, settings, callback),
     });
   }
 
@@ -52,6 +41,21 @@ export class Lane {
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     this.client.dispatch(options, handler);
+  }
+
+  private async connect(target: DialTarget, settings: DialSettings, callback: buildConnector.Callback): Promise<void> {
+    this.dialling = { stage: 'resolve', cancelled: false };
+    this.socket = undefined;
+    let socket: Socket;
+    try {
+      socket = await dial(target, settings, this.dialling);
+    } catch (error) {
+      callback(error as Error, null);
+      return;
+    }
+    this.served = 0;
+    this.socket = socket;
+    callback(null, socket);
   }
 
   /** Drops the connection, also one that is being made. */

@@ -1,0 +1,145 @@
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { accountAggregate } from '#accounts';
+import { CommandHandler, type CommandContext } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { systemClock } from '#kernel';
+import { MemoryBus } from '#messaging/memory/memory-bus';
+import { messagesOf, toBusMessage } from '#public-messages';
+import { postAggregate, type ExistingPost } from '#publishing';
+import { eventually } from '#testing';
+import { Publisher } from './publisher';
+
+const WORKSPACE = 'ws_1';
+
+describe('the publisher', () => {
+  let store: MemoryEventStore;
+  let commands: CommandHandler;
+  let bus: MemoryBus;
+  let publisher: Publisher;
+  let published = 0;
+  let ids = 0;
+
+  const context = (): CommandContext => ({
+    workspace: WORKSPACE,
+    actor: 'usr_1',
+    correlationId: 'corr-1',
+    causationId: null,
+    commandId: `command-${++ids}`,
+    at: systemClock(),
+  });
+  const connect = async (username: string): Promise<string> => {
+    const accountId = `acct_${username}`;
+    const command = { type: 'ConnectAccount', at: systemClock(), actor: 'usr_1' } as const;
+    const facts = { accountId, platform: 'mastodon', username, profileId: 'prof_1', credentialExpiresAt: null };
+    await commands.handle(accountAggregate, accountId, { ...command, ...facts }, context());
+    return accountId;
+  };
+  /** Schedules a post and makes it due, as the projector's policy does. */
+  const post = async (postId: string, ...usernames: string[]): Promise<void> => {
+    const at = systemClock();
+    const destinations = await Promise.all(
+      usernames.map(async (name) => ({ id: `dst_${name}`, accountId: await connect(name), platform: 'mastodon' })),
+    );
+    const content = { text: 'Tonight', mediaIds: [] };
+    const rest = { postId, profileId: 'prof_1', content, destinations, scheduledAt: null, campaignId: null };
+    await commands.handle(postAggregate, postId, { type: 'SchedulePost', at, actor: 'usr_1', ...rest }, context());
+    await commands.handle(postAggregate, postId, { type: 'MarkPostDue', at, actor: 'system' }, context());
+  };
+  /** The outbox: every message of the log that is not on the bus yet. */
+  const relay = async (): Promise<void> => {
+    const { events, position } = await store.readAll({ after: published, limit: 10_000 });
+    published = position;
+    await bus.publish(events.flatMap((event) => messagesOf(event)).map(toBusMessage));
+  };
+  const state = async (postId: string): Promise<ExistingPost> =>
+    (await commands.load(postAggregate, WORKSPACE, postId)).state as ExistingPost;
+  const start = async (slowMs: number): Promise<Publisher> => {
+    const log = pino({ level: 'silent' });
+    const it = new Publisher({
+      bus,
+      commands,
+      clock: systemClock,
+      log,
+      metrics: new Registry(),
+      retryScale: 1,
+      slowMs,
+    });
+    await it.start();
+    return it;
+  };
+
+  beforeEach(async () => {
+    store = new MemoryEventStore();
+    commands = new CommandHandler(store);
+    bus = new MemoryBus();
+    published = 0;
+    publisher = await start(60_000);
+  });
+  afterEach(async () => {
+    await publisher.close();
+    await bus.close();
+  });
+
+  it('publishes what is due to every destination and settles the post', async () => {
+    await post('pst_1', 'ann', 'bob.fails');
+    await relay();
+    await eventually(async () => expect((await state('pst_1')).status).toBe('partial'));
+    const [ann, bob] = (await state('pst_1')).destinations;
+    expect(ann).toMatchObject({ status: 'published', attempts: 1 });
+    expect(bob).toMatchObject({ status: 'failed', outcomes: [{ errorCode: 'token_expired', error: 'Token expired' }] });
+  });
+
+  it('leaves a flaky destination to the ladder of the core', async () => {
+    await post('pst_1', 'cy.flaky');
+    await relay();
+    await eventually(async () => expect((await state('pst_1')).destinations[0]!.retryAt).not.toBeNull());
+    expect((await state('pst_1')).status).toBe('publishing');
+  });
+
+  it('reports once what the bus hands over twice', async () => {
+    await post('pst_1', 'ann');
+    await relay();
+    await eventually(async () => expect((await state('pst_1')).status).toBe('published'));
+    const head = await store.head();
+    published = 0;
+    await relay();
+    await post('pst_2', 'ben');
+    await relay();
+    await eventually(async () => expect((await state('pst_2')).status).toBe('published'));
+    const ofFirst = await store.read(`post-${WORKSPACE}:pst_1`);
+    expect(ofFirst.at(-1)!.position).toBeLessThanOrEqual(head);
+  });
+
+  it('keeps a slow network from holding up the others', async () => {
+    await post('pst_slow', 'dan.slow');
+    await relay();
+    await post('pst_quick', 'ann');
+    await relay();
+    await eventually(async () => expect((await state('pst_quick')).status).toBe('published'));
+    expect((await state('pst_slow')).status).toBe('publishing');
+  });
+
+  it('stops at once while a slow network is silent, and the next publisher asks again', async () => {
+    await post('pst_slow', 'dan.slow');
+    await relay();
+    await publisher.close();
+    expect((await state('pst_slow')).status).toBe('publishing');
+    publisher = await start(1);
+    await eventually(async () => expect((await state('pst_slow')).status).toBe('published'));
+  });
+
+  it('records the message that caused an outcome, and its correlation', async () => {
+    await post('pst_1', 'ann');
+    await relay();
+    await eventually(async () => expect((await state('pst_1')).status).toBe('published'));
+    const events = await store.read(`post-${WORKSPACE}:pst_1`);
+    const due = events.find(({ type }) => type === 'DestinationDue')!;
+    const outcome = events.find(({ type }) => type === 'DestinationPublished')!;
+    expect(outcome.metadata).toMatchObject({
+      correlationId: 'corr-1',
+      causationId: `evt_${due.id}`,
+      actor: 'publisher',
+    });
+  });
+});
