@@ -1,0 +1,49 @@
+import { parseStream, type RecordedEvent } from '#event-store';
+import type { DataOf } from '#kernel';
+import { upcast, type DomainEvent } from '#public-messages';
+import type { Projection } from '../projections/projection';
+import { timerKey, writeTimers, type TimerChange } from '../timers/timer-table';
+import { accountsPolicy } from './accounts.policy';
+import type { Policy, Step, Where } from './policy';
+import { postsPolicy } from './posts.policy';
+
+/** Each event type belongs to one policy. */
+const policies: Policy = { ...postsPolicy, ...accountsPolicy };
+
+/** What an event leads to: timers set and cleared. */
+export function stepsOf(event: RecordedEvent): readonly Step[] {
+  const react = policies[event.type as DomainEvent['type']] as
+    ((data: DataOf<DomainEvent, DomainEvent['type']>, where: Where) => readonly Step[]) | undefined;
+  if (!react) return [];
+  const { workspace, occurredAt } = event.metadata;
+  const where = { workspace, id: parseStream(event.stream).id, at: occurredAt as Where['at'], eventId: event.id };
+  return react(event.data as DataOf<DomainEvent, DomainEvent['type']>, where);
+}
+
+/** Turns events into timers, in the transaction of the checkpoint: nothing that is owed is lost. Never done again. */
+export const policiesProjection = (wakeTimers: () => void): Projection => ({
+  name: 'policies',
+  shape: 'policies',
+  paceMs: 0,
+  urgent: true,
+  wants: ({ type }) => Object.hasOwn(policies, type),
+  build: () => ({
+    prepare: async () => undefined,
+    async apply(sql, { events }) {
+      const changes = events.map(upcast).flatMap((event) => stepsOf(event).map((step) => changeOf(event, step)));
+      await writeTimers(sql, changes);
+      return wakeTimers;
+    },
+  }),
+});
+
+function changeOf({ id, position, metadata }: RecordedEvent, step: Step): TimerChange {
+  const { workspace, correlationId, traceparent = null } = metadata;
+  if ('clear' in step) return { key: timerKey(step.clear.kind, workspace, step.clear.name), timer: null };
+  const { kind, name, target, dueAt, payload } = step.set;
+  const key = timerKey(kind, workspace, name);
+  return {
+    key,
+    timer: { key, kind, workspace, target, dueAt, payload, cause: id, position, correlationId, traceparent },
+  };
+}

@@ -1,0 +1,106 @@
+import type { Position } from '#event-store';
+import type { Database, Sql } from '#postgres';
+import type { Projection, ProjectionBuild } from './projection';
+
+/** Another process leads, or the database has lost what this one thought committed: look again before writing. */
+export class FencedError extends Error {
+  constructor(name: string) {
+    super(`Projection ${name} is led by another process, or its checkpoint went back`);
+    this.name = 'FencedError';
+  }
+}
+
+/** One build of a projection under one reign. */
+export interface Checkpoint {
+  readonly name: string;
+  readonly version: number;
+  readonly epoch: number;
+  /** Taken, in memory. */
+  position: Position;
+  /** Committed, as far as this process was told. */
+  known: Position;
+}
+
+// The first statement of a batch: holds the row until the commit, so that two leaders never write at once. The server
+// ends the transaction of a process that froze in the middle of one.
+const MOVE = `update projector.checkpoint set position = $5
+  where name = $1 and version = $2 and epoch = $3 and position >= $4
+  returning set_config('idle_in_transaction_session_timeout', '3000', true)`;
+
+/** Moves the checkpoint inside the transaction that writes the rows. Throws FencedError when it is no longer ours to move. */
+export async function moveCheckpoint(sql: Sql, at: Checkpoint, position: Position): Promise<void> {
+  const moved = await sql.query(MOVE, [at.name, at.version, at.epoch, at.known, position]);
+  if (moved.length === 0) throw new FencedError(at.name);
+}
+
+export interface OpenedBuild {
+  readonly build: ProjectionBuild;
+  readonly checkpoint: Checkpoint;
+  readonly status: 'building' | 'current';
+}
+
+interface BuildRow {
+  version: number;
+  shape: string;
+  status: 'building' | 'current' | 'retired';
+  position: number;
+}
+
+/**
+ * The build that this code writes: the current one when it has the code's shape, else one beside it, begun or resumed.
+ * The first build of all is current from the start.
+ */
+export function openBuild(db: Database, projection: Projection, epoch: number): Promise<OpenedBuild> {
+  const { name, shape } = projection;
+  return db.tx(async (sql) => {
+    const rows = await sql.query<BuildRow>(
+      'select version, shape, status, position from projector.checkpoint where name = $1 order by version desc for update',
+      [name],
+    );
+    const current = rows.find(({ status }) => status === 'current');
+    const found =
+      (current?.shape === shape ? current : undefined) ??
+      rows.find((row) => row.status === 'building' && row.shape === shape);
+    if (found) {
+      const build = projection.build(found.version);
+      await build.prepare(sql);
+      await sql.query('update projector.checkpoint set epoch = $3 where name = $1 and version = $2 and epoch < $3', [
+        name,
+        found.version,
+        epoch,
+      ]);
+      return opened(name, build, { ...found, epoch });
+    }
+    return addBuild(sql, projection, {
+      version: (rows[0]?.version ?? 0) + 1,
+      epoch,
+      status: current ? 'building' : 'current',
+    });
+  });
+}
+
+/** Begins a build: its row at position 0 and its empty tables. One that is current is what readers see from now on. */
+export async function addBuild(
+  sql: Sql,
+  { name, shape, build: builder }: Projection,
+  { version, epoch, status }: { version: number; epoch: number; status: 'building' | 'current' },
+): Promise<OpenedBuild> {
+  const build = builder(version);
+  await sql.query(
+    'insert into projector.checkpoint (name, version, shape, status, epoch) values ($1, $2, $3, $4, $5)',
+    [name, version, shape, status, epoch],
+  );
+  await build.prepare(sql);
+  if (status === 'current') await build.publish?.(sql);
+  return opened(name, build, { version, epoch, status, position: 0 });
+}
+
+const opened = (
+  name: string,
+  build: ProjectionBuild,
+  { version, epoch, position, status }: { version: number; epoch: number; position: number; status: string },
+): OpenedBuild => ({
+  build,
+  status: status === 'current' ? 'current' : 'building',
+  checkpoint: { name, version, epoch, position, known: position },
+});

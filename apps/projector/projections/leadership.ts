@@ -1,0 +1,131 @@
+import type { Database } from '#postgres';
+
+const LOCK = 7_305_003;
+const TICK_MS = 500;
+/** A leader that was not seen for so long is frozen or cut off; another takes over. */
+export const LEASE_MS = 3_000;
+
+export interface LeadershipOptions {
+  readonly db: Database;
+  readonly names: readonly string[];
+  /** Shown in the leader table. */
+  readonly process: string;
+  /** This process leads `name` from now on, until `signal` aborts. Must end soon after that. */
+  readonly lead: (name: string, epoch: number, signal: AbortSignal) => Promise<void>;
+  readonly onFault: (error: Error) => void;
+  readonly tickMs?: number;
+}
+
+const TAKE = 'select name from unnest($1::text[]) name where pg_try_advisory_lock(' + LOCK + ', hashtext(name))';
+
+// The lock's holder did not show itself in time: its session ends, and with it the lock.
+const EVICT = `select pg_terminate_backend(l.pid) from projector.leader d
+  join pg_locks l on l.locktype = 'advisory' and l.granted and l.classid = ${LOCK}
+    and l.objid::bigint = hashtext(d.name)::bigint & 4294967295 and l.pid = d.pid
+    and l.database = (select oid from pg_database where datname = current_database())
+  where d.name = any($1) and d.seen_at < now() - $2 * interval '1 millisecond'`;
+
+const SEEN = 'update projector.leader set seen_at = now() where name = any($1) and pid = pg_backend_pid()';
+
+const ENTHRONE = `insert into projector.leader as l (name, epoch, pid, process) values ($1, 1, pg_backend_pid(), $2)
+  on conflict (name) do update set epoch = l.epoch + 1, pid = excluded.pid, process = excluded.process, seen_at = now() returning epoch`;
+
+const FENCE = 'update projector.checkpoint set epoch = $2 where name = $1 and epoch < $2';
+
+type Session = Awaited<ReturnType<Database['session']>>;
+
+/**
+ * One leader per name among all processes: a session lock, so that a death hands over at once, and a lease beside it, so
+ * that a frozen process does within seconds. Each reign has a new epoch, written into the checkpoints it may move; a
+ * former leader that wakes up finds another epoch there and cannot write a row.
+ */
+export class Leadership {
+  private session: Session | undefined;
+  private readonly reigns = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  private timer: NodeJS.Timeout | undefined;
+  private ticking: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(private readonly options: LeadershipOptions) {}
+
+  /** The names this process leads. */
+  get led(): readonly string[] {
+    return [...this.reigns.keys()];
+  }
+
+  start(): void {
+    this.tick();
+  }
+
+  /** Gives everything up, after the work in hand. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.ticking;
+    this.abdicate();
+    await Promise.all([...this.reigns.values()].map(({ done }) => done));
+    this.session?.release(true);
+    this.session = undefined;
+  }
+
+  private tick(): void {
+    this.ticking = this.beat()
+      .catch((error: Error) => {
+        this.options.onFault(error);
+        this.lose();
+      })
+      .finally(() => {
+        this.ticking = undefined;
+        if (!this.stopped) this.timer = setTimeout(() => this.tick(), this.options.tickMs ?? TICK_MS);
+      });
+  }
+
+  private async beat(): Promise<void> {
+    const { db, names, process } = this.options;
+    const session = (this.session ??= await this.open(db));
+    const led = this.led;
+    if (led.length > 0) await session.query(SEEN, [led]);
+    const open = names.filter((name) => !this.reigns.has(name));
+    if (open.length === 0) return;
+    const taken = (await session.query<{ name: string }>(TAKE, [open])).map(({ name }) => name);
+    if (taken.length < open.length)
+      await session.query(EVICT, [open.filter((name) => !taken.includes(name)), LEASE_MS]);
+    for (const name of taken) {
+      const [row] = await session.query<{ epoch: number }>(ENTHRONE, [name, process]);
+      // Waits for a transaction of the former leader that still holds the row; the server ends one that is frozen.
+      await session.query(FENCE, [name, row!.epoch]);
+      this.reign(session, name, row!.epoch);
+    }
+  }
+
+  private reign(session: Session, name: string, epoch: number): void {
+    const stop = new AbortController();
+    const done = this.options
+      .lead(name, epoch, stop.signal)
+      .catch(this.options.onFault)
+      .finally(async () => {
+        this.reigns.delete(name);
+        if (this.session === session) await session.query(`select pg_advisory_unlock(${LOCK}, hashtext($1))`, [name]);
+      })
+      .catch(this.options.onFault);
+    this.reigns.set(name, { stop, done });
+  }
+
+  private async open(db: Database): Promise<Session> {
+    const session = await db.session();
+    session.onLost(() => this.session === session && this.lose());
+    return session;
+  }
+
+  /** The session is gone, and every lock with it. */
+  private lose(): void {
+    const session = this.session;
+    this.session = undefined;
+    this.abdicate();
+    session?.release(true);
+  }
+
+  private abdicate(): void {
+    for (const { stop } of this.reigns.values()) stop.abort();
+  }
+}

@@ -1,0 +1,14 @@
+import { EventStoreUnavailableError } from '#event-store';
+
+/** SQLSTATE classes of what passes: connections, resources, an operator's intervention, a serialization conflict. */
+const PASSING = ['08', '40', '53', '55', '57'];
+const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
+const LOST =
+  /connection (terminated|ended|error)|timeout exceeded when trying to connect|not queryable|after calling end/i;
+
+/** Whether an error says that an engine is away for now, rather than that this event cannot be taken. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof EventStoreUnavailableError) return true;
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  return (code.length === 5 && PASSING.includes(code.slice(0, 2))) || SOCKET.test(code) || LOST.test(message);
+}

@@ -1,0 +1,24 @@
+import { writeOutbox } from '#messaging/outbox/outbox';
+import { messagesOf, toBusMessage } from '#public-messages';
+import type { Projection } from './projection';
+
+/**
+ * Says in public what the log holds: messages and checkpoint in one transaction, so that none is missed and none said twice.
+ * `wake` tells the bus of this process once they are there. It is never built anew.
+ */
+export const outboxProjection = (wake: () => void): Projection => ({
+  name: 'outbox',
+  shape: 'outbox',
+  paceMs: 0,
+  urgent: true,
+  wants: () => true,
+  build: () => ({
+    prepare: async () => undefined,
+    async apply(sql, { events }) {
+      const messages = events.flatMap((event) => messagesOf(event).map(toBusMessage));
+      if (messages.length === 0) return undefined;
+      await writeOutbox(sql, messages);
+      return wake;
+    },
+  }),
+});

@@ -1,0 +1,38 @@
+import type { Position, RecordedEvent } from '#event-store';
+import type { Sql } from '#postgres';
+
+/** A stretch of the log that one projection takes in one transaction. */
+export interface Stretch {
+  /** Those that the projection wants, in log order. Never empty. */
+  readonly events: readonly RecordedEvent[];
+  /** The log has been read up to here. */
+  readonly position: Position;
+}
+
+/** Something that follows the log: a view, the audit log, the outbox, the policies. */
+export interface Projection {
+  readonly name: string;
+  /** Changes whenever what is stored does; another shape is built anew, beside the old. Fixed for what must never be done again. */
+  readonly shape: string;
+  /** At the live end: a batch starts at the earliest this many ms after the one before, so that bursts travel together. 0: at once. */
+  readonly paceMs: number;
+  /** Woken before the others. */
+  readonly urgent?: boolean;
+  /** Whether an event is of interest; the others only move the checkpoint. */
+  wants(event: RecordedEvent): boolean;
+  /** One build of it: `version` numbers its tables. */
+  build(version: number): ProjectionBuild;
+}
+
+export interface ProjectionBuild {
+  /** Makes what is missing; runs before the first batch, may run again. */
+  prepare(sql: Sql): Promise<void>;
+  /** Makes this build what readers see; in the transaction of the switch. */
+  publish?(sql: Sql): Promise<void>;
+  /** Throws the tables away. */
+  drop?(sql: Sql): Promise<void>;
+  /** Takes a stretch, inside the transaction that moves the checkpoint. Returns what to do once it is committed. */
+  apply(sql: Sql, stretch: Stretch): Promise<(() => void) | void>;
+  /** Forgets what it remembers of rows: the last transaction did not happen, or another process has led. */
+  forget?(): void;
+}

@@ -1,0 +1,29 @@
+import type { Database } from '#postgres';
+import { moveCheckpoint, type OpenedBuild } from './checkpoint';
+import type { Projection } from './projection';
+
+/**
+ * Makes a build that has caught up with the current one the current one, in one transaction: readers go from a table to one that
+ * is at least as new. False when it is not there yet. The former build keeps its tables until the grace time is over.
+ */
+export function switchBuild(db: Database, { name }: Projection, { build, checkpoint }: OpenedBuild): Promise<boolean> {
+  return db.tx(async (sql) => {
+    const [current] = await sql.query<{ position: number }>(
+      "select position from projector.checkpoint where name = $1 and status = 'current' for update",
+      [name],
+    );
+    await moveCheckpoint(sql, checkpoint, checkpoint.position);
+    if (current && current.position > checkpoint.position) return false;
+    // A leader of the former build finds an epoch that is not its own.
+    await sql.query(
+      "update projector.checkpoint set status = 'retired', retired_at = now(), epoch = epoch + 1 where name = $1 and status = 'current'",
+      [name],
+    );
+    await sql.query("update projector.checkpoint set status = 'current' where name = $1 and version = $2", [
+      name,
+      checkpoint.version,
+    ]);
+    await build.publish?.(sql);
+    return true;
+  });
+}

@@ -1,0 +1,123 @@
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { CommandHandler, type CommandContext } from '#event-store';
+import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
+import { instant, uuidv7, type Instant } from '#kernel';
+import { Health, Wake } from '#platform';
+import { postAggregate, PUBLISH_RETRY_DELAYS_MS } from '#publishing';
+import { readModels } from '#read-models';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { Projector } from './projector';
+
+const WORKSPACE = 'ws_1';
+const PAGE = { limit: 50 };
+
+describe('the projector', () => {
+  let test: TestDatabase;
+  let projector: Projector;
+  let store: PostgresEventStore;
+  let commands: CommandHandler;
+  let now: Instant = instant('2026-05-01T10:00:00.000Z');
+  const woken: string[] = [];
+
+  beforeAll(async () => {
+    test = await testDatabase();
+    store = new PostgresEventStore(test.db);
+    commands = new CommandHandler(store);
+    projector = new Projector({
+      name: 'test',
+      db: test.db,
+      store,
+      commands,
+      clock: () => now,
+      log: pino({ level: 'silent' }),
+      metrics: new Registry(),
+      health: new Health(),
+      wake: new Wake(test.db, () => undefined),
+      outbox: { wake: () => woken.push('bus') },
+    });
+    projector.start();
+  });
+  afterAll(async () => {
+    await projector.stop();
+    await store.close();
+    await test.drop();
+  });
+
+  const context = (): CommandContext => ({
+    workspace: WORKSPACE,
+    actor: 'usr_1',
+    correlationId: 'c1',
+    causationId: null,
+    commandId: uuidv7(),
+    at: now,
+  });
+  const schedule = (postId: string, scheduledAt: Instant | null) =>
+    commands.handle(
+      postAggregate,
+      postId,
+      {
+        type: 'SchedulePost',
+        at: now,
+        actor: 'usr_1',
+        postId,
+        profileId: 'prof_1',
+        content: { text: 'Hello', mediaIds: [] },
+        destinations: [{ id: `dst_${postId}`, accountId: 'acct_1', platform: 'instagram' }],
+        scheduledAt,
+        campaignId: null,
+      },
+      context(),
+    );
+
+  it('shows a post, chains its audit entries, says it on the bus and makes it due', async () => {
+    const models = readModels(test.db);
+    await schedule('pst_1', null);
+    await eventually(async () => expect((await models.posts.get(WORKSPACE, 'pst_1'))?.view.status).toBe('publishing'));
+    const audit = await eventually(async () => {
+      const { data } = await models.audit.list(WORKSPACE, { entityId: 'pst_1' }, PAGE);
+      expect(data.map(({ action }) => action)).toEqual(['DestinationDue', 'PostPublishingStarted', 'PostScheduled']);
+      return data;
+    });
+    expect(audit[2]).toMatchObject({ revisionBefore: null, revision: 0, previousHash: null, actor: 'usr_1' });
+    expect(audit[1]).toMatchObject({
+      actor: 'system',
+      causationId: audit[2]!.id,
+      correlationId: 'c1',
+      previousHash: audit[2]!.hash,
+    });
+    const messages = await test.db.query<{ type: string }>('select type from bus.message order by position');
+    expect(messages.map(({ type }) => type)).toEqual(['post.scheduled', 'post.destination_due']);
+    expect(woken).toContain('bus');
+  });
+
+  it('waits for the time of a post, and of a retry', async () => {
+    const models = readModels(test.db);
+    await schedule('pst_2', instant('2026-05-01T11:00:00.000Z'));
+    await eventually(async () => expect((await models.posts.get(WORKSPACE, 'pst_2'))?.view.status).toBe('scheduled'));
+    now = instant('2026-05-01T11:00:00.000Z');
+    await eventually(async () => expect((await models.posts.get(WORKSPACE, 'pst_2'))?.view.status).toBe('publishing'));
+    await commands.handle(
+      postAggregate,
+      'pst_2',
+      {
+        type: 'ReportOutcome',
+        at: now,
+        actor: 'usr_1',
+        destinationId: 'dst_pst_2',
+        attempt: 1,
+        outcome: { ok: false, error: 'Busy', errorCode: 'busy', retryable: true },
+        retryDelaysMs: PUBLISH_RETRY_DELAYS_MS,
+      },
+      context(),
+    );
+    await eventually(async () =>
+      expect(await test.db.query("select 1 from projector.timer where kind = 'destination_due'")).toHaveLength(1),
+    );
+    now = instant('2026-05-01T11:01:00.000Z');
+    await eventually(async () =>
+      expect((await models.posts.get(WORKSPACE, 'pst_2'))?.state.destinations[0]?.attempts).toBe(2),
+    );
+    await eventually(async () => expect(await test.db.query('select 1 from projector.timer')).toHaveLength(0));
+  });
+});

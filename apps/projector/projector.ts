@@ -1,0 +1,101 @@
+import { hostname } from 'node:os';
+import type { Engines } from '#platform';
+import { keyedViews } from '#read-models';
+import { policiesProjection } from './policies/policies.projection';
+import { Gate } from './projections/gate';
+import { Leadership } from './projections/leadership';
+import { LogFeed } from './projections/log-feed';
+import { outboxProjection } from './projections/outbox.projection';
+import { Progress } from './projections/progress';
+import type { Projection } from './projections/projection';
+import { ProjectionRunner } from './projections/projection-runner';
+import { auditProjection, viewProjection } from './projections/view.projection';
+import { projectorHealth } from './projector-health';
+import { projectorMetrics } from './projector-metrics';
+import { TimerRunner } from './timers/timer-runner';
+
+/** So many views write at once; the outbox and the policies never wait for them. */
+const VIEWS_AT_ONCE = 3;
+
+export type ProjectorEngines = Pick<
+  Engines,
+  'name' | 'db' | 'store' | 'commands' | 'clock' | 'log' | 'metrics' | 'health' | 'wake'
+> & {
+  readonly outbox: { wake(): void };
+};
+
+/** Follows the log: outbox, policies and timers, audit log and views, each led by one process. */
+export class Projector {
+  private readonly feed: LogFeed;
+  private readonly progress: Progress;
+  private readonly timers: TimerRunner;
+  private readonly runners: ReadonlyMap<string, ProjectionRunner>;
+  private readonly leadership: Leadership;
+
+  constructor(engines: ProjectorEngines, projections: readonly Projection[] = []) {
+    const { db, store, commands, clock, log, wake, outbox } = engines;
+    const metrics = projectorMetrics(engines.metrics);
+    const onFault = (error: Error) => log.warn({ err: error.message }, 'projector: a passing fault');
+    this.feed = new LogFeed(store, onFault);
+    this.progress = new Progress(db, (channel, payload) => wake.local(channel, payload), onFault);
+    this.timers = new TimerRunner({
+      db,
+      commands,
+      clock,
+      onDone: metrics.timer,
+      onFault: (error, timer) =>
+        log.warn({ err: error.message, timer: timer?.key }, 'projector: a timer is tried again'),
+    });
+    const parts = {
+      db,
+      feed: this.feed,
+      progress: this.progress,
+      gate: new Gate(VIEWS_AT_ONCE),
+      onFault,
+      onBatch: metrics.batch,
+      onStopped: (projection: string, stopped: object) => log.error({ projection, ...stopped }, 'projection stopped'),
+    };
+    const all = [
+      outboxProjection(() => outbox.wake()),
+      policiesProjection(() => this.timers.wake()),
+      auditProjection,
+      ...keyedViews.map(viewProjection),
+      ...projections,
+    ];
+    this.runners = new Map(all.map((projection) => [projection.name, new ProjectionRunner(projection, parts)]));
+    this.leadership = new Leadership({
+      db,
+      names: [...this.runners.keys()],
+      process: `${engines.name} ${process.pid} on ${hostname()}`,
+      lead: (name, epoch, signal) => this.lead(name, epoch, signal),
+      onFault,
+    });
+    metrics.watch(this.runners, this.feed);
+    engines.health.part('projector', () => projectorHealth(this.runners, this.feed));
+  }
+
+  start(): void {
+    this.leadership.start();
+  }
+
+  /** Finishes the batches in hand and gives the lead up, so that another process takes over at once. */
+  async stop(): Promise<void> {
+    await this.leadership.stop();
+    await this.feed.stop();
+    await this.progress.stop();
+  }
+
+  /** Timers are led together with the policies that set them. */
+  private async lead(name: string, epoch: number, signal: AbortSignal): Promise<void> {
+    const projection = this.runners.get(name)!.lead(epoch, signal);
+    if (name !== 'policies') return projection;
+    const ended = new AbortController();
+    const timers = this.timers.run(AbortSignal.any([signal, ended.signal]));
+    try {
+      await projection;
+    } finally {
+      ended.abort();
+      await timers;
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import type { CommandHandler } from '#event-store';
+import { derivedUuid, DomainError, millis, MINUTE, plus, publicEventId, SECOND, type Clock } from '#kernel';
+import type { Database } from '#postgres';
+import { Gate } from '../projections/gate';
+import { owedCommands, type Owed } from './owed-commands';
+import { dueTimers, endTimers, nextDue, postponeTimer, type DueTimer } from './timer-table';
+
+const AT_ONCE = 64;
+const BATCH = 512;
+/** The clock is looked at again so often, whatever it said; also the safety net for a lost wake-up. */
+const LOOK_AGAIN_MS = SECOND;
+const LONGEST_PAUSE_MS = 5 * MINUTE;
+
+export interface TimerParts {
+  readonly db: Database;
+  readonly commands: CommandHandler;
+  readonly clock: Clock;
+  /** Hears of a command that could not be sent, which is tried again. */
+  readonly onFault: (error: Error, timer?: DueTimer) => void;
+  readonly onDone?: (kind: string, outcome: 'done' | 'obsolete' | 'failed', lateMs: number) => void;
+  readonly owed?: Readonly<Record<string, Owed>>;
+}
+
+/**
+ * Sends the commands that are due. A command's id derives from the timer and its cause, so one that is sent twice, by two
+ * processes or after a crash, has one effect.
+ */
+export class TimerRunner {
+  private awake = false;
+  private rouse: (() => void) | undefined;
+  private readonly gate = new Gate(AT_ONCE);
+
+  constructor(private readonly parts: TimerParts) {}
+
+  /** Something may have become due. */
+  wake(): void {
+    this.awake = true;
+    this.rouse?.();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.awake = false;
+      try {
+        const done = await this.runDue();
+        if (done === 0) await this.idle(await this.pause(), signal);
+      } catch (error) {
+        this.parts.onFault(error as Error);
+        await this.idle(LOOK_AGAIN_MS, signal);
+      }
+    }
+  }
+
+  /** Does what is due now; returns how many timers it ended. */
+  async runDue(): Promise<number> {
+    const { db, clock } = this.parts;
+    const due = await dueTimers(db, clock(), BATCH);
+    const groups = byTarget(due);
+    const ended: DueTimer[] = [];
+    await Promise.all([...groups.values()].map((group) => this.gate.run(() => this.inOrder(group, ended))));
+    if (ended.length > 0) await endTimers(db, ended);
+    return ended.length;
+  }
+
+  /** The timers of one thing, in the order of the events that led to them; after one that fails the rest waits with it. */
+  private async inOrder(group: readonly DueTimer[], ended: DueTimer[]): Promise<void> {
+    for (const timer of [...group].sort((a, b) => a.position - b.position)) {
+      if (!(await this.isEnded(timer))) return;
+      ended.push(timer);
+    }
+  }
+
+  private async isEnded(timer: DueTimer): Promise<boolean> {
+    const { commands, clock, onDone, onFault, db } = this.parts;
+    const at = clock();
+    const late = millis(at) - millis(timer.dueAt);
+    const { workspace, correlationId, cause, key, traceparent } = timer;
+    try {
+      const owed = (this.parts.owed ?? owedCommands)[timer.kind];
+      if (!owed) throw new Error(`No command is known for timers of kind ${timer.kind}`);
+      await owed(commands, timer.payload, {
+        workspace,
+        actor: 'system',
+        correlationId,
+        causationId: publicEventId(cause),
+        commandId: derivedUuid(key, cause),
+        at,
+        repeatable: true,
+        ...(traceparent !== null && { traceparent }),
+      });
+      onDone?.(timer.kind, 'done', late);
+      return true;
+    } catch (error) {
+      // A refusal by the domain is final: what was owed no longer applies.
+      if (error instanceof DomainError) {
+        onDone?.(timer.kind, 'obsolete', late);
+        return true;
+      }
+      onFault(error as Error, timer);
+      onDone?.(timer.kind, 'failed', late);
+      const pause = Math.min(SECOND * 2 ** timer.failures, LONGEST_PAUSE_MS);
+      await postponeTimer(db, timer, plus(at, pause), (error as Error).message);
+      return false;
+    }
+  }
+
+  private async pause(): Promise<number> {
+    const next = await nextDue(this.parts.db);
+    return next === null
+      ? LOOK_AGAIN_MS
+      : Math.min(LOOK_AGAIN_MS, Math.max(1, millis(next) - millis(this.parts.clock())));
+  }
+
+  private async idle(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.awake || signal.aborted) return;
+    await new Promise<void>((done) => {
+      const timer = setTimeout(end, ms);
+      signal.addEventListener('abort', end, { once: true });
+      this.rouse = end;
+      function end() {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        done();
+      }
+    });
+    this.rouse = undefined;
+  }
+}
+
+function byTarget(timers: readonly DueTimer[]): Map<string, DueTimer[]> {
+  const groups = new Map<string, DueTimer[]>();
+  for (const timer of timers) {
+    const key = `${timer.workspace}:${timer.target}`;
+    const group = groups.get(key);
+    if (group) group.push(timer);
+    else groups.set(key, [timer]);
+  }
+  return groups;
+}

@@ -1,0 +1,112 @@
+import type { Instant } from '#kernel';
+import type { Sql } from '#postgres';
+
+/** A timer as it is stored: a command owed at a time, and the event that led to it. */
+export interface StoredTimer {
+  readonly key: string;
+  readonly kind: string;
+  readonly workspace: string;
+  readonly target: string;
+  readonly dueAt: Instant;
+  readonly payload: object;
+  /** Id of the event that set it. */
+  readonly cause: string;
+  readonly position: number;
+  readonly correlationId: string;
+  readonly traceparent: string | null;
+}
+
+export interface DueTimer extends StoredTimer {
+  readonly failures: number;
+}
+
+/** Set, or cleared when null. */
+export interface TimerChange {
+  readonly key: string;
+  readonly timer: StoredTimer | null;
+}
+
+export const timerKey = (kind: string, workspace: string, name: string): string => `${kind}:${workspace}:${name}`;
+
+const SET = `insert into projector.timer (key, target, kind, workspace, due_at, payload, cause, position, correlation_id, traceparent)
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::bigint[], $9::text[], $10::text[])
+  on conflict (key) do update set due_at = excluded.due_at, payload = excluded.payload, cause = excluded.cause, position = excluded.position,
+    correlation_id = excluded.correlation_id, traceparent = excluded.traceparent, failures = 0, failure = null`;
+
+/** Applies changes in order: of several to one key the last counts. */
+export async function writeTimers(sql: Sql, changes: readonly TimerChange[]): Promise<void> {
+  const last = new Map(changes.map((change) => [change.key, change.timer]));
+  const set = [...last.values()].filter((timer) => timer !== null);
+  const cleared = [...last].filter(([, timer]) => timer === null).map(([key]) => key);
+  if (cleared.length > 0) await sql.query('delete from projector.timer where key = any($1)', [cleared]);
+  if (set.length === 0) return;
+  await sql.query(SET, [
+    set.map(({ key }) => key),
+    set.map(({ target }) => target),
+    set.map(({ kind }) => kind),
+    set.map(({ workspace }) => workspace),
+    set.map(({ dueAt }) => dueAt),
+    set.map(({ payload }) => JSON.stringify(payload)),
+    set.map(({ cause }) => cause),
+    set.map(({ position }) => position),
+    set.map(({ correlationId }) => correlationId),
+    set.map(({ traceparent }) => traceparent),
+  ]);
+}
+
+interface TimerRow {
+  key: string;
+  kind: string;
+  workspace: string;
+  target: string;
+  due_at: Instant;
+  payload: string;
+  cause: string;
+  position: number;
+  correlation_id: string;
+  traceparent: string | null;
+  failures: number;
+}
+
+/** What is due at `now`, oldest first. */
+export async function dueTimers(sql: Sql, now: Instant, limit: number): Promise<DueTimer[]> {
+  const rows = await sql.query<TimerRow>(
+    `select key, kind, workspace, target, due_at, payload, cause, position, correlation_id, traceparent, failures
+      from projector.timer where due_at <= $1 order by due_at, position limit $2`,
+    [now, limit],
+  );
+  return rows.map(({ due_at: dueAt, correlation_id: correlationId, payload, ...row }) => ({
+    ...row,
+    dueAt,
+    correlationId,
+    payload: JSON.parse(payload) as object,
+  }));
+}
+
+/** When the next timer is due; null when there is none. */
+export async function nextDue(sql: Sql): Promise<Instant | null> {
+  const [row] = await sql.query<{ due_at: Instant }>('select due_at from projector.timer order by due_at limit 1');
+  return row?.due_at ?? null;
+}
+
+/** Removes timers that were done, unless they have been set anew meanwhile. */
+export async function endTimers(sql: Sql, timers: readonly StoredTimer[]): Promise<void> {
+  await sql.query(
+    `with lazy as (select set_config('synchronous_commit', 'off', true))
+      delete from projector.timer t using lazy, unnest($1::text[], $2::uuid[]) d (key, cause) where t.key = d.key and t.cause = d.cause`,
+    [timers.map(({ key }) => key), timers.map(({ cause }) => cause)],
+  );
+}
+
+/** Puts a timer that could not be done off until `dueAt`. */
+export async function postponeTimer(
+  sql: Sql,
+  { key, cause }: StoredTimer,
+  dueAt: Instant,
+  failure: string,
+): Promise<void> {
+  await sql.query(
+    'update projector.timer set due_at = $3, failures = failures + 1, failure = $4 where key = $1 and cause = $2',
+    [key, cause, dueAt, failure],
+  );
+}

@@ -1,0 +1,151 @@
+import type { RecordedEvent } from '#event-store';
+import type { Sql } from '#postgres';
+import { auditEntry, type AuditEntry } from './audit-entry';
+
+/** The newest link of a workspace's chain. */
+interface Head {
+  readonly workspace: string;
+  entries: number;
+  position: number;
+  hash: string | null;
+  /** The newest time in the chain, epoch ms, and how far an entry has ever been behind the newest before it. */
+  latest: number;
+  lag: number;
+}
+
+const REMEMBERED = 10_000;
+
+/** One build of the audit log: append-only, one row an event, chained per workspace. */
+export class AuditTable {
+  readonly table: string;
+  private readonly heads = new Map<string, Head>();
+
+  constructor(readonly version: number) {
+    this.table = `read.audit_v${version}`;
+  }
+
+  async prepare(sql: Sql): Promise<void> {
+    await sql.script(ddlOf(this.table));
+  }
+
+  async publish(sql: Sql): Promise<void> {
+    await sql.script(`drop view if exists read.audit; create view read.audit as select * from ${this.table};
+      drop view if exists read.audit_head; create view read.audit_head as select * from projector.audit_head where version = ${this.version}`);
+  }
+
+  async drop(sql: Sql): Promise<void> {
+    await sql.script(
+      `drop table if exists ${this.table}; delete from projector.audit_head where version = ${this.version}`,
+    );
+  }
+
+  forget(): void {
+    this.heads.clear();
+  }
+
+  async apply(sql: Sql, events: readonly RecordedEvent[]): Promise<void> {
+    if (this.heads.size > REMEMBERED) this.heads.clear();
+    await this.load(sql, [...new Set(events.map(({ metadata }) => metadata.workspace))]);
+    const touched = new Set<Head>();
+    const rows = events.map((event) => {
+      const { workspace } = event.metadata;
+      const head = this.headOf(workspace);
+      touched.add(head);
+      return { workspace, event, ...link(head, event) };
+    });
+    await sql.query(insertInto(this.table), [
+      rows.map(({ workspace }) => workspace),
+      rows.map(({ entry }) => entry.position),
+      rows.map(({ event }) => event.id),
+      rows.map(({ entry }) => entry.at),
+      rows.map(({ latest }) => new Date(latest).toISOString()),
+      rows.map(({ entry }) => entry.action),
+      rows.map(({ entry }) => entry.entityType),
+      rows.map(({ entry }) => entry.entityId),
+      rows.map(({ entry }) => entry.actor),
+      rows.map(({ entry }) => entry.correlationId),
+      rows.map(({ entry }) => entry.causationId),
+      rows.map(({ entry }) => entry.revision),
+      rows.map(({ entry }) => JSON.stringify(entry.data)),
+      rows.map(({ entry }) => entry.hash),
+      rows.map(({ entry }) => entry.previousHash),
+    ]);
+    await this.saveHeads(sql, [...touched]);
+  }
+
+  private headOf(workspace: string): Head {
+    const known = this.heads.get(workspace);
+    if (known) return known;
+    const first: Head = { workspace, entries: 0, position: 0, hash: null, latest: 0, lag: 0 };
+    this.heads.set(workspace, first);
+    return first;
+  }
+
+  private async load(sql: Sql, workspaces: readonly string[]): Promise<void> {
+    const unknown = workspaces.filter((workspace) => !this.heads.has(workspace));
+    if (unknown.length === 0) return;
+    const rows = await sql.query<Omit<Head, 'latest'> & { latest: string }>(
+      "select workspace, entries, position, encode(hash, 'hex') as hash, latest, lag from projector.audit_head where version = $1 and workspace = any($2)",
+      [this.version, unknown],
+    );
+    for (const row of rows) this.heads.set(row.workspace, { ...row, latest: Date.parse(row.latest) });
+  }
+
+  private async saveHeads(sql: Sql, heads: readonly Head[]): Promise<void> {
+    await sql.query(SAVE_HEADS, [
+      this.version,
+      heads.map(({ workspace }) => workspace),
+      heads.map(({ entries }) => entries),
+      heads.map(({ position }) => position),
+      heads.map(({ hash }) => hash),
+      heads.map(({ latest }) => new Date(latest).toISOString()),
+      heads.map(({ lag }) => lag),
+    ]);
+  }
+}
+
+/** Adds an event to a chain. */
+function link(head: Head, event: RecordedEvent): { entry: AuditEntry; latest: number } {
+  const entry = auditEntry(event, head.hash);
+  const at = Date.parse(entry.at);
+  head.lag = Math.max(head.lag, head.latest - at);
+  head.latest = Math.max(head.latest, at);
+  head.entries++;
+  head.position = event.position;
+  head.hash = entry.hash;
+  return { entry, latest: head.latest };
+}
+
+const SAVE_HEADS = `insert into projector.audit_head (version, workspace, entries, position, hash, latest, lag)
+  select $1, workspace, entries, position, decode(hash, 'hex'), latest, lag
+    from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::bigint[]) h (workspace, entries, position, hash, latest, lag)
+  on conflict (version, workspace) do update
+    set entries = excluded.entries, position = excluded.position, hash = excluded.hash, latest = excluded.latest, lag = excluded.lag`;
+
+const insertInto = (table: string): string => `insert into ${table}
+  (workspace, position, event_id, at, latest, action, entity_type, entity_id, actor, correlation_id, causation_id, revision, data, hash, previous_hash)
+  select workspace, position, event_id, at, latest, action, entity_type, entity_id, actor, correlation_id, causation_id, revision, data, decode(hash, 'hex'), decode(previous_hash, 'hex')
+    from unnest($1::text[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::text[],
+      $10::text[], $11::text[], $12::int[], $13::text[], $14::text[], $15::text[])
+      e (workspace, position, event_id, at, latest, action, entity_type, entity_id, actor, correlation_id, causation_id, revision, data, hash, previous_hash)`;
+
+function ddlOf(table: string): string {
+  const name = table.replace('read.', '');
+  const by = (columns: string): string =>
+    `create index if not exists ${name}_${columns.split(',')[0]} on ${table} (workspace, ${columns}, position)`;
+  return [
+    `create table if not exists ${table} (
+      workspace text not null, position bigint not null, event_id uuid not null, at timestamptz not null,
+      -- The newest time up to here: grows with the position, so a range of times is a range of positions.
+      latest timestamptz not null,
+      action text not null, entity_type text not null, entity_id text not null, actor text not null,
+      correlation_id text not null, causation_id text, revision integer not null, data text not null,
+      hash bytea not null, previous_hash bytea, primary key (workspace, position))`,
+    by('latest'),
+    by('action'),
+    by('entity_type'),
+    by('entity_id'),
+    by('actor'),
+    by('correlation_id'),
+  ].join(';\n');
+}

@@ -1,0 +1,12 @@
+export { viewOf, type Column, type Filter, type KeyedView } from './keyed/keyed-view';
+export { categoryOf, KeyedTable } from './keyed/keyed-table';
+export { KeyedQuery, type Found } from './keyed/keyed-query';
+export { cursorAt, positionOf, pageOf, type Page, type PageOptions } from './keyed/cursor';
+export { keyedViews, readModels, type ReadModels } from './read-models';
+export { ViewProgress } from './progress';
+export * from './posts/posts.view';
+export * from './accounts/accounts.view';
+export * from './webhook-endpoints/webhook-endpoints.view';
+export { auditEntry, hashOf, type AuditEntry } from './audit/audit-entry';
+export { AuditTable } from './audit/audit-table';
+export { AuditQuery, entryOf, type AuditFilters, type AuditRow } from './audit/audit.query';

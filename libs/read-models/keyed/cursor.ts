@@ -1,0 +1,44 @@
+import { DomainError } from '#kernel';
+
+/** One page of a list, newest first. */
+export interface Page<T> {
+  readonly data: readonly T[];
+  /** Opaque; null on the last page. */
+  readonly nextCursor: string | null;
+}
+
+export interface PageOptions {
+  /** 1 to 200. */
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+const FORM = /^p([0-9]{1,16})$/;
+
+/** The place after which the next page begins. */
+export const cursorAt = (position: number): string => Buffer.from(`p${position}`).toString('base64url');
+
+/** The position in a cursor of ours. Throws a DomainError VALIDATION_FAILED (invalid) on anything else. */
+export function positionOf(cursor: string): number {
+  const found = FORM.exec(Buffer.from(cursor, 'base64url').toString());
+  const position = Number(found?.[1]);
+  if (!found || cursorAt(position) !== cursor) {
+    const message = 'The cursor is not one that a list has given.';
+    throw new DomainError('VALIDATION_FAILED', 'invalid', 'The request is not valid.', message, {
+      errors: [{ pointer: '/cursor', message }],
+    });
+  }
+  return position;
+}
+
+/** Cuts a page out of `limit + 1` rows. */
+export function pageOf<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  at: (row: Row) => number,
+  show: (row: Row) => T,
+): Page<T> {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return { data: page.map(show), nextCursor: rows.length > limit && last ? cursorAt(at(last)) : null };
+}

@@ -1,0 +1,186 @@
+import { parseStream, type RecordedEvent } from '#event-store';
+import type { Sql } from '#postgres';
+import type { Column, KeyedView } from './keyed-view';
+
+/** A row as it is held in memory between two batches. */
+interface Row<S> {
+  readonly workspace: string;
+  readonly id: string;
+  revision: number;
+  position: number;
+  readonly createdPosition: number;
+  state: S;
+}
+
+interface StoredRow {
+  readonly workspace: string;
+  readonly id: string;
+  readonly revision: number;
+  readonly position: number;
+  readonly created_position: number;
+  readonly state: string;
+}
+
+const REMEMBERED = 4_000;
+
+/** One build of a keyed view: its table, and how events get into it. Used by the one process that leads the view. */
+export class KeyedTable<S extends object> {
+  readonly table: string;
+  private readonly rows = new Map<string, Row<S>>();
+  private readonly upsert: string;
+
+  constructor(
+    private readonly view: KeyedView<S>,
+    readonly version: number,
+  ) {
+    this.table = `read.${view.name}_v${version}`;
+    this.upsert = upsertOf(view, this.table);
+  }
+
+  async prepare(sql: Sql): Promise<void> {
+    await sql.script(ddlOf(this.view, this.table));
+  }
+
+  async publish(sql: Sql): Promise<void> {
+    await sql.script(
+      `drop view if exists read.${this.view.name}; create view read.${this.view.name} as select * from ${this.table}`,
+    );
+  }
+
+  async drop(sql: Sql): Promise<void> {
+    await sql.script(`drop table if exists ${this.table}`);
+  }
+
+  /** Loads the rows that the events touch, in one query, folds in memory, and writes them back in one statement. */
+  async apply(sql: Sql, events: readonly RecordedEvent[]): Promise<void> {
+    await this.load(sql, this.missing(events));
+    const touched = new Set<Row<S>>();
+    for (const event of events) {
+      const { workspace } = event.metadata;
+      for (const id of this.view.keys(event)) touched.add(this.fold(workspace, id, event));
+    }
+    await sql.query(this.upsert, this.values([...touched]));
+    this.trim(touched);
+  }
+
+  forget(): void {
+    this.rows.clear();
+  }
+
+  private fold(workspace: string, id: string, event: RecordedEvent): Row<S> {
+    const key = `${workspace}:${id}`;
+    const before = this.rows.get(key);
+    const state = this.view.evolve(before?.state, event, id);
+    const { revision, position } = event;
+    if (before) return Object.assign(before, { state, revision, position });
+    const row = { workspace, id, revision, position, createdPosition: position, state };
+    this.rows.set(key, row);
+    return row;
+  }
+
+  /** Rows that may exist but are not in memory; the first event of a stream has none. */
+  private missing(events: readonly RecordedEvent[]): { workspace: string; id: string }[] {
+    const missing = new Map<string, { workspace: string; id: string }>();
+    const fresh = new Set<string>();
+    for (const event of events) {
+      const { workspace } = event.metadata;
+      for (const id of this.view.keys(event)) {
+        const key = `${workspace}:${id}`;
+        if (event.revision === 0) fresh.add(key);
+        if (!this.rows.has(key) && !fresh.has(key)) missing.set(key, { workspace, id });
+      }
+    }
+    return [...missing.values()];
+  }
+
+  private async load(sql: Sql, keys: readonly { workspace: string; id: string }[]): Promise<void> {
+    if (keys.length === 0) return;
+    const found = await sql.query<StoredRow>(
+      `select t.workspace, t.id, t.revision, t.position, t.created_position, t.state
+         from unnest($1::text[], $2::text[]) k (workspace, id) join ${this.table} t using (workspace, id)`,
+      [keys.map(({ workspace }) => workspace), keys.map(({ id }) => id)],
+    );
+    for (const { workspace, id, revision, position, created_position: createdPosition, state } of found)
+      this.rows.set(`${workspace}:${id}`, {
+        workspace,
+        id,
+        revision,
+        position,
+        createdPosition,
+        state: JSON.parse(state) as S,
+      });
+  }
+
+  private values(rows: readonly Row<S>[]): unknown[] {
+    return [
+      rows.map(({ workspace }) => workspace),
+      rows.map(({ id }) => id),
+      rows.map(({ revision }) => revision),
+      rows.map(({ position }) => position),
+      rows.map(({ createdPosition }) => createdPosition),
+      rows.map(({ state }) => this.view.isGone?.(state) ?? false),
+      rows.map(({ state }) => JSON.stringify(state)),
+      ...Object.values(this.view.columns).map((column) => rows.map((row) => valueOf(column, row))),
+    ];
+  }
+
+  /** Keeps the rows touched last, up to a bound. */
+  private trim(touched: ReadonlySet<Row<S>>): void {
+    for (const row of touched) {
+      const key = `${row.workspace}:${row.id}`;
+      this.rows.delete(key);
+      this.rows.set(key, row);
+    }
+    for (const key of this.rows.keys()) {
+      if (this.rows.size <= REMEMBERED) return;
+      this.rows.delete(key);
+    }
+  }
+}
+
+/** Elements of lists carry the workspace, so that their index never looks into another. */
+export const element = (workspace: string, value: string): string => `${workspace}/${value}`;
+
+function valueOf<S>({ of }: Column<S>, { workspace, state }: Row<S>): string | null {
+  const value = of(state);
+  return typeof value === 'string' || value === null
+    ? value
+    : [...new Set(value)].map((one) => element(workspace, one)).join(',');
+}
+
+function ddlOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
+  const own = Object.entries(columns);
+  const name = table.replace('read.', '');
+  return [
+    `create table if not exists ${table} (
+      workspace text not null, id text not null, revision integer not null, position bigint not null, created_position bigint not null,
+      gone boolean not null, state text not null${own.map(([column, { type }]) => `, ${column} ${type}`).join('')},
+      primary key (workspace, id)) with (fillfactor = 80)`,
+    `create index if not exists ${name}_newest on ${table} (workspace, created_position)`,
+    ...own.map(([column, { type }]) =>
+      type === 'text[]'
+        ? `create index if not exists ${name}_${column} on ${table} using gin (${column})`
+        : `create index if not exists ${name}_${column} on ${table} (workspace, ${column}, created_position)`,
+    ),
+  ].join(';\n');
+}
+
+const ROW = ['workspace', 'id', 'revision', 'position', 'created_position', 'gone', 'state'];
+const ROW_TYPES = ['text', 'text', 'integer', 'bigint', 'bigint', 'boolean', 'text'];
+
+function upsertOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
+  const own = Object.entries(columns);
+  const names = [...ROW, ...own.map(([column]) => column)];
+  const types = [...ROW_TYPES, ...own.map(([, { type }]) => (type === 'text[]' ? 'text' : type))];
+  const read = [
+    ...ROW,
+    ...own.map(([column, { type }]) => (type === 'text[]' ? `string_to_array(${column}, ',')` : column)),
+  ];
+  const changed = names.filter((column) => !['workspace', 'id', 'created_position'].includes(column));
+  return `insert into ${table} (${names.join(', ')})
+    select ${read.join(', ')} from unnest(${types.map((type, at) => `$${at + 1}::${type}[]`).join(', ')}) as rows (${names.join(', ')})
+    on conflict (workspace, id) do update set ${changed.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+}
+
+/** The category of an event's stream, without cutting the rest apart. */
+export const categoryOf = (event: RecordedEvent): string => parseStream(event.stream).category;

@@ -1,0 +1,163 @@
+import type { Sql } from '#postgres';
+
+const CHANNEL = 'view_progress';
+/** The safety net for a lost notification; costs nothing while nobody waits. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** Where wake-ups come from: `Wake` of the platform. */
+export interface Wakes {
+  on(channel: string, hear: (payload: string) => void): () => void;
+}
+
+interface Waiter {
+  readonly view: string;
+  /** Whether what is waited for is there, now that the view has moved. */
+  readonly seen: () => boolean;
+  readonly done: (isThere: boolean) => void;
+}
+
+interface Wanted {
+  readonly workspace: string;
+  readonly id: string;
+  readonly revision: number;
+  isSeen: boolean;
+}
+
+/**
+ * Knows how far each view is, from its announcements; any number of callers wait on one listener and no connection. Names are
+ * those of the views: `posts`, `audit` …
+ */
+export class ViewProgress {
+  private readonly positions = new Map<string, number>();
+  private readonly waiters = new Set<Waiter>();
+  private readonly wanted = new Map<string, Set<Wanted>>();
+  private readonly looking = new Map<string, Promise<void>>();
+  private net: NodeJS.Timeout | undefined;
+  private readonly stopListening: () => void;
+
+  constructor(
+    private readonly sql: Sql,
+    wakes: Wakes,
+    private readonly onFault: (error: Error) => void = () => undefined,
+  ) {
+    this.stopListening = wakes.on(CHANNEL, (payload) => this.hear(payload));
+  }
+
+  /** The newest position a view is known to have passed. */
+  position(view: string): number {
+    return this.positions.get(view) ?? 0;
+  }
+
+  /** Resolves with true once `view` has passed `position`, with false when `timeoutMs` are over first. */
+  reached(view: string, position: number, timeoutMs: number): Promise<boolean> {
+    return this.wait(view, () => this.position(view) >= position, timeoutMs);
+  }
+
+  /** Resolves with true once the row of a thing is at `revision` or later, with false when `timeoutMs` are over first. */
+  async revisionSeen(
+    view: string,
+    workspace: string,
+    id: string,
+    revision: number,
+    timeoutMs: number,
+  ): Promise<boolean> {
+    const wanted: Wanted = { workspace, id, revision, isSeen: false };
+    const ofView = this.wanted.get(view) ?? new Set<Wanted>();
+    this.wanted.set(view, ofView.add(wanted));
+    try {
+      await this.look(view);
+      return await this.wait(view, () => wanted.isSeen, timeoutMs);
+    } finally {
+      ofView.delete(wanted);
+    }
+  }
+
+  close(): void {
+    this.stopListening();
+    clearInterval(this.net);
+    for (const { done } of this.waiters) done(false);
+  }
+
+  private hear(payload: string): void {
+    const colon = payload.lastIndexOf(':');
+    if (colon < 0) return void this.reload();
+    const view = payload.slice(0, colon);
+    this.positions.set(view, Math.max(this.position(view), Number(payload.slice(colon + 1))));
+    this.moved(view);
+  }
+
+  private moved(view: string): void {
+    this.settle(view);
+    if (this.wanted.get(view)?.size) this.look(view).catch(this.onFault);
+  }
+
+  private settle(view: string): void {
+    for (const waiter of this.waiters) if (waiter.view === view && waiter.seen()) waiter.done(true);
+  }
+
+  private wait(view: string, seen: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (seen()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => waiter.done(false), timeoutMs);
+      const waiter: Waiter = {
+        view,
+        seen,
+        done: (isThere) => {
+          clearTimeout(timer);
+          this.waiters.delete(waiter);
+          if (this.waiters.size === 0) this.net = void clearInterval(this.net);
+          resolve(isThere);
+        },
+      };
+      this.waiters.add(waiter);
+      this.net ??= setInterval(() => this.reload(), LOOK_AGAIN_MS);
+    });
+  }
+
+  /** Asks the database, for all views at once: something may have been missed. */
+  private reload(): void {
+    this.sql
+      .query<{ name: string; position: number }>(
+        "select name, position from projector.checkpoint where status = 'current'",
+      )
+      .then((rows) => {
+        for (const { name, position } of rows) {
+          this.positions.set(name, Math.max(this.position(name), position));
+          this.moved(name);
+        }
+      })
+      .catch(this.onFault);
+  }
+
+  /** One query for all whose revision is waited for; the next begins when it is back, and covers who came meanwhile. */
+  private look(view: string): Promise<void> {
+    const before = this.looking.get(view);
+    const next = (before ?? Promise.resolve()).then(() => this.lookNow(view));
+    if (before) {
+      // Whoever comes while one query waits to begin shares it.
+      const shared = this.queued.get(view);
+      if (shared) return shared;
+      this.queued.set(view, next);
+    }
+    const tracked = next.finally(() => {
+      if (this.looking.get(view) === tracked) this.looking.delete(view);
+    });
+    this.looking.set(view, tracked);
+    return tracked;
+  }
+
+  private readonly queued = new Map<string, Promise<void>>();
+
+  private async lookNow(view: string): Promise<void> {
+    this.queued.delete(view);
+    const wanted = [...(this.wanted.get(view) ?? [])].filter(({ isSeen }) => !isSeen);
+    if (wanted.length === 0) return;
+    const rows = await this.sql.query<{ n: number }>(
+      `select k.n::int as n from unnest($1::text[], $2::text[], $3::int[]) with ordinality k (workspace, id, revision, n)
+        join read.${view} t on t.workspace = k.workspace and t.id = k.id and t.revision >= k.revision`,
+      [wanted.map(({ workspace }) => workspace), wanted.map(({ id }) => id), wanted.map(({ revision }) => revision)],
+    );
+    for (const { n } of rows) wanted[n - 1]!.isSeen = true;
+    this.settle(view);
+  }
+}
