@@ -15,7 +15,7 @@ import {
 } from '../port/event-store';
 import { Batcher, type Waiting } from './batcher';
 import { isRefusal, unavailable } from './faults';
-import { COLUMNS, fromRow, toAppend, toArrays, type Append, type EventRow } from './rows';
+import { COLUMNS, fromRow, toAppend, toParameters, type Append, type EventRow } from './rows';
 
 export interface PostgresEventStoreOptions {
   /** Events in one append statement (500). An append that is larger alone goes alone. */
@@ -122,7 +122,7 @@ export class PostgresEventStore implements EventStore {
   private async send(batch: readonly Waiting<Append, Appended>[]): Promise<void> {
     let answers: { outcome: 'appended' | 'same' | 'wrong'; revision: Revision; position: Position }[];
     try {
-      answers = await this.query(APPEND, toArrays(batch.map(({ request }) => request)));
+      answers = await this.query(APPEND, toParameters(batch.map(({ request }) => request)));
     } catch (error) {
       // One caller's event that PostgreSQL refuses (an id that stands elsewhere) must not fail its neighbours.
       if (batch.length === 1 || error instanceof EventStoreUnavailableError) throw error;

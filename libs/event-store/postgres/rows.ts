@@ -41,30 +41,31 @@ export function toAppend(stream: StreamName, events: readonly NewEvent[], expect
       data: JSON.stringify(data),
       metadata: JSON.stringify(toStoredMetadata(metadata)),
     };
+    for (const name of [stream, type, row.workspace])
+      if (name === '' || name.includes('\n')) throw new RangeError(`Not a name in one line: ${JSON.stringify(name)}`);
     characters += row.data.length + row.metadata.length;
     return row;
   });
   return { stream, expected, events: rows, characters };
 }
 
-/** The arrays of `log.append`, in its order. */
-export function toArrays(batch: readonly Append[]): unknown[][] {
-  const arrays: unknown[][] = Array.from({ length: 10 }, () => []);
-  const [streams, expecteds, ...perEvent] = arrays;
-  const [numbers, eventStreams, revisions, ids, types, workspaces, data, metadata] = perEvent;
-  batch.forEach(({ stream, expected, events }, index) => {
-    streams!.push(stream);
-    expecteds!.push(expected);
-    events.forEach((event, nth) => {
-      numbers!.push(index + 1);
-      eventStreams!.push(stream);
-      revisions!.push(expected + 1 + nth);
-      ids!.push(event.id);
-      types!.push(event.type);
-      workspaces!.push(event.workspace);
-      data!.push(event.data);
-      metadata!.push(event.metadata);
-    });
-  });
-  return arrays;
+/** The parameters of `log.append`, in its order: text as lines (JSON text has no line breaks), numbers and ids as array literals. */
+export function toParameters(batch: readonly Append[]): string[] {
+  const events = batch.flatMap(({ stream, expected, events }, index) =>
+    events.map((event, nth) => ({ ...event, stream, appendNo: index + 1, revision: expected + 1 + nth })),
+  );
+  const lines = (pick: (event: (typeof events)[number]) => string) => events.map(pick).join('\n');
+  const array = (items: readonly (string | number)[]) => `{${items.join()}}`;
+  return [
+    batch.map(({ stream }) => stream).join('\n'),
+    array(batch.map(({ expected }) => expected)),
+    array(events.map(({ appendNo }) => appendNo)),
+    lines(({ stream }) => stream),
+    array(events.map(({ revision }) => revision)),
+    array(events.map(({ id }) => id)),
+    lines(({ type }) => type),
+    lines(({ workspace }) => workspace),
+    lines(({ data }) => data),
+    lines(({ metadata }) => metadata),
+  ];
 }
