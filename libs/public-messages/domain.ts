@@ -1,10 +1,47 @@
-import { accountEvents, type AccountEvent } from '#accounts';
+import { accountAggregate, accountEvents, type AccountEvent } from '#accounts';
 import { upcastBy, type RecordedEvent } from '#event-store';
-import type { EventSchema, EventSchemas } from '#kernel';
-import { campaignEvents, postEvents, type CampaignEvent, type PostEvent } from '#publishing';
+import type { Aggregate, EventSchema, EventSchemas } from '#kernel';
+import {
+  campaignAggregate,
+  campaignEvents,
+  postAggregate,
+  postEvents,
+  type CampaignEvent,
+  type PostEvent,
+} from '#publishing';
 import * as studio from '#studio';
-import { deliveryEvents, endpointEvents, type DeliveryEvent, type EndpointEvent } from '#webhooks';
+import {
+  deliveryAggregate,
+  deliveryEvents,
+  endpointAggregate,
+  endpointEvents,
+  type DeliveryEvent,
+  type EndpointEvent,
+} from '#webhooks';
 import * as workspace from '#workspace';
+
+/**
+ * Every aggregate of every context. The list forgets their command and state types, which no list could keep:
+ * it is for those who ask by category (audit log, time travel, moving a log).
+ */
+export const aggregates = [
+  postAggregate,
+  campaignAggregate,
+  accountAggregate,
+  workspace.workspaceAggregate,
+  workspace.apiKeyAggregate,
+  workspace.teamAggregate,
+  workspace.subscriptionAggregate,
+  studio.mediaAggregate,
+  studio.operationAggregate,
+  studio.designAggregate,
+  studio.assetAggregate,
+  studio.galleryAggregate,
+  studio.contentAggregate,
+  studio.regionAggregate,
+  endpointAggregate,
+  deliveryAggregate,
+] as readonly unknown[] as readonly Aggregate[];
 
 /** Everything that can be in the log. */
 export type DomainEvent =

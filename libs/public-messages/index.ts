@@ -9,6 +9,6 @@ export {
   type MessageData,
   type MessageType,
 } from './core-types';
-export { eventSchemas, upcast, type DomainEvent } from './domain';
+export { aggregates, eventSchemas, upcast, type DomainEvent } from './domain';
 export { messagesOf } from './messages-of';
 export type { SettledFacts } from './types/posts';

@@ -3,3 +3,4 @@ export { contractNamed, contracts } from './registry';
 export { expandTypes, matches, unknownTypes } from './matching';
 export { signHeaders, type Signable } from './sign-headers';
 export { catalogue, sample, type CatalogueEntry } from './catalogue';
+export { openApiWebhooks } from './openapi-webhooks';
