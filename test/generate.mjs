@@ -13,6 +13,8 @@ const settings = from('libs/platform/config/settings');
 const documents = {
   '.env.example': settings.envExample,
   'docs/reference/settings.md': settings.settingsReference,
+  'docs/reference/asyncapi.json': from('libs/public-messages/asyncapi').asyncApiText,
+  'docs/reference/event-types.md': from('libs/webhook-contracts/event-types-reference').eventTypesReference,
 };
 for (const [path, make] of Object.entries(documents)) {
   mkdirSync(dirname(path), { recursive: true });

@@ -12,3 +12,4 @@ export {
 export { aggregates, eventSchemas, upcast, type DomainEvent } from './domain';
 export { messagesOf } from './messages-of';
 export type { SettledFacts } from './types/posts';
+export { asyncApi, asyncApiText } from './asyncapi';

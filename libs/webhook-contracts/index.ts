@@ -4,3 +4,4 @@ export { expandTypes, matches, unknownTypes } from './matching';
 export { signHeaders, type Signable } from './sign-headers';
 export { catalogue, sample, type CatalogueEntry } from './catalogue';
 export { openApiWebhooks } from './openapi-webhooks';
+export { eventTypesReference } from './event-types-reference';

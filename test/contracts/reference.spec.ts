@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Parser } from '@asyncapi/parser';
+import { asyncApi, asyncApiText, messageType, TOPICS } from '#public-messages';
+import { eventTypesReference } from '#webhook-contracts';
+
+const folder = join(__dirname, '../../docs/reference');
+
+it.each([
+  ['asyncapi.json', asyncApiText],
+  ['event-types.md', eventTypesReference],
+])('docs/reference/%s says what the code says (npm run docs writes it anew)', (name, make) => {
+  expect(readFileSync(join(folder, name), 'utf8')).toBe(make());
+});
+
+describe('the AsyncAPI document', () => {
+  it('is valid to its official parser, without an error or a warning that matters', async () => {
+    const { document, diagnostics } = await new Parser().parse(asyncApiText());
+    expect(diagnostics.filter(({ severity }) => severity <= 1).map(({ message, path }) => [message, path])).toEqual([]);
+    expect(document?.version()).toBe('3.0.0');
+  });
+
+  it('has each topic, and on it the types that go there', () => {
+    const channels = Object.values(asyncApi()['channels'] as Record<string, { address: string; messages: object }>);
+    expect(channels.map(({ address }) => address)).toEqual(Object.values(TOPICS));
+    for (const { address, messages } of channels) {
+      expect(Object.keys(messages).length).toBeGreaterThan(0);
+      for (const type of Object.keys(messages)) expect(TOPICS[messageType(type)!.topic]).toBe(address);
+    }
+  });
+});
