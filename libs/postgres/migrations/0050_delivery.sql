@@ -263,6 +263,55 @@ begin
   select n.ord::integer, n.seq from numbered n;
 end $$;
 
+-- Writes deliveries of one endpoint that come from the log: its catch-up, or what a change of its types adds. The eras and the
+-- cursor see to it that none is there already. Places as in delivery.intake.
+create function delivery.backfill(
+  p_worker uuid, p_batch uuid, p_now timestamptz, p_endpoint integer,
+  d_position bigint[], d_id uuid[], d_event uuid[], d_message_id uuid[], d_body uuid[], b_body text[], d_type text[], d_key text[],
+  d_place smallint[], d_coalesce text[]
+) returns table (ordinal integer, sequence bigint) language plpgsql as $$
+declare
+  base bigint;
+begin
+  select s.last into base from delivery.sequence s where s.endpoint = p_endpoint for no key update;
+  return query
+  with given as (
+    select d.* from unnest(d_position, d_id, d_event, d_message_id, d_body, b_body, d_type, d_key, d_place, d_coalesce)
+      with ordinality as d (position, id, event_id, message_id, body_id, body, type, key, place, coalesce_key, ord)
+  ), numbered as (
+    select g.*, base + row_number() over (order by g.ord) as seq
+    from given g
+  ), bodies as (
+    insert into delivery.body (id, body) select n.body_id, n.body from numbered n
+  ), deliveries as (
+    insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state, reason, changed_at)
+    select n.id, p_endpoint, n.seq, n.position, n.event_id, n.message_id, n.body_id, n.type, n.key,
+      case n.place when 1 then 'queued' when 2 then 'queued' when 3 then 'discarded' end,
+      case n.place when 3 then 'disabled' end,
+      case when n.place > 0 then p_now end
+    from numbered n
+  ), waiting as (
+    insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
+    select n.id, p_endpoint, p_now, n.coalesce_key, n.seq from numbered n where n.place = 1
+  ), queued as (
+    insert into delivery.queue (endpoint, sequence, key, delivery_id)
+    select p_endpoint, n.seq, n.key, n.id from numbered n where n.place = 2
+  ), leased as (
+    insert into delivery.lease (batch, worker, deliveries)
+    select p_batch, p_worker, array_agg(n.id) from numbered n where n.place = 0 having count(*) > 0
+  ), raised as (
+    update delivery.sequence s set last = base + (select count(*) from numbered) where s.endpoint = p_endpoint
+  )
+  select n.ord::integer, n.seq from numbered n;
+end $$;
+
+-- The endpoints' version, read under the lock that an intake holds: what an intake that has nothing to write compares.
+create function delivery.version_under_lock() returns bigint language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock_shared(7305050);
+  return (select version from delivery.endpoint_version);
+end $$;
+
 -- Records outcomes: attempts as they were, and for each exceptional one its decision, which counts only while the batch it
 -- belongs to is still this worker's (or, for an ordered lane, while this worker holds the lane). Removes finished leases.
 -- A decision's state: delivered, retrying, parked, discarded.
@@ -314,6 +363,79 @@ begin
   end if;
   return coalesce(decided, '{}');
 end $$;
+
+-- Whether a delivery of this type to this endpoint is left out when a newer one of the same entity and type waits.
+create function delivery.coalesce_key(config json, type text, key text) returns text language sql immutable as $$
+  select case when (config ->> 'latestOnly')::boolean and type ~ '([._]progressed|[._]updated|\.rescheduled|\.compliant|\.violated)$' then key || E'\n' || type end
+$$;
+
+-- Gives up all that a worker holds: what it had not recorded waits in delivery.retry, due now, for whoever has room.
+create function delivery.release(p_worker uuid, p_now timestamptz) returns integer language plpgsql as $$
+declare
+  given integer;
+begin
+  with released as (
+    delete from delivery.lease l where l.worker = p_worker returning l.deliveries
+  ), held as (
+    select unnest(r.deliveries) as id from released r
+  ), open as (
+    update delivery.delivery d set state = coalesce(d.state, 'queued'), changed_at = p_now
+    from held h
+    where d.id = h.id
+      and (d.state in ('queued', 'retrying') or (d.state is null and not exists (select from delivery.attempt a where a.delivery_id = h.id and a.ok)))
+      and not exists (select from delivery.retry r where r.delivery_id = h.id)
+    returning d.id, d.endpoint, d.sequence, d.type, d.key
+  ), waiting as (
+    insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
+    select o.id, o.endpoint, p_now, delivery.coalesce_key(e.config, o.type, o.key), o.sequence
+    from open o join delivery.endpoint e on e.no = o.endpoint
+    on conflict (delivery_id) do nothing
+    returning 1
+  )
+  select count(*) into given from waiting;
+  delete from delivery.hold h where h.worker = p_worker;
+  delete from delivery.worker w where w.id = p_worker;
+  return given;
+end $$;
+
+-- Claims what is due of the given endpoints, at most `room` each, into one lease, oldest due first.
+create function delivery.claim(p_worker uuid, p_batch uuid, p_now timestamptz, endpoints integer[], rooms integer[])
+returns table (id uuid, endpoint integer, sequence bigint, message_id uuid, type text, key text, tries smallint, replay boolean, coalesce_key text, body text, number bigint)
+language sql as $$
+  with wanted as (
+    select w.endpoint, w.room from unnest(endpoints, rooms) as w (endpoint, room)
+  ), due as (
+    select x.delivery_id
+    from wanted w cross join lateral (
+      select r.delivery_id from delivery.retry r where r.endpoint = w.endpoint and r.due_at <= p_now
+      order by r.due_at limit w.room for update skip locked
+    ) x
+  ), taken as (
+    delete from delivery.retry r using due where r.delivery_id = due.delivery_id returning r.delivery_id, r.coalesce_key
+  ), found as (
+    select d.id, d.endpoint, d.sequence, d.message_id, d.type, d.key, d.tries, d.replay, t.coalesce_key, b.body
+    from taken t join delivery.delivery d on d.id = t.delivery_id join delivery.body b on b.id = d.body_id
+  ), leased as (
+    insert into delivery.lease (batch, worker, deliveries)
+    select p_batch, p_worker, array_agg(f.id) from found f having count(*) > 0
+  )
+  select f.id, f.endpoint, f.sequence, f.message_id, f.type, f.key, f.tries, f.replay, f.coalesce_key, f.body,
+    1 + (select count(*) from delivery.attempt a where a.delivery_id = f.id)
+  from found f
+  order by f.sequence
+$$;
+
+-- When the next of each endpoint that has anything waiting is due: one index probe an endpoint, however much waits.
+create function delivery.next_due() returns table (endpoint integer, due_at timestamptz) language sql stable as $$
+  with recursive first as (
+    (select r.endpoint, r.due_at from delivery.retry r order by r.endpoint, r.due_at limit 1)
+    union all
+    select n.endpoint, n.due_at from first f cross join lateral (
+      select r.endpoint, r.due_at from delivery.retry r where r.endpoint > f.endpoint order by r.endpoint, r.due_at limit 1
+    ) n
+  )
+  select * from first
+$$;
 
 -- Makes the day partitions of the given days, where they are missing.
 create function delivery.ensure_days(first_day date, days integer) returns integer language plpgsql as $$

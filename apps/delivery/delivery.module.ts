@@ -1,0 +1,56 @@
+import {
+  Inject,
+  Module,
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import type { CustomStrategy } from '@nestjs/microservices';
+import type { Engines } from '#platform';
+import { BusServer } from './bus-server';
+import { IntakeController } from './intake.controller';
+import { DeliveryWorker, WEBHOOK_TOPICS } from './worker/delivery-worker';
+
+/** One bus server a process: the module closes it before the worker drains. */
+const servers = new WeakMap<Engines, BusServer>();
+
+/** The transport that feeds the module's handler: for `connectMicroservice`. */
+export function deliveryMicroservice(engines: Engines): CustomStrategy {
+  const strategy = new BusServer({
+    bus: engines.bus,
+    group: 'delivery',
+    topics: WEBHOOK_TOPICS,
+    onFault: (error) => engines.log.warn({ err: error.message }, 'the bus met a fault'),
+  });
+  servers.set(engines, strategy);
+  return { strategy };
+}
+
+/** The webhook microservice: takes messages from the bus and delivers them until the last retry. */
+@Module({})
+export class DeliveryModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    @Inject(DeliveryWorker) private readonly worker: DeliveryWorker,
+    @Inject('delivery.engines') private readonly engines: Engines,
+  ) {}
+
+  static forRoot(engines: Engines): DynamicModule {
+    return {
+      module: DeliveryModule,
+      controllers: [IntakeController],
+      providers: [
+        { provide: 'delivery.engines', useValue: engines },
+        { provide: DeliveryWorker, useFactory: () => new DeliveryWorker(engines) },
+      ],
+    };
+  }
+
+  onApplicationBootstrap(): Promise<void> {
+    return this.worker.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await servers.get(this.engines)?.close();
+    await this.worker.stop();
+  }
+}

@@ -1,0 +1,266 @@
+import type { Clock } from '#kernel';
+import { signHeaders } from '#webhook-contracts';
+import type { Exchange, Sender } from '#webhook-sending';
+import type { Endpoint } from '../endpoints/endpoint';
+import type { Metrics } from '../metrics';
+import type { Outcome } from '../record/outcome';
+import { decide } from './decide';
+import { Fifo } from './fifo';
+import { Lane } from './lane';
+import type { Task } from './task';
+
+export interface DispatcherNeeds {
+  readonly sender: Sender;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly endpoint: (no: number) => Endpoint | undefined;
+  readonly record: (outcome: Outcome) => void;
+  /** The recorder has so much to write that nothing more should be sent. */
+  readonly recorderIsFull: () => boolean;
+  /** A lane has room again for what waits in the database. */
+  readonly onRoom: (endpoint: number) => void;
+  readonly onFault: (error: Error, endpoint: Endpoint) => void;
+  readonly concurrency: number;
+  readonly retryScale: number;
+}
+
+/** One endpoint takes no more than this share of the slots, so that it alone cannot fill them. */
+const WIDEST_SHARE = 1 / 2;
+const WIDEST = 128;
+/** Deliveries in memory over all lanes; above, intake waits, but never longer than CALM_MS. */
+const BUFFERED = 6_000;
+const CALM_MS = 500;
+
+/** Sends what is in memory: a lane per endpoint, a bound for all, the lanes taking turns when the bound is reached. */
+export class Dispatcher {
+  private readonly lanes = new Map<number, Lane>();
+  private readonly line = new Fifo<Lane>();
+  private readonly calmers = new Set<() => void>();
+  private readonly abort = new AbortController();
+  private inFlight = 0;
+  private buffered = 0;
+  private stopped = false;
+  private idle: (() => void) | undefined;
+
+  constructor(private readonly needs: DispatcherNeeds) {}
+
+  get load(): { inFlight: number; buffered: number; lanes: number; circuitsOpen: number } {
+    let circuitsOpen = 0;
+    for (const lane of this.lanes.values()) if (lane.circuit.isOpen) circuitsOpen++;
+    return { inFlight: this.inFlight, buffered: this.buffered, lanes: this.lanes.size, circuitsOpen };
+  }
+
+  /** How many more deliveries of the endpoint memory takes; 0 while stopping. */
+  room(endpoint: Endpoint): number {
+    return this.stopped ? 0 : this.lane(endpoint).room();
+  }
+
+  /** Endpoints with work in memory or in flight, and how much of it. */
+  held(no: number): number {
+    const lane = this.lanes.get(no);
+    return lane ? lane.tasks.length + lane.inFlight : 0;
+  }
+
+  /** Resolves when memory has room, or after half a second: what then finds none waits in the database. */
+  async calm(): Promise<void> {
+    if (this.buffered < BUFFERED || this.stopped) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.calmers.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, CALM_MS);
+      this.calmers.add(done);
+    });
+  }
+
+  submit(tasks: readonly Task[]): void {
+    const touched = new Set<Lane>();
+    for (const task of tasks) {
+      const endpoint = this.needs.endpoint(task.endpoint);
+      if (!endpoint) throw new Error(`Delivery ${task.id} is of the endpoint ${task.endpoint}, which is not in memory`);
+      const lane = this.lane(endpoint);
+      lane.tasks.push(task);
+      this.buffered++;
+      touched.add(lane);
+    }
+    for (const lane of touched) this.pump(lane);
+  }
+
+  /** The endpoint has a new version: its settings hold from now on, and a closed one's deliveries are given up. */
+  changed(endpoint: Endpoint): void {
+    const lane = this.lanes.get(endpoint.no);
+    if (!lane) return;
+    lane.endpoint = endpoint;
+    this.pump(lane);
+  }
+
+  /** Lets every lane try again: something that held them all back is over. */
+  resume(): void {
+    for (const lane of this.lanes.values()) this.pump(lane);
+  }
+
+  /** Drops what waits: it is no longer this worker's. */
+  forget(): void {
+    for (const lane of this.lanes.values()) lane.tasks.clear();
+    this.buffered = 0;
+    this.resume();
+  }
+
+  /** Sends nothing more, gives back what waits, and waits for what is in flight, aborting it after `graceMs`. */
+  async stop(graceMs: number): Promise<Task[]> {
+    this.stopped = true;
+    const left: Task[] = [];
+    for (const lane of this.lanes.values()) {
+      clearTimeout(lane.timer);
+      left.push(...lane.tasks.clear());
+    }
+    this.buffered = 0;
+    this.calmers.forEach((done) => done());
+    if (this.inFlight > 0) {
+      const timer = setTimeout(() => this.abort.abort(), graceMs);
+      await new Promise<void>((done) => (this.idle = done));
+      clearTimeout(timer);
+    }
+    return left;
+  }
+
+  /** Stops at once and records nothing more, as a killed process does. */
+  kill(): void {
+    this.stopped = true;
+    for (const lane of this.lanes.values()) {
+      clearTimeout(lane.timer);
+      lane.tasks.clear();
+    }
+    this.calmers.forEach((done) => done());
+    this.abort.abort();
+  }
+
+  private lane(endpoint: Endpoint): Lane {
+    let lane = this.lanes.get(endpoint.no);
+    if (!lane) {
+      const max = Math.max(1, Math.min(WIDEST, Math.floor(this.needs.concurrency * WIDEST_SHARE)));
+      lane = new Lane(endpoint, { max, retryScale: this.needs.retryScale });
+      this.lanes.set(endpoint.no, lane);
+    }
+    return lane;
+  }
+
+  private pump(lane: Lane): void {
+    while (lane.tasks.length > 0 && !this.stopped) {
+      if (!lane.endpoint.open) {
+        this.giveUp(lane);
+        return;
+      }
+      if (lane.inFlight >= this.fairLimit(lane) || this.needs.recorderIsFull()) return;
+      if (this.inFlight >= this.needs.concurrency) {
+        if (!lane.inLine) {
+          lane.inLine = true;
+          this.line.push(lane);
+        }
+        return;
+      }
+      const now = Date.now();
+      const wait = lane.waitMs(now);
+      if (wait > 0) {
+        lane.timer ??= setTimeout(() => {
+          lane.timer = undefined;
+          this.pump(lane);
+        }, wait);
+        return;
+      }
+      this.buffered--;
+      this.begin(lane, lane.tasks.shift()!, now);
+    }
+  }
+
+  /** While lanes wait for slots, none takes more than an even part of them. */
+  private fairLimit(lane: Lane): number {
+    if (this.line.length === 0) return lane.limit;
+    return Math.min(lane.limit, Math.max(1, Math.floor(this.needs.concurrency / (this.line.length + 1))));
+  }
+
+  private begin(lane: Lane, task: Task, now: number): void {
+    const { sender, record, metrics, retryScale, onFault } = this.needs;
+    const { endpoint } = lane;
+    const { contract, row } = endpoint;
+    let headers: Record<string, string>;
+    try {
+      const { messageId: id, type, body, sequence, replay } = task;
+      headers = signHeaders(contract, endpoint.liveSecrets(now), {
+        id,
+        type,
+        body,
+        timestampSeconds: Math.floor(now / 1000),
+        sequence,
+        replay,
+      });
+    } catch (error) {
+      onFault(error as Error, endpoint);
+      const exchange: Exchange = {
+        ok: false,
+        error: { stage: 'send', message: 'It could not be signed' },
+        startedAt: now,
+        durationMs: 0,
+      };
+      record({
+        task,
+        exchange,
+        decision: decide(exchange, contract, task.tries, { scale: retryScale, chance: Math.random() }),
+      });
+      return;
+    }
+    lane.went(now);
+    this.inFlight++;
+    const timeoutMs = contract.timeoutSeconds * 1000;
+    void sender
+      .send({ url: row.config.targetUrl, headers, body: task.body, timeoutMs, signal: this.abort.signal })
+      .then((exchange) => {
+        this.inFlight--;
+        lane.came(exchange.durationMs, exchange.statusCode !== undefined, Date.now());
+        if (!this.abort.signal.aborted || exchange.error?.stage !== 'aborted') {
+          metrics.attemptSeconds.observe(exchange.durationMs / 1000);
+          metrics.attempts.inc({
+            outcome: exchange.ok
+              ? 'delivered'
+              : (exchange.error?.stage ?? `${Math.floor((exchange.statusCode ?? 0) / 100)}xx`),
+          });
+          record({
+            task,
+            exchange,
+            decision: decide(exchange, contract, task.tries, { scale: retryScale, chance: Math.random() }),
+          });
+        }
+        this.ended(lane);
+      });
+  }
+
+  private ended(lane: Lane): void {
+    if (this.stopped) {
+      if (this.inFlight === 0) this.idle?.();
+      return;
+    }
+    const waiting = this.line.shift();
+    if (waiting) {
+      waiting.inLine = false;
+      this.pump(waiting);
+    }
+    this.pump(lane);
+    if (this.buffered < BUFFERED && this.calmers.size > 0) this.calmers.forEach((done) => done());
+    if (lane.tasks.length < lane.share.limit) this.needs.onRoom(lane.endpoint.no);
+  }
+
+  private giveUp(lane: Lane): void {
+    const reason =
+      lane.endpoint.row.phase === 'deleted'
+        ? 'deleted'
+        : lane.endpoint.row.config.disabledReason === 'gone'
+          ? 'gone'
+          : 'disabled';
+    for (const task of lane.tasks.clear()) {
+      this.buffered--;
+      this.needs.record({ task, exchange: null, decision: { state: 'discarded', reason } });
+    }
+  }
+}

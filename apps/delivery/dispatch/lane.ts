@@ -1,0 +1,78 @@
+import type { Endpoint } from '../endpoints/endpoint';
+import { Circuit } from './circuit';
+import { Fifo } from './fifo';
+import { Pace } from './pace';
+import { Share } from './share';
+import type { Task } from './task';
+
+/** What an endpoint that cannot keep up may hold in memory: so many, or what it sends within the time. */
+const ALWAYS_ROOM = 50;
+const ROOM_MS = 2_000;
+const MOST_ROOM = 4_000;
+
+export interface LaneLimits {
+  /** Exchanges of one endpoint at once. */
+  readonly max: number;
+  readonly retryScale: number;
+}
+
+/** The deliveries of one endpoint in this process that wait for their turn, and how fast they may go. */
+export class Lane {
+  readonly tasks = new Fifo<Task>();
+  inFlight = 0;
+  /** Waits for a slot in the dispatcher's line. */
+  inLine = false;
+  timer: NodeJS.Timeout | undefined;
+  readonly share: Share;
+  readonly circuit: Circuit;
+  private pace: Pace;
+  private present: Endpoint;
+
+  constructor(endpoint: Endpoint, limits: LaneLimits) {
+    this.present = endpoint;
+    this.share = new Share(limits.max);
+    this.circuit = new Circuit(limits.retryScale);
+    this.pace = new Pace(endpoint.row.config.rateLimitPerSecond);
+  }
+
+  get endpoint(): Endpoint {
+    return this.present;
+  }
+
+  set endpoint(changed: Endpoint) {
+    const { rateLimitPerSecond } = changed.row.config;
+    if (rateLimitPerSecond !== this.pace.perSecond) this.pace = new Pace(rateLimitPerSecond);
+    this.present = changed;
+  }
+
+  get limit(): number {
+    return this.circuit.isOpen ? 1 : this.share.limit;
+  }
+
+  /** How many more deliveries memory takes for it. */
+  room(): number {
+    const allowed = this.circuit.isOpen ? 1 : Math.min(MOST_ROOM, Math.max(ALWAYS_ROOM, this.share.within(ROOM_MS)));
+    const paced =
+      this.pace.perSecond === null
+        ? allowed
+        : Math.min(allowed, Math.max(1, Math.ceil((this.pace.perSecond * ROOM_MS) / 1000)));
+    return paced - this.tasks.length - this.inFlight;
+  }
+
+  /** Milliseconds until it may send, by its rate and its circuit. */
+  waitMs(now: number): number {
+    return Math.max(this.pace.waitMs(now), this.circuit.waitMs(now));
+  }
+
+  went(now: number): void {
+    this.inFlight++;
+    this.pace.went(now);
+  }
+
+  came(ms: number, wasAnswered: boolean, now: number): void {
+    this.inFlight--;
+    this.share.took(ms, wasAnswered);
+    if (wasAnswered) this.circuit.reached();
+    else this.circuit.failed(now);
+  }
+}

@@ -1,0 +1,29 @@
+/** Deliveries that one worker holds by one row of delivery.lease, until all are recorded. */
+export interface Batch {
+  readonly id: string;
+  left: number;
+}
+
+/** One delivery that is to be attempted now. */
+export interface Task {
+  /** UUID, without `dlv_`. */
+  readonly id: string;
+  readonly endpoint: number;
+  readonly sequence: number;
+  /** The id in the body, `evt_…`. */
+  readonly messageId: string;
+  readonly type: string;
+  readonly key: string;
+  readonly body: string;
+  /** Number of the attempt to come, over all ladders. */
+  readonly number: number;
+  /** Failed attempts of the present ladder. */
+  readonly tries: number;
+  readonly replay: boolean;
+  /** Its row has a state, which a success must clear. */
+  readonly exceptional: boolean;
+  readonly coalesce: string | null;
+  /** The lease that holds it; for an `ordered` endpoint's queue the name of the lane's hold. */
+  readonly batch: Batch | null;
+  readonly lane: string | null;
+}

@@ -1,0 +1,137 @@
+import type { EventStore } from '#event-store';
+import type { Database, Sql } from '#postgres';
+import { changeEras } from './eras';
+import type { EndpointChange } from './endpoint-change';
+import { endpointRow, type EndpointDirectory } from './endpoint-directory';
+import type { EndpointRow } from './endpoint';
+import { insertNewlyWanted } from './newly-wanted';
+
+/** The advisory lock that every intake holds shared (delivery.intake), and a change of the endpoints exclusively. */
+const LOCK = 7305050;
+
+export const lockOutIntakes = async (sql: Sql): Promise<void> =>
+  void (await sql.query(`select pg_advisory_xact_lock(${LOCK})`));
+
+/** Raises the version that every intake compares; call it under the exclusive lock. */
+export async function raiseVersion(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ version: number }>(
+    'update delivery.endpoint_version set version = version + 1 returning version',
+  );
+  return row!.version;
+}
+
+export interface ChangeNeeds {
+  readonly db: Database;
+  readonly store: EventStore;
+  readonly directory: EndpointDirectory;
+  readonly now: () => string;
+}
+
+/**
+ * Brings delivery's own table of endpoints up to a change, whatever the order in which changes and events come in: the log
+ * position decides (docs/decisions/0007). A change that is older than the newest one applied has no effect.
+ * Returns the row's number, or undefined when there was nothing to do.
+ */
+export async function applyChange(needs: ChangeNeeds, change: EndpointChange): Promise<number | undefined> {
+  const { db, store, directory } = needs;
+  const no = await db.tx(async (sql) => {
+    await lockOutIntakes(sql);
+    const row = await endpointRow(sql, change.workspace, change.endpointId);
+    if (!row) return register(sql, change);
+    if (row.position >= change.position || row.phase === 'deleted') return undefined;
+    const head = await store.head();
+    await update(needs, sql, row, change, head);
+    return row.no;
+  });
+  await directory.refresh();
+  return no;
+}
+
+/** The cursor of an endpoint whose `startFrom` has yet to be found in the log. */
+export const UNKNOWN_START = -1;
+const startsNow = (startFrom: string | null): boolean => startFrom === null || startFrom === 'now';
+
+/** It begins as `catching_up`: its first events come from the log, from its registration or where it asked to start. */
+async function register(sql: Sql, change: EndpointChange): Promise<number> {
+  const { workspace, endpointId, config, position, kind } = change;
+  const enabled = config.status === 'enabled';
+  const phase = kind === 'deleted' ? 'deleted' : 'catching_up';
+  const eras = [{ after: 0, enabled, all: [config.eventTypes] }];
+  const version = await raiseVersion(sql);
+  const [row] = await sql.query<{ no: number }>(
+    `insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning no`,
+    [
+      workspace,
+      endpointId,
+      JSON.stringify(config),
+      enabled,
+      phase,
+      position,
+      startsNow(config.startFrom) ? position : UNKNOWN_START,
+      JSON.stringify(eras),
+      version,
+    ],
+  );
+  await sql.query('insert into delivery.sequence (endpoint) values ($1)', [row!.no]);
+  return row!.no;
+}
+
+async function update(
+  needs: ChangeNeeds,
+  sql: Sql,
+  row: EndpointRow,
+  change: EndpointChange,
+  head: number,
+): Promise<void> {
+  const { config, position, kind } = change;
+  const enabled = config.status === 'enabled';
+  // While it catches up nothing but the catch-up gives it events, in log order: what it has read is settled, the rest is ahead.
+  const learned = row.phase === 'live' ? head : Math.max(row.cursor, position);
+  const changesFlow =
+    enabled !== row.enabled || JSON.stringify(config.eventTypes) !== JSON.stringify(row.config.eventTypes);
+  const eras = changesFlow
+    ? changeEras(row.eras, position, learned, { enabled, eventTypes: config.eventTypes })
+    : row.eras;
+  const phase = kind === 'deleted' ? 'deleted' : row.phase;
+  const version = await raiseVersion(sql);
+  const failingSince = enabled && !row.enabled ? null : row.failing_since;
+  await sql.query(
+    `update delivery.endpoint set config = $2, enabled = $3, phase = $4, position = $5, eras = $6, version = $7, failing_since = $8 where no = $1`,
+    [row.no, JSON.stringify(config), enabled, phase, position, JSON.stringify(eras), version, failingSince],
+  );
+  if (phase === 'deleted') return discardPending(sql, row.no, 'deleted', needs.now());
+  if (!enabled && row.enabled)
+    return discardPending(sql, row.no, config.disabledReason === 'gone' ? 'gone' : 'disabled', needs.now());
+  if (enabled && !row.enabled) await reviveDiscarded(sql, row.no, position, config.ordered, needs.now());
+  if (changesFlow && learned > position)
+    await insertNewlyWanted(needs, sql, { ...row, config, enabled, phase, eras, version }, row, position, learned);
+}
+
+/** Whatever waits for the endpoint is given up; what is in a worker's hands gives itself up when it sees the new version. */
+async function discardPending(sql: Sql, no: number, reason: string, now: string): Promise<void> {
+  await sql.query(
+    `with gone as (
+       delete from delivery.retry where endpoint = $1 returning delivery_id
+     ), unqueued as (
+       delete from delivery.queue where endpoint = $1 returning delivery_id
+     )
+     update delivery.delivery d set state = 'discarded', reason = $2, changed_at = $3
+     from (select delivery_id from gone union all select delivery_id from unqueued) w
+     where d.id = w.delivery_id`,
+    [no, reason, now],
+  );
+}
+
+/** Events after the enabling that were handled before it was known: discarded then, wanted now. */
+async function reviveDiscarded(sql: Sql, no: number, position: number, ordered: boolean, now: string): Promise<void> {
+  const revived = `update delivery.delivery d set state = 'queued', reason = null, changed_at = $3
+     where d.endpoint = $1 and d.state = 'discarded' and d.reason = 'disabled' and d.position > $2 returning d.id, d.endpoint, d.sequence, d.key, d.type`;
+  await sql.query(
+    ordered
+      ? `with revived as (${revived}) insert into delivery.queue (endpoint, sequence, key, delivery_id) select endpoint, sequence, key, id from revived`
+      : `with revived as (${revived}) insert into delivery.retry (delivery_id, endpoint, due_at, sequence, coalesce_key)
+         select r.id, r.endpoint, $3, r.sequence, delivery.coalesce_key(e.config, r.type, r.key) from revived r join delivery.endpoint e on e.no = r.endpoint`,
+    [no, position, now],
+  );
+}

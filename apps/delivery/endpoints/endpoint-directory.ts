@@ -1,0 +1,98 @@
+import type { Sql } from '#postgres';
+import type { Contract } from '#webhook-contracts';
+import { Endpoint, type EndpointRow } from './endpoint';
+
+/** The endpoints of one workspace that share a contract: what is rendered for one is rendered for all. */
+export interface ContractGroup {
+  readonly contract: Contract;
+  readonly endpoints: Endpoint[];
+}
+
+const COLUMNS = 'no, workspace, id, config, enabled, phase, position, cursor, eras, version, failing_since';
+const NONE: readonly ContractGroup[] = [];
+
+export const endpointRow = (sql: Sql, workspace: string, id: string): Promise<EndpointRow | undefined> =>
+  sql
+    .query<EndpointRow>(`select ${COLUMNS} from delivery.endpoint where workspace = $1 and id = $2`, [workspace, id])
+    .then(([row]) => row);
+
+export const endpointByNumber = (
+  sql: Sql,
+  no: number,
+  lock: '' | 'for no key update' = '',
+): Promise<EndpointRow | undefined> =>
+  sql.query<EndpointRow>(`select ${COLUMNS} from delivery.endpoint where no = $1 ${lock}`, [no]).then(([row]) => row);
+
+/** The endpoints in memory, as of a version that every intake transaction compares. */
+export class EndpointDirectory {
+  version = 0;
+  private readonly byNumber = new Map<number, Endpoint>();
+  private readonly groups = new Map<string, ContractGroup[]>();
+  private readonly listeners = new Set<(endpoint: Endpoint) => void>();
+  private refreshing: Promise<void> | undefined;
+
+  constructor(
+    private readonly db: Sql,
+    private readonly decrypt: (box: string) => string,
+    private readonly onBroken: (row: EndpointRow, error: Error) => void,
+  ) {}
+
+  get(no: number): Endpoint | undefined {
+    return this.byNumber.get(no);
+  }
+
+  all(): Iterable<Endpoint> {
+    return this.byNumber.values();
+  }
+
+  /** Live endpoints of a workspace, by contract. */
+  of(workspace: string): readonly ContractGroup[] {
+    return this.groups.get(workspace) ?? NONE;
+  }
+
+  /** Calls `hear` with each endpoint whose row has changed. */
+  onChange(hear: (endpoint: Endpoint) => void): () => void {
+    this.listeners.add(hear);
+    return () => void this.listeners.delete(hear);
+  }
+
+  /** Reads what has changed since the version in memory. Calls at the same time share one query only when it began after them. */
+  async refresh(): Promise<void> {
+    if (this.refreshing) await this.refreshing;
+    this.refreshing ??= this.read().finally(() => (this.refreshing = undefined));
+    await this.refreshing;
+  }
+
+  private async read(): Promise<void> {
+    const [present] = await this.db.query<{ version: number }>('select version from delivery.endpoint_version');
+    if (present!.version === this.version) return;
+    const rows = await this.db.query<EndpointRow>(
+      `select ${COLUMNS} from delivery.endpoint where version > $1 order by version`,
+      [this.version],
+    );
+    const workspaces = new Set<string>();
+    for (const row of rows) {
+      try {
+        const endpoint = new Endpoint(row, this.decrypt);
+        this.byNumber.set(row.no, endpoint);
+        workspaces.add(row.workspace);
+        this.listeners.forEach((hear) => hear(endpoint));
+      } catch (error) {
+        this.onBroken(row, error as Error);
+      }
+    }
+    workspaces.forEach((workspace) => this.group(workspace));
+    this.version = present!.version;
+  }
+
+  private group(workspace: string): void {
+    const groups = new Map<Contract, ContractGroup>();
+    for (const endpoint of this.byNumber.values()) {
+      if (endpoint.row.workspace !== workspace || endpoint.row.phase !== 'live') continue;
+      const group = groups.get(endpoint.contract) ?? { contract: endpoint.contract, endpoints: [] };
+      group.endpoints.push(endpoint);
+      groups.set(endpoint.contract, group);
+    }
+    this.groups.set(workspace, [...groups.values()]);
+  }
+}

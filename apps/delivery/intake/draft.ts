@@ -1,0 +1,79 @@
+import { uuidv7 } from '#kernel';
+import type { CoreMessage } from '#public-messages';
+import type { Contract, Rendered } from '#webhook-contracts';
+import type { Endpoint, Verdict } from '../endpoints/endpoint';
+import type { ContractGroup } from '../endpoints/endpoint-directory';
+import { coalesceKey } from './coalesce';
+
+/** Where a new delivery waits (`delivery.intake` knows the numbers). */
+export const Place = { memory: 0, retry: 1, queue: 2, discarded: 3 } as const;
+export type PlaceNumber = (typeof Place)[keyof typeof Place];
+
+/** A delivery that is to be written. */
+export interface DraftDelivery {
+  readonly id: string;
+  /** Ordinals (from 0) into the draft's messages and bodies. */
+  readonly message: number;
+  readonly body: number;
+  readonly endpoint: Endpoint;
+  readonly rendered: Rendered;
+  readonly place: PlaceNumber;
+  readonly coalesce: string | null;
+}
+
+/** Messages with what they become, ready for one statement. */
+export class Draft {
+  readonly messages: CoreMessage[] = [];
+  readonly bodies: { readonly message: number; readonly id: string; readonly body: string }[] = [];
+  readonly deliveries: DraftDelivery[] = [];
+
+  constructor(private readonly now: () => number) {}
+
+  /**
+   * Renders `message` once per contract (once per delivery where the id is per delivery), for the endpoints that `verdict`
+   * lets have it. `placeOf` says where each waits.
+   */
+  add(
+    message: CoreMessage,
+    groups: readonly ContractGroup[],
+    verdict: (endpoint: Endpoint, type: string) => Verdict,
+    placeOf: (endpoint: Endpoint) => PlaceNumber,
+  ): void {
+    let ordinal = -1;
+    for (const { contract, endpoints } of groups) {
+      for (const rendered of contract.render(message)) {
+        let shared = -1;
+        for (const endpoint of endpoints) {
+          if (message.aboutEndpoint === endpoint.row.id) continue;
+          const decided = verdict(endpoint, rendered.type);
+          if (decided === 'skip') continue;
+          if (ordinal < 0) ordinal = this.messages.push(message) - 1;
+          const id = uuidv7(this.now());
+          const own = contract.idPerDelivery ? perDelivery(contract, message, rendered, id) : rendered;
+          const body = own === rendered && shared >= 0 ? shared : this.body(ordinal, own);
+          if (own === rendered) shared = body;
+          const place = decided === 'discard' ? Place.discarded : placeOf(endpoint);
+          this.deliveries.push({
+            id,
+            message: ordinal,
+            body,
+            endpoint,
+            rendered: own,
+            place,
+            coalesce: coalesceKey(endpoint, own.type, message.key),
+          });
+        }
+      }
+    }
+  }
+
+  private body(message: number, { body }: Rendered): number {
+    return this.bodies.push({ message, id: uuidv7(this.now()), body }) - 1;
+  }
+}
+
+function perDelivery(contract: Contract, message: CoreMessage, { index }: Rendered, id: string): Rendered {
+  const own = contract.render(message, { deliveryId: `dlv_${id}` }).find((rendered) => rendered.index === index);
+  if (!own) throw new Error(`Contract ${contract.name} renders ${message.type} differently for a delivery`);
+  return own;
+}

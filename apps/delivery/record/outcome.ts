@@ -1,0 +1,16 @@
+import type { Exchange } from '#webhook-sending';
+import type { Task } from '../dispatch/task';
+
+/** What follows for a delivery. `discarded` comes with its reason. */
+export type Decision =
+  | { readonly state: 'delivered' }
+  | { readonly state: 'retrying'; readonly tries: number; readonly dueMs: number }
+  | { readonly state: 'parked'; readonly tries: number }
+  | { readonly state: 'discarded'; readonly reason: 'gone' | 'disabled' | 'deleted' };
+
+export interface Outcome {
+  readonly task: Task;
+  /** Absent when nothing was attempted, because the endpoint is closed. */
+  readonly exchange: Exchange | null;
+  readonly decision: Decision;
+}

@@ -1,0 +1,152 @@
+import { instant, type Clock } from '#kernel';
+import type { Database, Sql } from '#postgres';
+import type { Task } from '../dispatch/task';
+import type { Metrics } from '../metrics';
+import type { Outcome } from './outcome';
+
+export interface RecorderNeeds {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly worker: () => string;
+  /** More to write in the same transaction, once it is known which decisions counted. */
+  readonly alongside: (sql: Sql, decided: readonly Outcome[]) => Promise<void>;
+  /** Called after the commit with the outcomes whose decision counted, or needed none. */
+  readonly onRecorded: (outcomes: readonly Outcome[]) => void;
+  readonly onFault: (error: Error) => void;
+}
+
+const MAX_BATCH = 500;
+const MAX_WAIT_MS = 5;
+/** Outcomes that may wait, as when the database is away, before dispatch pauses. */
+const FULL = 4_000;
+const LONGEST_PAUSE_MS = 2_000;
+
+/** Writes outcomes in batches: attempts, decisions, and the end of leases, in one statement. */
+export class Recorder {
+  private waiting: Outcome[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> | undefined;
+  private dead = false;
+
+  constructor(private readonly needs: RecorderNeeds) {}
+
+  get full(): boolean {
+    return this.waiting.length >= FULL;
+  }
+
+  add(outcome: Outcome): void {
+    this.waiting.push(outcome);
+    if (this.writing) return;
+    if (this.waiting.length >= MAX_BATCH) this.start();
+    else this.timer ??= setTimeout(() => this.start(), MAX_WAIT_MS);
+  }
+
+  /** Resolves when all that was added is written. */
+  async flush(): Promise<void> {
+    while (this.waiting.length > 0 || this.writing) {
+      this.start();
+      await this.writing;
+    }
+  }
+
+  /** Forgets everything at once, as a killed process does. */
+  kill(): void {
+    this.dead = true;
+    this.waiting = [];
+    clearTimeout(this.timer);
+  }
+
+  private start(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.writing || this.waiting.length === 0 || this.dead) return;
+    this.writing = this.write(this.waiting.splice(0, MAX_BATCH)).finally(() => {
+      this.writing = undefined;
+      if (this.waiting.length >= MAX_BATCH) this.start();
+      else if (this.waiting.length > 0) this.timer ??= setTimeout(() => this.start(), MAX_WAIT_MS);
+    });
+  }
+
+  private async write(outcomes: readonly Outcome[]): Promise<void> {
+    const finished = finishedBatches(outcomes);
+    for (let pause = 10; !this.dead; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      try {
+        const counted = await this.writeOnce(outcomes, finished);
+        this.needs.metrics.recordBatch.observe(outcomes.length);
+        this.needs.onRecorded(counted);
+        return;
+      } catch (error) {
+        this.needs.onFault(error as Error);
+        await new Promise((again) => setTimeout(again, pause));
+      }
+    }
+  }
+
+  /** An attempt that is written is a fact; lazily, since after a crash of the database it is made again. */
+  private async writeOnce(outcomes: readonly Outcome[], finished: readonly string[]): Promise<readonly Outcome[]> {
+    const { db, clock, worker } = this.needs;
+    const attempted = outcomes.filter(({ exchange }) => exchange !== null);
+    const decided = outcomes.filter(isExceptional);
+    const params = [worker(), clock(), ...attemptColumns(attempted), ...decisionColumns(decided), finished];
+    const record = async (sql: Sql) => {
+      const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
+      return new Set(row!.ids);
+    };
+    if (decided.length === 0) {
+      await db.tx(record, { lazy: true });
+      return outcomes;
+    }
+    return db.tx(
+      async (sql) => {
+        const ids = await record(sql);
+        const counted = outcomes.filter((outcome) => !isExceptional(outcome) || ids.has(outcome.task.id));
+        await this.needs.alongside(sql, counted.filter(isExceptional));
+        return counted;
+      },
+      { lazy: true },
+    );
+  }
+}
+
+const RECORD = `select delivery.record(${Array.from({ length: 22 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
+
+/** On the common way, delivered at the first attempt, the attempt says it all. */
+const isExceptional = ({ task, decision }: Outcome): boolean =>
+  decision.state !== 'delivered' || task.exceptional || task.lane !== null;
+
+function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
+  const exchanges = outcomes.map(({ exchange }) => exchange!);
+  return [
+    outcomes.map(({ task }) => task.id),
+    outcomes.map(({ task }) => task.number),
+    exchanges.map(({ startedAt }) => instant(startedAt)),
+    exchanges.map(({ durationMs }) => Math.round(durationMs)),
+    exchanges.map(({ ok }) => ok),
+    exchanges.map(({ statusCode }) => statusCode ?? null),
+    exchanges.map(({ error }) => error?.stage ?? null),
+    exchanges.map(({ error }) => error?.message ?? null),
+    exchanges.map(({ response }) => response ?? null),
+  ];
+}
+
+function decisionColumns(outcomes: readonly Outcome[]): unknown[] {
+  return [
+    outcomes.map(({ task }) => task.id),
+    outcomes.map(({ task }) => task.batch?.id ?? null),
+    outcomes.map(({ task }) => task.lane),
+    outcomes.map(({ task }) => task.endpoint),
+    outcomes.map(({ task }) => task.sequence),
+    outcomes.map(({ decision }) => decision.state),
+    outcomes.map(({ decision }) => (decision.state === 'discarded' ? decision.reason : null)),
+    outcomes.map(({ task, decision }) => ('tries' in decision ? decision.tries : task.tries)),
+    outcomes.map(({ decision }) => (decision.state === 'retrying' ? instant(decision.dueMs) : null)),
+    outcomes.map(({ task }: { task: Task }) => task.coalesce),
+  ];
+}
+
+function finishedBatches(outcomes: readonly Outcome[]): string[] {
+  const finished: string[] = [];
+  for (const { task } of outcomes) if (task.batch && --task.batch.left === 0) finished.push(task.batch.id);
+  return finished;
+}

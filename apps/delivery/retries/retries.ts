@@ -1,0 +1,209 @@
+import { uuidv7, type Clock } from '#kernel';
+import type { Database } from '#postgres';
+import type { Batch, Task } from '../dispatch/task';
+import type { Endpoint } from '../endpoints/endpoint';
+import type { Metrics } from '../metrics';
+
+export interface RetriesNeeds {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly worker: () => string;
+  readonly isSure: () => boolean;
+  readonly endpoint: (no: number) => Endpoint | undefined;
+  readonly room: (endpoint: Endpoint) => number;
+  readonly dispatch: (tasks: readonly Task[]) => void;
+  readonly refreshEndpoints: () => Promise<void>;
+  readonly onFault: (error: Error) => void;
+}
+
+interface ClaimedRow {
+  readonly id: string;
+  readonly endpoint: number;
+  readonly sequence: number;
+  readonly message_id: string;
+  readonly type: string;
+  readonly key: string;
+  readonly tries: number;
+  readonly replay: boolean;
+  readonly coalesce_key: string | null;
+  readonly body: string;
+  readonly number: number;
+}
+
+/** Other processes write rows too: what waits is looked up so often. */
+const LOOK_MS = 1_000;
+/** Deliveries claimed at once, and of one endpoint: small, so that a backlog takes turns with what comes in live. */
+const CLAIM = 500;
+const CLAIM_OF_ONE = 200;
+const LONGEST_TIMER_MS = 60_000;
+
+/**
+ * Brings back what waits in delivery.retry when it is due and its endpoint has room. It remembers per endpoint only when the
+ * next is due, so a backlog costs nothing until its time.
+ */
+export class Retries {
+  private readonly due = new Map<number, number>();
+  private timer: NodeJS.Timeout | undefined;
+  private lookTimer: NodeJS.Timeout | undefined;
+  private claiming = false;
+  private again = false;
+  private stopped = false;
+
+  constructor(private readonly needs: RetriesNeeds) {}
+
+  start(): void {
+    void this.look();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    clearTimeout(this.lookTimer);
+  }
+
+  /** A row was written that is due at `dueMs`. */
+  note(endpoint: number, dueMs: number): void {
+    const known = this.due.get(endpoint);
+    if (known === undefined || dueMs < known) {
+      this.due.set(endpoint, dueMs);
+      this.schedule();
+    }
+  }
+
+  /** An endpoint has room for more. */
+  room(endpoint: number): void {
+    const due = this.due.get(endpoint);
+    if (due !== undefined && due <= this.now()) this.schedule();
+  }
+
+  /** Something else wrote rows: looks for itself. */
+  wake(): void {
+    clearTimeout(this.lookTimer);
+    void this.look();
+  }
+
+  private now(): number {
+    return Date.parse(this.needs.clock());
+  }
+
+  private async look(): Promise<void> {
+    if (this.stopped) return;
+    try {
+      const rows = await this.needs.db.query<{ endpoint: number; due_at: string }>(
+        'select endpoint, due_at from delivery.next_due()',
+      );
+      this.due.clear();
+      for (const { endpoint, due_at } of rows) this.due.set(endpoint, Date.parse(due_at));
+      this.schedule();
+    } catch (error) {
+      if (!this.stopped) this.needs.onFault(error as Error);
+    }
+    clearTimeout(this.lookTimer);
+    if (!this.stopped) this.lookTimer = setTimeout(() => void this.look(), LOOK_MS);
+  }
+
+  /** Claims now what is due where there is room, else at the next time that something is. */
+  private schedule(): void {
+    if (this.stopped) return;
+    clearTimeout(this.timer);
+    const now = this.now();
+    let next = Infinity;
+    for (const [no, due] of this.due) {
+      if (due > now) next = Math.min(next, due);
+      else if (this.roomOf(no) > 0) {
+        void this.claim();
+        return;
+      }
+    }
+    if (next < Infinity) this.timer = setTimeout(() => this.schedule(), Math.min(next - now, LONGEST_TIMER_MS));
+  }
+
+  /** Half of what memory would take: the other half is for what comes in live. */
+  private roomOf(no: number): number {
+    const endpoint = this.needs.endpoint(no);
+    return endpoint ? Math.min(CLAIM_OF_ONE, Math.ceil(this.needs.room(endpoint) / 2)) : 0;
+  }
+
+  private async claim(): Promise<void> {
+    if (this.claiming) {
+      this.again = true;
+      return;
+    }
+    this.claiming = true;
+    try {
+      do {
+        this.again = false;
+        await this.claimOnce();
+      } while (this.again && !this.stopped);
+    } catch (error) {
+      if (!this.stopped) this.needs.onFault(error as Error);
+    } finally {
+      this.claiming = false;
+    }
+  }
+
+  private async claimOnce(): Promise<void> {
+    const { db, clock, worker, isSure, metrics, dispatch } = this.needs;
+    const now = this.now();
+    const endpoints: number[] = [];
+    const rooms: number[] = [];
+    let total = 0;
+    for (const [no, due] of this.due) {
+      if (due > now || total >= CLAIM) continue;
+      const room = Math.min(this.roomOf(no), CLAIM - total);
+      if (room <= 0) continue;
+      endpoints.push(no);
+      rooms.push(room);
+      total += room;
+      // Those that get their turn go to the end of the line.
+      this.due.delete(no);
+      this.due.set(no, due);
+    }
+    if (endpoints.length === 0 || !isSure()) return;
+    const batch: Batch = { id: uuidv7(), left: 0 };
+    const rows = await db.tx(
+      (sql) =>
+        sql.query<ClaimedRow>('select * from delivery.claim($1, $2, $3, $4, $5)', [
+          worker(),
+          batch.id,
+          clock(),
+          endpoints,
+          rooms,
+        ]),
+      {
+        lazy: true,
+      },
+    );
+    batch.left = rows.length;
+    metrics.retriesClaimed.inc(rows.length);
+    if (rows.some(({ endpoint }) => !this.needs.endpoint(endpoint))) await this.needs.refreshEndpoints();
+    if (rows.length > 0 && !this.stopped) dispatch(rows.map((row) => task(row, batch)));
+    const next = await db.query<{ endpoint: number; due_at: string | null }>(
+      'select e.no as endpoint, (select min(r.due_at) from delivery.retry r where r.endpoint = e.no) as due_at from unnest($1::integer[]) as e (no)',
+      [endpoints],
+    );
+    for (const { endpoint, due_at } of next) {
+      if (due_at === null) this.due.delete(endpoint);
+      else this.due.set(endpoint, Date.parse(due_at));
+    }
+    this.schedule();
+  }
+}
+
+const task = (row: ClaimedRow, batch: Batch): Task => ({
+  id: row.id,
+  endpoint: row.endpoint,
+  sequence: row.sequence,
+  messageId: `evt_${row.message_id}`,
+  type: row.type,
+  key: row.key,
+  body: row.body,
+  number: Number(row.number),
+  tries: row.tries,
+  replay: row.replay,
+  exceptional: true,
+  coalesce: row.coalesce_key,
+  batch,
+  lane: null,
+});

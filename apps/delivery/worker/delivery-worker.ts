@@ -1,0 +1,237 @@
+import type { Engines } from '#platform';
+import { fromBusMessage, TOPICS, type CoreMessage } from '#public-messages';
+import type { ReceivedMessage } from '#messaging';
+import { createSender, type Sender } from '#webhook-sending';
+import { Dispatcher } from '../dispatch/dispatcher';
+import type { Task } from '../dispatch/task';
+import { applyChange } from '../endpoints/apply-change';
+import { CatchUps } from '../endpoints/catch-ups';
+import { ENDPOINT_CHANGED, endpointChange } from '../endpoints/endpoint-change';
+import { EndpointDirectory } from '../endpoints/endpoint-directory';
+import { Intake } from '../intake/intake';
+import { deliveryMetrics, type Metrics } from '../metrics';
+import type { Outcome } from '../record/outcome';
+import { Recorder } from '../record/recorder';
+import { Retries } from '../retries/retries';
+import { Presence } from './presence';
+
+/** What it stands on: the engines of its process. */
+export type WorkerEngines = Pick<
+  Engines,
+  'name' | 'settings' | 'log' | 'clock' | 'db' | 'store' | 'commands' | 'secrets' | 'metrics' | 'health' | 'wake'
+>;
+
+/** Webhooks come from every topic but the one that publishers take. */
+export const WEBHOOK_TOPICS: readonly string[] = Object.values(TOPICS).filter((topic) => topic !== TOPICS.publishing);
+export const WAKE_CHANNEL = 'delivery_wake';
+
+/** In-flight exchanges get so long when the process is told to stop. */
+const GRACE_MS = 10_000;
+
+/** The delivery service as one object: intake, dispatch, record, retries, catch-up. Built without Nest, so tests can kill it. */
+export class DeliveryWorker {
+  readonly metrics: Metrics;
+  readonly directory: EndpointDirectory;
+  readonly presence: Presence;
+  private readonly sender: Sender;
+  private readonly dispatcher: Dispatcher;
+  private readonly recorder: Recorder;
+  private readonly retries: Retries;
+  private readonly intake: Intake;
+  private readonly catchUps: CatchUps;
+  private readonly unlisten: (() => void)[] = [];
+  private started: Promise<void> | undefined;
+  private wasFull = false;
+  private gone = false;
+
+  constructor(private readonly engines: WorkerEngines) {
+    const { db, clock, store, secrets, settings, name } = engines;
+    const decrypt = (box: string) => secrets.decrypt(box);
+    const onFault = (error: Error) => this.fault(error);
+    const worker = () => this.presence.id;
+    const dispatch = (tasks: readonly Task[]) => this.dispatcher.submit(tasks);
+    const waiting = (where: 'retry' | 'queue', endpoints: ReadonlySet<number>) => this.waits(where, endpoints);
+    this.metrics = deliveryMetrics(engines.metrics);
+    this.directory = new EndpointDirectory(db, decrypt, (row, error) =>
+      engines.log.error({ endpoint: row.id, err: error.message }, 'an endpoint cannot be used'),
+    );
+    this.sender = createSender({ sandbox: settings.mode === 'sandbox' });
+    this.recorder = new Recorder({
+      db,
+      clock,
+      metrics: this.metrics,
+      worker,
+      alongside: async () => undefined,
+      onRecorded: (outcomes) => this.recorded(outcomes),
+      onFault,
+    });
+    this.dispatcher = new Dispatcher({
+      sender: this.sender,
+      clock,
+      metrics: this.metrics,
+      endpoint: (no) => this.directory.get(no),
+      record: (outcome) => this.recorder.add(outcome),
+      recorderIsFull: () => (this.wasFull = this.recorder.full) || !this.presence.isSure,
+      onRoom: (no) => this.retries.room(no),
+      onFault: (error, { row }) =>
+        engines.log.error({ endpoint: row.id, err: error.message }, 'a delivery could not be signed'),
+      concurrency: settings.deliveryConcurrency,
+      retryScale: settings.retryScale,
+    });
+    const room = (endpoint: Parameters<Dispatcher['room']>[0]) => this.dispatcher.room(endpoint);
+    this.retries = new Retries({
+      db,
+      clock,
+      metrics: this.metrics,
+      worker,
+      isSure: () => this.presence.isSure,
+      endpoint: (no) => this.directory.get(no),
+      room,
+      dispatch,
+      refreshEndpoints: () => this.directory.refresh(),
+      onFault,
+    });
+    this.presence = new Presence({
+      db,
+      clock,
+      name,
+      onLost: () => this.lost(),
+      onTakenOver: (deliveries) => this.tookOver(deliveries),
+      onFault,
+    });
+    this.intake = new Intake({
+      db,
+      clock,
+      directory: this.directory,
+      metrics: this.metrics,
+      worker,
+      room,
+      calm: () => this.dispatcher.calm(),
+      dispatch,
+      waiting,
+    });
+    this.catchUps = new CatchUps({
+      db,
+      store,
+      directory: this.directory,
+      now: clock,
+      worker,
+      decrypt,
+      room,
+      dispatch,
+      waiting,
+      hold: (hold) => this.presence.hold(hold),
+      letGo: (hold) => this.presence.letGo(hold),
+      onFault,
+    });
+  }
+
+  /** Idempotent: whoever needs it first starts it. */
+  start(): Promise<void> {
+    return (this.started ??= this.begin());
+  }
+
+  /** One batch of the bus: resolves when it is durable. */
+  async handle(messages: readonly ReceivedMessage[]): Promise<void> {
+    await this.start();
+    const webhooks: CoreMessage[] = [];
+    const internal: CoreMessage[] = [];
+    for (const received of messages) {
+      const message = fromBusMessage(received);
+      (message.isWebhook ? webhooks : internal).push(message);
+    }
+    for (const message of internal) await this.obey(message);
+    if (webhooks.length > 0) await this.intake.take(webhooks);
+  }
+
+  /** Finishes what is in flight, writes it down, gives the rest back. */
+  async stop(): Promise<void> {
+    if (!this.started || this.gone) return;
+    await this.started;
+    this.gone = true;
+    this.unlisten.forEach((stop) => stop());
+    this.retries.stop();
+    await this.catchUps.stop();
+    await this.dispatcher.stop(GRACE_MS);
+    await this.recorder.flush();
+    await this.presence.leave();
+    await this.sender.close();
+  }
+
+  /** Ends as a killed process does: nothing is finished, recorded or given back. */
+  kill(): void {
+    this.gone = true;
+    this.unlisten.forEach((stop) => stop());
+    this.presence.kill();
+    this.retries.stop();
+    this.catchUps.kill();
+    this.recorder.kill();
+    this.dispatcher.kill();
+  }
+
+  private async begin(): Promise<void> {
+    const { db, clock, wake, health } = this.engines;
+    await db.query('select delivery.ensure_days($1::timestamptz::date - 1, 4)', [clock()]);
+    await this.directory.refresh();
+    this.directory.onChange((endpoint) => this.dispatcher.changed(endpoint));
+    await this.presence.start();
+    this.retries.start();
+    this.catchUps.start();
+    this.unlisten.push(wake.on(WAKE_CHANNEL, (payload) => void this.woken(payload)));
+    health.part('delivery', () => ({
+      ok: this.presence.isSure,
+      ...this.dispatcher.load,
+      endpointsVersion: this.directory.version,
+    }));
+  }
+
+  private async obey(message: CoreMessage): Promise<void> {
+    if (message.type === ENDPOINT_CHANGED) {
+      const no = await applyChange(
+        { db: this.engines.db, store: this.engines.store, directory: this.directory, now: this.engines.clock },
+        endpointChange(message),
+      );
+      if (no === undefined) return;
+      if (this.directory.get(no)?.row.phase === 'catching_up') this.catchUps.want(no);
+      this.retries.wake();
+      this.engines.wake.send(WAKE_CHANNEL, 'endpoints');
+    }
+  }
+
+  private async woken(payload: string): Promise<void> {
+    if (this.gone) return;
+    try {
+      if (payload !== 'retry') await this.directory.refresh();
+      this.retries.wake();
+    } catch (error) {
+      this.fault(error as Error);
+    }
+  }
+
+  private waits(where: 'retry' | 'queue', endpoints: ReadonlySet<number>): void {
+    if (where === 'retry') for (const no of endpoints) this.retries.note(no, Date.parse(this.engines.clock()));
+  }
+
+  private recorded(outcomes: readonly Outcome[]): void {
+    for (const { task, decision } of outcomes) {
+      this.metrics.settled.inc({ status: decision.state });
+      if (decision.state === 'retrying') this.retries.note(task.endpoint, decision.dueMs);
+    }
+    if (this.wasFull && !this.recorder.full) this.dispatcher.resume();
+  }
+
+  private lost(): void {
+    this.engines.log.warn('this worker was given up by the others; it begins anew');
+    this.dispatcher.forget();
+  }
+
+  private tookOver(deliveries: number): void {
+    this.engines.log.warn({ deliveries }, 'took over from a dead worker');
+    this.metrics.takenOver.inc(deliveries);
+    this.retries.wake();
+  }
+
+  private fault(error: Error): void {
+    if (!this.gone) this.engines.log.warn({ err: error.message }, 'delivery met a fault and tries again');
+  }
+}
