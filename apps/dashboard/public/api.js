@@ -1,0 +1,137 @@
+const KEY = 'postledger.key';
+
+/** The key lives as long as the tab; a key in the URL's fragment (never sent to a server) is taken over and wiped. */
+export function takeKeyFromFragment() {
+  const found = /^#(?:.*&)?key=([^&]+)/.exec(location.hash);
+  if (!found) return;
+  sessionStorage.setItem(KEY, decodeURIComponent(found[1]));
+  history.replaceState(null, '', `${location.pathname}${location.search}#/live`);
+}
+
+export const currentKey = () => sessionStorage.getItem(KEY);
+export const keepKey = (key) => sessionStorage.setItem(KEY, key);
+export const forgetKey = () => sessionStorage.removeItem(KEY);
+
+/** An answer that is not 2xx, as its problem document tells it. */
+export class ApiError extends Error {
+  constructor(status, body) {
+    super(body.detail ?? body.title ?? `The api answered ${status}.`);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = body.code;
+    this.title = body.title;
+    this.errors = body.errors;
+  }
+}
+
+const authorization = () => ({ authorization: `Bearer ${currentKey()}` });
+
+/** Works on pages without a secure context too, where `crypto.randomUUID` is missing. */
+const randomId = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+async function call(method, path, body) {
+  const headers = authorization();
+  // A press that is sent twice by a shaky network has one effect.
+  if (method !== 'GET') headers['idempotency-key'] = randomId();
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let response;
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (cause) {
+    throw Object.assign(new Error('The api cannot be reached.', { cause }), { title: 'No connection.' });
+  }
+  if (!response.ok) {
+    const text = await response.text();
+    let problem = {};
+    try {
+      problem = JSON.parse(text);
+    } catch (cause) {
+      problem = { title: `The api answered ${response.status}.`, detail: String(cause.message) };
+    }
+    if (response.status === 401) dispatchEvent(new CustomEvent('key-refused'));
+    throw new ApiError(response.status, problem);
+  }
+  return response.status === 204 ? undefined : response.json();
+}
+
+const query = (filters) => {
+  const given = Object.entries(filters).filter(([, value]) => value !== undefined && value !== '');
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+};
+
+export const api = {
+  get: (path, filters = {}) => call('GET', path + query(filters)),
+  post: (path, body = {}) => call('POST', path, body),
+  delete: (path) => call('DELETE', path),
+};
+
+/** Health is at the root and needs no key; 503 is an answer too. */
+export async function health() {
+  const response = await fetch('/health/ready');
+  return response.json();
+}
+
+/**
+ * Follows the live stream for ever: `EventSource` cannot send a key, so this reads the same lines through fetch. After a loss it
+ * resumes behind the last event it saw. `onState` hears `connecting`, `live` and `offline`.
+ */
+export async function follow({ onEvent, onState, signal }) {
+  let lastId;
+  for (let failures = 0; !signal.aborted;) {
+    onState(failures === 0 ? 'connecting' : 'offline');
+    try {
+      const headers = { ...authorization(), accept: 'text/event-stream', ...(lastId && { 'last-event-id': lastId }) };
+      const response = await fetch('/api/v1/stream', { headers, signal, cache: 'no-store' });
+      if (!response.ok) throw new ApiError(response.status, { title: `The stream answered ${response.status}.` });
+      failures = 0;
+      onState('live');
+      for await (const event of events(response.body)) {
+        if (event.id) lastId = event.id;
+        onEvent(event);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 401 || error.status === 403) return onState('offline');
+    }
+    failures++;
+    await pause(Math.min(500 * 2 ** failures, 10_000), signal);
+  }
+}
+
+const pause = (ms, signal) =>
+  new Promise((over) => {
+    const timer = setTimeout(over, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), over()), { once: true });
+  });
+
+/** Server-Sent Events out of bytes (WHATWG HTML §9.2.6). */
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  let event = { data: [] };
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const lines = text.split(/\r\n|\n|\r(?!$)/);
+    text = lines.pop();
+    for (const line of lines) {
+      if (line === '') {
+        if (event.data.length > 0) yield { id: event.id, type: event.type ?? 'message', data: event.data.join('\n') };
+        event = { data: [] };
+        continue;
+      }
+      const colon = line.indexOf(':');
+      const name = colon < 0 ? line : line.slice(0, colon);
+      const rest = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+      if (name === 'data') event.data.push(rest);
+      else if (name === 'id') event.id = rest;
+      else if (name === 'event') event.type = rest;
+    }
+  }
+}

@@ -1,0 +1,211 @@
+/** Makes an element. Text goes in as text: nothing that comes from the api is ever read as HTML. */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'class') element.className = value;
+    else element.setAttribute(name, value === true ? '' : String(value));
+  }
+  element.append(...children.flat(3).filter((child) => child !== undefined && child !== null && child !== false));
+  return element;
+}
+
+let labels = 0;
+
+/** A labelled field: `field('Name', h('input', { name: 'name' }))`. */
+export function field(label, control, { hint, wide } = {}) {
+  const id = `field-${++labels}`;
+  control.id = id;
+  if (hint) control.setAttribute('aria-describedby', `${id}-hint`);
+  return h(
+    'div',
+    { class: wide ? 'field wide' : 'field' },
+    h('label', { for: id }, label),
+    control,
+    hint && h('span', { id: `${id}-hint` }, hint),
+  );
+}
+
+export const check = (label, props) =>
+  h('label', { class: 'check' }, h('input', { type: 'checkbox', ...props }), label);
+
+export const select = (name, options, props = {}) =>
+  h(
+    'select',
+    { name, ...props },
+    options.map((option) => {
+      const [value, text] = Array.isArray(option) ? option : [option, option || 'any'];
+      return h('option', { value }, text);
+    }),
+  );
+
+const MOOD = {
+  published: 'good',
+  delivered: 'good',
+  connected: 'good',
+  enabled: 'good',
+  ok: 'good',
+  ready: 'good',
+  live: 'good',
+  failed: 'bad',
+  parked: 'bad',
+  disconnected: 'bad',
+  disabled: 'bad',
+  unavailable: 'bad',
+  partial: 'wait',
+  retrying: 'wait',
+  publishing: 'wait',
+  connecting: 'wait',
+};
+
+/** A state, by its word first and its colour second. */
+export const badge = (status) => h('span', { class: `badge ${MOOD[status] ?? ''}` }, status ?? '–');
+
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+export const time = (value) =>
+  value
+    ? h('time', { datetime: value, title: value }, short.format(new Date(value)))
+    : h('span', { class: 'soft' }, '–');
+
+export const code = (text) =>
+  text === undefined || text === null ? h('span', { class: 'soft' }, '–') : h('code', {}, text);
+
+export const link = (hash, text) => h('a', { href: hash }, text);
+
+/** JSON as people read it; what is not JSON as it stands. */
+export function json(value) {
+  if (typeof value !== 'string') return h('pre', { tabindex: 0 }, JSON.stringify(value, null, 2));
+  try {
+    return h('pre', { tabindex: 0 }, JSON.stringify(JSON.parse(value), null, 2));
+  } catch (error) {
+    return h('pre', { tabindex: 0, title: error.message }, value);
+  }
+}
+
+export const empty = (...content) => h('p', { class: 'empty' }, ...content);
+
+/** What went wrong, as the api's problem document says it, field by field. */
+export function problem(error, retry) {
+  return h(
+    'div',
+    { class: 'problem', role: 'alert' },
+    h('strong', {}, error.title ?? 'Something went wrong'),
+    ' ',
+    error.message,
+    error.code && h('span', {}, ' (', h('code', {}, error.code), ')'),
+    error.errors?.length > 0 &&
+      h(
+        'ul',
+        {},
+        error.errors.map(({ pointer, message }) => h('li', {}, h('code', {}, pointer), ` ${message}`)),
+      ),
+    retry && h('p', {}, h('button', { type: 'button', class: 'quiet small', onclick: retry }, 'Try again')),
+  );
+}
+
+/** `columns`: `[heading, cell(row), class?]`. */
+export function table(caption, columns, rows) {
+  return h(
+    'div',
+    { class: 'scroll' },
+    h(
+      'table',
+      {},
+      h('caption', {}, caption),
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          columns.map(([heading]) => h('th', { scope: 'col' }, heading)),
+        ),
+      ),
+      h(
+        'tbody',
+        {},
+        rows.map((row) =>
+          h(
+            'tr',
+            {},
+            columns.map(([, cell, className]) => h('td', { class: className }, cell(row))),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+export const facts = (pairs) =>
+  h(
+    'dl',
+    {},
+    pairs
+      .filter(([, value]) => value !== undefined && value !== null && value !== '')
+      .map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
+  );
+
+/** Says something that is over in a moment, to eyes and screen readers. */
+export function notify(text) {
+  const note = h('p', {}, text);
+  document.getElementById('notices').append(note);
+  setTimeout(() => note.remove(), 6_000);
+}
+
+/** Values of a form, the empty ones left out. */
+export const values = (form) => Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ''));
+
+/**
+ * A form that cannot be sent twice, shows what the api minds beside itself, and keeps what was typed until it worked.
+ * `send(values, form)` resolves when it did.
+ */
+export function form({ submit, send, label }, ...children) {
+  const trouble = h('div', {});
+  const button = h('button', { type: 'submit' }, submit);
+  return h(
+    'form',
+    {
+      class: 'card',
+      'aria-label': label,
+      async onsubmit(event) {
+        event.preventDefault();
+        button.disabled = true;
+        try {
+          await send(values(event.target), event.target);
+          trouble.replaceChildren();
+        } catch (error) {
+          trouble.replaceChildren(problem(error));
+        } finally {
+          button.disabled = false;
+        }
+      },
+    },
+    h('div', { class: 'row' }, ...children, button),
+    trouble,
+  );
+}
+
+/** A button for one call; while it runs it cannot be pressed again, and a failure is said. */
+export const action = (text, run, props = {}) =>
+  h(
+    'button',
+    {
+      type: 'button',
+      class: 'quiet small',
+      ...props,
+      async onclick(event) {
+        const button = event.currentTarget;
+        button.disabled = true;
+        try {
+          await run();
+        } catch (error) {
+          notify(`${text}: ${error.message}`);
+        } finally {
+          button.disabled = false;
+        }
+      },
+    },
+    text,
+  );

@@ -1,0 +1,164 @@
+import { api } from '../api.js';
+import {
+  action,
+  badge,
+  code,
+  empty,
+  facts,
+  field,
+  h,
+  json,
+  link,
+  notify,
+  problem,
+  select,
+  table,
+  time,
+} from '../dom.js';
+import { filterBar, pagedList, toInstant } from '../list.js';
+
+export const title = 'Deliveries';
+
+const STATUSES = ['', 'pending', 'delivered', 'retrying', 'parked', 'discarded'];
+const REFRESH_MS = 3_000;
+
+export function render(root, context) {
+  return context.id ? renderDelivery(root, context) : renderList(root, context);
+}
+
+function renderList(root, { filters: given }) {
+  const endpointId = h('input', { name: 'endpointId', type: 'search', value: given.endpointId });
+  const status = select('status', STATUSES);
+  status.value = given.status ?? '';
+  const type = h('input', { name: 'type', type: 'search', placeholder: 'post.published' });
+  const from = h('input', { name: 'from', type: 'datetime-local' });
+  const to = h('input', { name: 'to', type: 'datetime-local' });
+  const parked = h('button', { type: 'button', class: 'quiet' }, 'Parked only');
+  const deliveries = pagedList({
+    path: '/webhooks/deliveries',
+    caption: 'Deliveries, newest first',
+    nothing: 'No deliveries here.',
+    filters: () => ({
+      endpointId: endpointId.value.trim(),
+      status: status.value,
+      type: type.value.trim(),
+      from: toInstant(from.value),
+      to: toInstant(to.value),
+    }),
+    columns: [
+      ['Delivery', ({ id }) => link(`#/deliveries/${encodeURIComponent(id)}`, code(id))],
+      ['Type', (it) => it.type],
+      ['Status', (it) => badge(it.status)],
+      ['Sequence', ({ sequence }) => sequence],
+      ['Created', ({ createdAt }) => time(createdAt)],
+      ['Next attempt', ({ nextAttemptAt }) => time(nextAttemptAt)],
+      [
+        '',
+        (it) => ['parked', 'discarded', 'delivered'].includes(it.status) && replay(it.id, () => deliveries.refresh()),
+      ],
+    ],
+  });
+  parked.addEventListener('click', () => {
+    status.value = 'parked';
+    deliveries.refresh();
+  });
+  root.append(
+    filterBar(
+      deliveries.refresh,
+      field('Status', status),
+      field('Endpoint', endpointId),
+      field('Type', type),
+      field('From', from),
+      field('To', to),
+      parked,
+    ),
+    deliveries.element,
+  );
+  // Attempts are no events of the stream, so this list looks for itself; not while nobody sees it.
+  const timer = setInterval(() => {
+    if (!document.hidden && !root.contains(document.activeElement)) deliveries.refresh();
+  }, REFRESH_MS);
+  return () => clearInterval(timer);
+}
+
+const replay = (id, done) =>
+  action(
+    'Replay',
+    async () => {
+      await api.post(`/webhooks/deliveries/${encodeURIComponent(id)}/replay`);
+      notify(`${id} is sent again.`);
+      done();
+    },
+    { 'aria-label': `Replay ${id}` },
+  );
+
+function renderDelivery(root, { id }) {
+  const path = `/webhooks/deliveries/${encodeURIComponent(id)}`;
+  const place = h('div', {}, empty('Loading …'));
+
+  async function load() {
+    try {
+      place.replaceChildren(...detail(await api.get(path)));
+    } catch (error) {
+      place.replaceChildren(problem(error, load));
+    }
+  }
+
+  function detail(delivery) {
+    return [
+      h(
+        'div',
+        { class: 'card' },
+        facts([
+          ['Delivery', code(delivery.id)],
+          ['Status', badge(delivery.status)],
+          ['Type', delivery.type],
+          ['Event', code(delivery.eventId)],
+          ['Sequence', String(delivery.sequence)],
+          ['Endpoint', link(`#/webhooks/${encodeURIComponent(delivery.endpointId)}`, code(delivery.endpointId))],
+          ['Created', time(delivery.createdAt)],
+          ['Next attempt', delivery.nextAttemptAt && time(delivery.nextAttemptAt)],
+        ]),
+        h(
+          'p',
+          { class: 'row' },
+          replay(id, load),
+          delivery.status === 'parked' &&
+            action('Discard', async () => {
+              await api.delete(path);
+              await load();
+            }),
+          action('Refresh', load),
+        ),
+      ),
+      h('h2', {}, 'Attempts'),
+      delivery.attempts.length === 0
+        ? empty('Not tried yet.')
+        : table(
+            'Attempts of this delivery',
+            [
+              ['#', ({ number }) => number],
+              ['At', ({ at }) => time(at)],
+              ['Took', ({ durationMs }) => `${durationMs} ms`],
+              ['Status', ({ statusCode }) => statusCode ?? '–'],
+              ['Error', ({ error }) => describe(error), 'text'],
+              [
+                'Response',
+                ({ response }) =>
+                  response ? h('details', {}, h('summary', {}, `${response.length} characters`), json(response)) : '–',
+                'text',
+              ],
+            ],
+            delivery.attempts,
+          ),
+      h('h2', {}, 'Body'),
+      json(delivery.body),
+    ];
+  }
+
+  root.append(h('p', {}, link('#/deliveries', 'All deliveries')), place);
+  load();
+}
+
+const describe = (error) =>
+  !error ? '–' : typeof error === 'string' ? error : `${error.stage ?? error.code ?? ''}: ${error.message ?? ''}`;

@@ -1,0 +1,47 @@
+import { health } from '../api.js';
+import { badge, empty, h, problem, table } from '../dom.js';
+
+export const title = 'Health';
+
+const REFRESH_MS = 2_000;
+
+export function render(root) {
+  const place = h('div', {}, empty('Loading …'));
+  root.append(place);
+
+  async function load() {
+    try {
+      const { status, parts } = await health();
+      place.replaceChildren(
+        h('p', {}, badge(status), status === 'ready' ? ' Every part can work.' : ' Something is missing.'),
+        table(
+          'Parts of this process',
+          [
+            ['Part', ([name]) => name],
+            ['State', ([, { ok }]) => badge(ok ? 'ok' : 'failed')],
+            ['What it says', ([, { ok, detail, ...rest }]) => said(ok, detail, rest), 'text'],
+          ],
+          Object.entries(parts ?? {}),
+        ),
+      );
+    } catch (error) {
+      place.replaceChildren(
+        problem({ title: 'No connection.', message: `The process does not answer (${error.message}).` }, load),
+      );
+    }
+  }
+
+  load();
+  const timer = setInterval(() => !document.hidden && load(), REFRESH_MS);
+  return () => clearInterval(timer);
+}
+
+function said(ok, detail, rest) {
+  const more = Object.entries(rest).map(([name, value]) =>
+    h('div', {}, `${name}: `, h('code', {}, typeof value === 'object' ? JSON.stringify(value) : String(value))),
+  );
+  return [
+    detail && h('div', {}, detail),
+    more.length > 0 ? more : !detail && h('span', { class: 'soft' }, ok ? 'fine' : 'no word'),
+  ];
+}

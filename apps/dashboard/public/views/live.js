@@ -1,0 +1,101 @@
+import { empty, h, json, time } from '../dom.js';
+
+export const title = 'Live';
+
+const SHOWN = 100;
+
+/** Where an event's subject is shown, when a view shows it. */
+function subject(data) {
+  if (data.postId) return h('a', { href: `#/posts/${encodeURIComponent(data.postId)}` }, data.postId);
+  if (data.deliveryId) return h('a', { href: `#/deliveries/${encodeURIComponent(data.deliveryId)}` }, data.deliveryId);
+  return h('span', { class: 'mono' }, Object.values(data).find((value) => typeof value === 'string') ?? '');
+}
+
+function item(event, isFresh) {
+  const body = JSON.parse(event.data);
+  return h(
+    'li',
+    { class: isFresh ? 'fresh' : '' },
+    h(
+      'details',
+      {},
+      h('summary', {}, time(body.createdAt), h('strong', {}, event.type), subject(body.data ?? {})),
+      json(body),
+    ),
+  );
+}
+
+export function render(root, { stream }) {
+  let prefix = '';
+  let paused = false;
+  let waiting = [];
+  let frame;
+
+  const matches = (event) => event.type.startsWith(prefix);
+  const list = h('ol', { class: 'stream', 'aria-label': 'Events, newest first' });
+  const nothing = empty('No event yet. Schedule a post, and watch it go by.');
+  const count = h('span', { class: 'soft', role: 'status' });
+
+  function draw() {
+    waiting = [];
+    const events = stream.events.filter(matches).slice(0, SHOWN);
+    list.replaceChildren(...events.map((event) => item(event, false)));
+    nothing.hidden = events.length > 0;
+    count.textContent = '';
+  }
+
+  /** Many events in one frame are one change of the page. */
+  function flush() {
+    frame = undefined;
+    list.prepend(
+      ...waiting
+        .splice(0)
+        .reverse()
+        .map((event) => item(event, true)),
+    );
+    while (list.children.length > SHOWN) list.lastElementChild.remove();
+    nothing.hidden = list.children.length > 0;
+  }
+
+  const pause = h('button', { type: 'button', class: 'quiet', 'aria-pressed': 'false' }, 'Pause');
+  pause.addEventListener('click', () => {
+    paused = !paused;
+    pause.setAttribute('aria-pressed', String(paused));
+    pause.textContent = paused ? 'Resume' : 'Pause';
+    if (!paused) draw();
+  });
+
+  const filter = h('input', {
+    type: 'search',
+    placeholder: 'post.',
+    oninput(event) {
+      prefix = event.target.value.trim();
+      draw();
+    },
+  });
+  filter.id = 'live-filter';
+
+  const stop = stream.on((event) => {
+    if (!matches(event)) return;
+    waiting.push(event);
+    if (waiting.length > SHOWN) waiting.shift();
+    if (paused) count.textContent = `${waiting.length === SHOWN ? `${SHOWN} or more` : waiting.length} new`;
+    else frame ??= requestAnimationFrame(flush);
+  });
+
+  root.append(
+    h(
+      'div',
+      { class: 'card row' },
+      h('div', { class: 'field' }, h('label', { for: 'live-filter' }, 'Type begins with'), filter),
+      pause,
+      count,
+    ),
+    h('div', { class: 'card' }, nothing, list),
+  );
+  draw();
+  return () => {
+    stop();
+    if (frame) cancelAnimationFrame(frame);
+  };
+}
