@@ -1,0 +1,170 @@
+import { instant } from '#kernel';
+import { scenariosOf } from '#testing';
+import type { CampaignCommand } from './campaign.commands';
+import { campaignDecider } from './campaign.decider';
+import type { CampaignEvent, PostOutcome } from './campaign.events';
+
+const { given } = scenariosOf(campaignDecider);
+
+const noon = instant('2026-04-22T12:00:00.000Z');
+const later = instant('2026-04-22T12:10:00.000Z');
+const campaignId = 'cmp_1';
+const stamp = { at: noon, actor: 'system' };
+
+const create: CampaignCommand = { ...stamp, type: 'CreateCampaign', campaignId, name: 'Spring', profileId: 'prof_1' };
+const close: CampaignCommand = { ...stamp, type: 'CloseCampaign' };
+const join = (postId: string): CampaignCommand => ({
+  ...stamp,
+  type: 'JoinCampaign',
+  campaignId,
+  postId,
+  reservedUntil: later,
+});
+const leave = (postId: string): CampaignCommand => ({ ...stamp, type: 'LeaveCampaign', campaignId, postId });
+const add = (postId: string): CampaignCommand => ({ ...stamp, type: 'AddPost', campaignId, postId });
+const remove = (postId: string): CampaignCommand => ({ ...stamp, type: 'RemovePost', campaignId, postId });
+const settle = (postId: string, outcome: PostOutcome, round = 1): CampaignCommand => ({
+  ...stamp,
+  type: 'RecordPostSettled',
+  campaignId,
+  postId,
+  outcome,
+  round,
+  sourceEventId: `${postId}-${round}`,
+});
+
+const created: CampaignEvent = { type: 'CampaignCreated', data: { campaignId, name: 'Spring', profileId: 'prof_1' } };
+const closed: CampaignEvent = { type: 'CampaignClosed', data: { campaignId } };
+const reserved = (postId: string): CampaignEvent => ({
+  type: 'CampaignPostJoined',
+  data: { campaignId, postId, reservedUntil: later },
+});
+const joined = (postId: string): CampaignEvent => ({
+  type: 'CampaignPostJoined',
+  data: { campaignId, postId, reservedUntil: null },
+});
+const confirmed = (postId: string): CampaignEvent => ({ type: 'CampaignPostConfirmed', data: { campaignId, postId } });
+const left = (postId: string, reason: 'cancelled' | 'not_scheduled'): CampaignEvent => ({
+  type: 'CampaignPostLeft',
+  data: { campaignId, postId, reason },
+});
+const progressed = (
+  postId: string,
+  outcome: PostOutcome,
+  [settled, total, succeeded]: [number, number, number],
+  round = 1,
+): CampaignEvent => ({
+  type: 'CampaignProgressed',
+  data: { campaignId, postId, outcome, round, sourceEventId: `${postId}-${round}`, settled, total, succeeded },
+});
+const completed = (totalPosts: number, successCount: number): CampaignEvent => ({
+  type: 'CampaignCompleted',
+  data: { campaignId, totalPosts, successCount, failedCount: totalPosts - successCount },
+});
+
+describe('a campaign', () => {
+  it('is created once', () => {
+    given().when(create).then(created);
+    given(created).when(create).fails('CAMPAIGN_ALREADY_EXISTS');
+  });
+  it('closes without effect the second time', () => given(created, joined('pst_1'), closed).when(close).then());
+  it('must exist to be closed', () => given().when(close).fails('CAMPAIGN_NOT_FOUND'));
+});
+
+describe('joining a campaign', () => {
+  it('keeps a place', () => given(created).when(join('pst_1')).then(reserved('pst_1')));
+  it('keeps one place for a post that asks twice', () => given(created, reserved('pst_1')).when(join('pst_1')).then());
+  it('is refused after the close', () =>
+    given(created, joined('pst_1'), closed).when(join('pst_2')).fails('CAMPAIGN_CLOSED'));
+  it('is refused after the completion', () =>
+    given(created, closed, completed(0, 0)).when(join('pst_2')).fails('CAMPAIGN_CLOSED'));
+  it('holds for a post that had its place before the close', () =>
+    given(created, reserved('pst_1'), closed).when(join('pst_1')).then());
+  it('is refused when there is no campaign', () => given().when(join('pst_1')).fails('CAMPAIGN_UNKNOWN'));
+  it('is confirmed by the post that was scheduled', () =>
+    given(created, reserved('pst_1')).when(add('pst_1')).then(confirmed('pst_1')));
+  it('is confirmed once', () => {
+    given(created, reserved('pst_1'), confirmed('pst_1')).when(add('pst_1')).then();
+    given(created, joined('pst_1')).when(add('pst_1')).then();
+  });
+  it('is undone for a post that was not scheduled', () =>
+    given(created, reserved('pst_1')).when(leave('pst_1')).then(left('pst_1', 'not_scheduled')));
+  it('is never undone for a post that was', () => {
+    given(created, reserved('pst_1'), confirmed('pst_1')).when(leave('pst_1')).then();
+    given(created, reserved('pst_1'), progressed('pst_1', 'failed', [1, 1, 0]))
+      .when(leave('pst_1'))
+      .then();
+  });
+  it('lets a post in that was scheduled after its reservation ran out', () =>
+    given(created, reserved('pst_1'), left('pst_1', 'not_scheduled')).when(add('pst_1')).then(joined('pst_1')));
+});
+
+describe('a post of a campaign', () => {
+  it('counts when it settles', () =>
+    given(created, joined('pst_1'), joined('pst_2'))
+      .when(settle('pst_1', 'published'))
+      .then(progressed('pst_1', 'published', [1, 2, 1])));
+  it('counts as failed when it was published in part', () =>
+    given(created, joined('pst_1'))
+      .when(settle('pst_1', 'partial'))
+      .then(progressed('pst_1', 'partial', [1, 1, 0])));
+  it('counts once for one settling', () =>
+    given(created, joined('pst_1'), progressed('pst_1', 'failed', [1, 1, 0]))
+      .when(settle('pst_1', 'failed'))
+      .then());
+  it('counts anew, and once, when it is retried and settles again', () =>
+    given(created, joined('pst_1'), progressed('pst_1', 'failed', [1, 1, 0]))
+      .when(settle('pst_1', 'published', 2))
+      .then(progressed('pst_1', 'published', [1, 1, 1], 2)));
+  it('keeps its newest outcome when an older one comes late', () =>
+    given(created, joined('pst_1'), progressed('pst_1', 'published', [1, 1, 1], 2))
+      .when(settle('pst_1', 'failed', 1))
+      .then());
+  it('is let in by its settling when that comes first', () =>
+    given(created)
+      .when(settle('pst_1', 'published'))
+      .then(joined('pst_1'), progressed('pst_1', 'published', [1, 1, 1])));
+  it('leaves when it is cancelled', () =>
+    given(created, joined('pst_1')).when(remove('pst_1')).then(left('pst_1', 'cancelled')));
+  it('does not come back once cancelled', () => {
+    given(created).when(remove('pst_1')).then(left('pst_1', 'cancelled'));
+    given(created, left('pst_1', 'cancelled')).when(add('pst_1')).then();
+    given(created, left('pst_1', 'cancelled')).when(join('pst_1')).then();
+    given(created, left('pst_1', 'cancelled')).when(settle('pst_1', 'failed')).then();
+    given(created, left('pst_1', 'cancelled')).when(remove('pst_1')).then();
+  });
+  it('says nothing to a campaign that never was', () => {
+    given().when(add('pst_1')).then();
+    given().when(remove('pst_1')).then();
+    given().when(leave('pst_1')).then();
+    given().when(settle('pst_1', 'failed')).then();
+  });
+});
+
+describe('the completion', () => {
+  it('comes at once with the close of an empty campaign', () =>
+    given(created).when(close).then(closed, completed(0, 0)));
+  it('comes with the close when every post has settled', () =>
+    given(created, joined('pst_1'), progressed('pst_1', 'published', [1, 1, 1]))
+      .when(close)
+      .then(closed, completed(1, 1)));
+  it('waits for a post that has not settled', () => given(created, joined('pst_1')).when(close).then(closed));
+  it('waits for a post whose place is reserved', () => given(created, reserved('pst_1')).when(close).then(closed));
+  it('comes with the last settling', () =>
+    given(created, joined('pst_1'), closed)
+      .when(settle('pst_1', 'failed'))
+      .then(progressed('pst_1', 'failed', [1, 1, 0]), completed(1, 0)));
+  it('comes with the last leaving', () => {
+    given(created, joined('pst_1'), closed).when(remove('pst_1')).then(left('pst_1', 'cancelled'), completed(0, 0));
+    given(created, reserved('pst_1'), closed)
+      .when(leave('pst_1'))
+      .then(left('pst_1', 'not_scheduled'), completed(0, 0));
+  });
+  it('is the last word', () => {
+    const done = [created, joined('pst_1'), closed, progressed('pst_1', 'failed', [1, 1, 0]), completed(1, 0)];
+    for (const late of [close, add('pst_2'), remove('pst_1'), leave('pst_1'), settle('pst_1', 'published', 2)])
+      given(...done)
+        .when(late)
+        .then();
+  });
+});
