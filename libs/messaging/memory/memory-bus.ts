@@ -7,6 +7,8 @@ export interface MemoryGroup {
   /** Messages acknowledged, per partition. */
   readonly offsets: number[];
   readonly members: MemorySubscription[];
+  /** Who reads each partition; a member gives one up between batches only, so that order holds. */
+  readonly owners: (MemorySubscription | undefined)[];
 }
 
 /** Buses of one log see each other's messages, as processes on one engine do. */
@@ -23,7 +25,7 @@ export class MemoryLog {
   group(name: string, from: 'earliest' | 'latest'): MemoryGroup {
     let group = this.groups.get(name);
     if (!group) {
-      group = { offsets: this.partitions.map((log) => (from === 'latest' ? log.length : 0)), members: [] };
+      group = { offsets: this.partitions.map((log) => (from === 'latest' ? log.length : 0)), members: [], owners: [] };
       this.groups.set(name, group);
     }
     return group;

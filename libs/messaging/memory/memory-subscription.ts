@@ -1,10 +1,11 @@
+import { PARTITIONS } from '../outbox/outbox';
 import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
 import type { MemoryGroup, MemoryLog } from './memory-bus';
 
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 5_000;
 
-/** A member of a group in memory: owns every n-th partition, n being the number of members. */
+/** A member of a group in memory. */
 export class MemorySubscription implements Subscription {
   private loop: Promise<void> = Promise.resolve();
   private closing = false;
@@ -20,6 +21,7 @@ export class MemorySubscription implements Subscription {
 
   start(): void {
     this.group.members.push(this);
+    this.log.wake();
     this.loop = this.run();
   }
 
@@ -53,26 +55,41 @@ export class MemorySubscription implements Subscription {
   private leave(): void {
     const at = this.group.members.indexOf(this);
     if (at >= 0) this.group.members.splice(at, 1);
+    this.group.owners.forEach((owner, partition) => owner === this && (this.group.owners[partition] = undefined));
     this.log.wake();
   }
 
   private async run(): Promise<void> {
     while (!this.closing) {
+      this.rebalance();
       const batch = this.next();
       if (batch.length > 0) await this.handle(batch);
       else await this.pause();
     }
   }
 
-  private owns(partition: number): boolean {
-    const { members } = this.group;
-    return members[partition % members.length] === this;
+  /** Gives up what exceeds the fair share, takes what is free up to it. */
+  private rebalance(): void {
+    const { members, owners } = this.group;
+    const share =
+      Math.floor(PARTITIONS / members.length) + (members.indexOf(this) < PARTITIONS % members.length ? 1 : 0);
+    let owned = 0;
+    let gaveUp = false;
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      if (owners[partition] === undefined && owned < share) owners[partition] = this;
+      if (owners[partition] !== this || owned++ < share) continue;
+      owners[partition] = undefined;
+      gaveUp = true;
+    }
+    if (gaveUp) for (const member of members) member.wake();
   }
 
   private next(): ReceivedMessage[] {
     const { topics, maxBatch = 500 } = this.options;
     return this.log.partitions
-      .flatMap((log, partition) => (this.owns(partition) ? log.slice(this.group.offsets[partition]) : []))
+      .flatMap((log, partition) =>
+        this.group.owners[partition] === this ? log.slice(this.group.offsets[partition]) : [],
+      )
       .filter(({ topic }) => topics.includes(topic))
       .slice(0, maxBatch);
   }

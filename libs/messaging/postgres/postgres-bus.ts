@@ -1,6 +1,7 @@
 import { systemClock, type Clock, HOUR, MINUTE } from '#kernel';
 import type { Database } from '#postgres';
 import { writeOutbox } from '../outbox/outbox';
+import { Publisher } from '../outbox/publisher';
 import { maintainBus, type Retention } from '../outbox/retention';
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from '../port/bus';
 import { PostgresSubscription, type Pace } from './postgres-subscription';
@@ -18,6 +19,7 @@ export class PostgresBus implements Bus {
   private readonly stops: (() => void)[];
   private readonly pace: Pace;
   private readonly onError: (error: Error) => void;
+  private readonly publisher = new Publisher(async (messages) => this.wake(await writeOutbox(this.db, messages)));
 
   constructor(
     private readonly db: Database,
@@ -35,9 +37,8 @@ export class PostgresBus implements Bus {
     ];
   }
 
-  async publish(messages: readonly BusMessage[]): Promise<void> {
-    const position = await writeOutbox(this.db, messages);
-    if (position > 0) this.wake(position);
+  publish(messages: readonly BusMessage[]): Promise<void> {
+    return this.publisher.publish(messages);
   }
 
   /**
@@ -78,6 +79,7 @@ export class PostgresBus implements Bus {
 
   async close(): Promise<void> {
     for (const stop of this.stops) stop();
+    await this.publisher.settled();
     await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
   }
 

@@ -45,7 +45,7 @@ export class PostgresSubscription implements Subscription {
     private readonly onClosed: () => void,
   ) {
     this.member = new GroupMember(db, options.group, pace.leaseMs, () => this.onLoss());
-    this.timer = setInterval(() => void this.beat(), pace.heartbeatMs);
+    this.timer = setInterval(() => void this.beat(), pace.heartbeatMs).unref();
   }
 
   get group(): string {
