@@ -21,7 +21,7 @@ export type ProjectorEngines = Pick<
   Engines,
   'name' | 'db' | 'store' | 'commands' | 'clock' | 'log' | 'metrics' | 'health' | 'wake'
 > & {
-  readonly outbox: { wake(): void };
+  readonly outbox: { wake(position?: number): void };
 };
 
 /** Follows the log: outbox, policies and timers, audit log and views, each led by one process. */
@@ -56,7 +56,7 @@ export class Projector {
       onStopped: (projection: string, stopped: object) => log.error({ projection, ...stopped }, 'projection stopped'),
     };
     const all = [
-      outboxProjection(() => outbox.wake()),
+      outboxProjection((position) => outbox.wake(position)),
       policiesProjection(() => this.timers.wake()),
       auditProjection,
       ...keyedViews.map(viewProjection),

@@ -32,6 +32,7 @@ export class ViewProgress {
   private readonly waiters = new Set<Waiter>();
   private readonly wanted = new Map<string, Set<Wanted>>();
   private readonly looking = new Map<string, Promise<void>>();
+  private readonly queued = new Map<string, Promise<void>>();
   private net: NodeJS.Timeout | undefined;
   private readonly stopListening: () => void;
 
@@ -129,27 +130,33 @@ export class ViewProgress {
       .catch(this.onFault);
   }
 
-  /** One query for all whose revision is waited for; the next begins when it is back, and covers who came meanwhile. */
+  /** One query for all whose revision is waited for; the next begins when it is back, and covers whoever came meanwhile. */
   private look(view: string): Promise<void> {
+    const queued = this.queued.get(view);
+    if (queued) return queued;
     const before = this.looking.get(view);
-    const next = (before ?? Promise.resolve()).then(() => this.lookNow(view));
-    if (before) {
-      // Whoever comes while one query waits to begin shares it.
-      const shared = this.queued.get(view);
-      if (shared) return shared;
-      this.queued.set(view, next);
-    }
-    const tracked = next.finally(() => {
-      if (this.looking.get(view) === tracked) this.looking.delete(view);
-    });
-    this.looking.set(view, tracked);
-    return tracked;
+    if (!before) return this.track(view, this.lookNow(view));
+    const next = before.then(
+      () => this.lookQueued(view),
+      () => this.lookQueued(view),
+    );
+    this.queued.set(view, next);
+    return next;
   }
 
-  private readonly queued = new Map<string, Promise<void>>();
+  private lookQueued(view: string): Promise<void> {
+    this.queued.delete(view);
+    return this.track(view, this.lookNow(view));
+  }
+
+  private track(view: string, look: Promise<void>): Promise<void> {
+    this.looking.set(view, look);
+    const ended = () => void (this.looking.get(view) === look && this.looking.delete(view));
+    look.then(ended, ended);
+    return look;
+  }
 
   private async lookNow(view: string): Promise<void> {
-    this.queued.delete(view);
     const wanted = [...(this.wanted.get(view) ?? [])].filter(({ isSeen }) => !isSeen);
     if (wanted.length === 0) return;
     const rows = await this.sql.query<{ n: number }>(

@@ -1,23 +1,24 @@
 import { parseStream, type RecordedEvent } from '#event-store';
-import type { DataOf } from '#kernel';
 import { upcast, type DomainEvent } from '#public-messages';
 import type { Projection } from '../projections/projection';
 import { timerKey, writeTimers, type TimerChange } from '../timers/timer-table';
 import { accountsPolicy } from './accounts.policy';
+import { campaignsPolicy } from './campaigns.policy';
 import type { Policy, Step, Where } from './policy';
 import { postsPolicy } from './posts.policy';
 
-/** Each event type belongs to one policy. */
-const policies: Policy = { ...postsPolicy, ...accountsPolicy };
+const policies: readonly Policy[] = [postsPolicy, accountsPolicy, campaignsPolicy];
+const reactTo = new Set(policies.flatMap((policy) => Object.keys(policy)));
 
 /** What an event leads to: timers set and cleared. */
 export function stepsOf(event: RecordedEvent): readonly Step[] {
-  const react = policies[event.type as DomainEvent['type']] as
-    ((data: DataOf<DomainEvent, DomainEvent['type']>, where: Where) => readonly Step[]) | undefined;
-  if (!react) return [];
   const { workspace, occurredAt } = event.metadata;
   const where = { workspace, id: parseStream(event.stream).id, at: occurredAt as Where['at'], eventId: event.id };
-  return react(event.data as DataOf<DomainEvent, DomainEvent['type']>, where);
+  return policies.flatMap((policy) => {
+    const react = policy[event.type as DomainEvent['type']] as
+      ((data: object, where: Where) => readonly Step[]) | undefined;
+    return react ? react(event.data, where) : [];
+  });
 }
 
 /** Turns events into timers, in the transaction of the checkpoint: nothing that is owed is lost. Never done again. */
@@ -26,7 +27,7 @@ export const policiesProjection = (wakeTimers: () => void): Projection => ({
   shape: 'policies',
   paceMs: 0,
   urgent: true,
-  wants: ({ type }) => Object.hasOwn(policies, type),
+  wants: ({ type }) => reactTo.has(type),
   build: () => ({
     prepare: async () => undefined,
     async apply(sql, { events }) {

@@ -6,7 +6,7 @@ import type { Projection } from './projection';
  * Says in public what the log holds: messages and checkpoint in one transaction, so that none is missed and none said twice.
  * `wake` tells the bus of this process once they are there. It is never built anew.
  */
-export const outboxProjection = (wake: () => void): Projection => ({
+export const outboxProjection = (wake: (position: number) => void): Projection => ({
   name: 'outbox',
   shape: 'outbox',
   paceMs: 0,
@@ -17,8 +17,8 @@ export const outboxProjection = (wake: () => void): Projection => ({
     async apply(sql, { events }) {
       const messages = events.flatMap((event) => messagesOf(event).map(toBusMessage));
       if (messages.length === 0) return undefined;
-      await writeOutbox(sql, messages);
-      return wake;
+      const last = await writeOutbox(sql, messages);
+      return () => wake(last);
     },
   }),
 });

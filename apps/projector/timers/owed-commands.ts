@@ -1,7 +1,7 @@
 import { accountAggregate } from '#accounts';
 import type { CommandContext, CommandHandler } from '#event-store';
 import type { Instant } from '#kernel';
-import { postAggregate } from '#publishing';
+import { campaignAggregate, postAggregate, type CampaignCommand, type PostOutcome } from '#publishing';
 
 const SYSTEM = 'system';
 
@@ -16,6 +16,16 @@ const owe =
   ): Owed =>
   (commands, payload, context) =>
     send(commands, payload as Payload, context);
+
+interface OfPost {
+  readonly campaignId: string;
+  readonly postId: string;
+}
+
+const toCampaign = <More extends object>(command: (payload: OfPost & More, at: Instant) => CampaignCommand): Owed =>
+  owe<OfPost & More>((commands, payload, context) =>
+    commands.handle(campaignAggregate, payload.campaignId, command(payload, context.at), context),
+  );
 
 /** By the kind of timer: the command, and the thing it goes to. Each decider ignores what no longer applies. */
 export const owedCommands: Readonly<Record<string, Owed>> = {
@@ -47,4 +57,28 @@ export const owedCommands: Readonly<Record<string, Owed>> = {
       context,
     ),
   ),
+  campaign_post_added: toCampaign(({ campaignId, postId }, at) => ({ type: 'AddPost', ...by(at), campaignId, postId })),
+  campaign_post_removed: toCampaign(({ campaignId, postId }, at) => ({
+    type: 'RemovePost',
+    ...by(at),
+    campaignId,
+    postId,
+  })),
+  campaign_post_settled: toCampaign<{ outcome: PostOutcome; round: number; sourceEventId: string }>(
+    ({ campaignId, postId, outcome, round, sourceEventId }, at) => ({
+      type: 'RecordPostSettled',
+      ...by(at),
+      campaignId,
+      postId,
+      outcome,
+      round,
+      sourceEventId,
+    }),
+  ),
+  campaign_reservation: toCampaign(({ campaignId, postId }, at) => ({
+    type: 'LeaveCampaign',
+    ...by(at),
+    campaignId,
+    postId,
+  })),
 };

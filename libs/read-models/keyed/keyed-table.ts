@@ -23,6 +23,9 @@ interface StoredRow {
 
 const REMEMBERED = 4_000;
 
+/** Between the elements of a list on their way into the database; no element holds it. */
+const SEPARATOR = '\x1f';
+
 /** One build of a keyed view: its table, and how events get into it. Used by the one process that leads the view. */
 export class KeyedTable<S extends object> {
   readonly table: string;
@@ -145,7 +148,7 @@ function valueOf<S>({ of }: Column<S>, { workspace, state }: Row<S>): string | n
   const value = of(state);
   return typeof value === 'string' || value === null
     ? value
-    : [...new Set(value)].map((one) => element(workspace, one)).join(',');
+    : [...new Set(value)].map((one) => element(workspace, one)).join(SEPARATOR);
 }
 
 function ddlOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
@@ -174,7 +177,7 @@ function upsertOf<S extends object>({ columns }: KeyedView<S>, table: string): s
   const types = [...ROW_TYPES, ...own.map(([, { type }]) => (type === 'text[]' ? 'text' : type))];
   const read = [
     ...ROW,
-    ...own.map(([column, { type }]) => (type === 'text[]' ? `string_to_array(${column}, ',')` : column)),
+    ...own.map(([column, { type }]) => (type === 'text[]' ? `string_to_array(${column}, E'\\x1f')` : column)),
   ];
   const changed = names.filter((column) => !['workspace', 'id', 'created_position'].includes(column));
   return `insert into ${table} (${names.join(', ')})
