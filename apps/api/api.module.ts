@@ -1,0 +1,47 @@
+import { Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import type { Engines } from '#platform';
+import { AccountsController } from './accounts/accounts.controller';
+import { Commands } from './commands/commands';
+import { RunHandler } from './commands/run.handler';
+import { Written } from './commands/written';
+import { IdempotencyStore } from './idempotency/idempotency-store';
+import { KeyStore } from './keys/key-store';
+import { KeysController } from './keys/keys.controller';
+import { WorkspacesController } from './keys/workspaces.controller';
+import { KeyIssuer } from './keys/key-issuer';
+import { PostScheduling } from './posts/post-scheduling';
+import { PostsController } from './posts/posts.controller';
+import { Things } from './reads/things';
+
+/** The http edge. Stands on the `ENGINES` of the platform; `configureApi` does the rest before the process listens. */
+@Module({})
+export class ApiModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(KeyStore) private readonly keys: KeyStore,
+    @Inject(IdempotencyStore) private readonly idempotency: IdempotencyStore,
+  ) {}
+
+  static forRoot(engines: Engines): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [CqrsModule.forRoot()],
+      controllers: [WorkspacesController, KeysController, PostsController, AccountsController],
+      providers: [
+        Commands,
+        RunHandler,
+        Written,
+        Things,
+        KeyIssuer,
+        PostScheduling,
+        { provide: KeyStore, useFactory: () => new KeyStore(engines) },
+        { provide: IdempotencyStore, useFactory: () => new IdempotencyStore(engines) },
+      ],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.idempotency.close();
+    await this.keys.close();
+  }
+}

@@ -1,0 +1,73 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { streamName, type CommandContext, type Handled, type Loaded } from '#event-store';
+import { derivedUuid, type Aggregate, type CommandBase, type Message } from '#kernel';
+import { ENGINES, type Engines } from '#platform';
+import type { Call } from '../http/call';
+import { Run } from './run.command';
+
+/** A command without what the edge adds to every one. */
+export type Asked<C extends CommandBase> = C extends CommandBase ? Omit<C, 'at' | 'actor'> : never;
+
+/** Runs commands for a request. */
+@Injectable()
+export class Commands {
+  constructor(
+    private readonly bus: CommandBus,
+    @Inject(ENGINES) private readonly engines: Engines,
+  ) {}
+
+  /** Runs the request's command; its thing's revision becomes the ETag of the answer. Throws the decider's DomainErrors and REVISION_STALE. */
+  async run<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    id: string,
+    asked: Asked<C>,
+    call: Call,
+  ): Promise<Handled<S>> {
+    const handled = await this.execute(it, id, asked, call.context, call.expected);
+    call.revision(handled.revision);
+    return handled;
+  }
+
+  /** Runs a further command of the same request on another thing: its own command id, no If-Match, no ETag. */
+  also<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    id: string,
+    asked: Asked<C>,
+    call: Call,
+  ): Promise<Handled<S>> {
+    const context: CommandContext = {
+      ...call.context,
+      commandId: derivedUuid(call.context.commandId, `${asked.type} ${id}`),
+      causationId: call.context.commandId,
+    };
+    return this.execute(it, id, asked, context, undefined);
+  }
+
+  /** The thing as the log has it now. */
+  load<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    workspace: string,
+    id: string,
+  ): Promise<Loaded<S>> {
+    return this.engines.commands.load(it, workspace, id);
+  }
+
+  /** Whether the command of this request is in the log already: then nothing is checked again that may have changed since. */
+  async isDone({ category }: { readonly category: string }, id: string, call: Call): Promise<boolean> {
+    if (!call.isRetaken) return false;
+    const events = await this.engines.store.read(streamName(category, call.workspace, id));
+    return events.some(({ metadata }) => metadata.commandId === call.context.commandId);
+  }
+
+  private execute<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    id: string,
+    asked: Asked<C>,
+    context: CommandContext,
+    expected: number | undefined,
+  ): Promise<Handled<S>> {
+    const command = { ...asked, at: context.at, actor: context.actor };
+    return this.bus.execute(new Run(it as unknown as Aggregate, id, command, context, expected)) as Promise<Handled<S>>;
+  }
+}

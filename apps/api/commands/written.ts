@@ -1,0 +1,37 @@
+import { Injectable } from '@nestjs/common';
+
+const CAPACITY = 20_000;
+
+/** What this process wrote last, so that its reads never lag behind its own writes. */
+@Injectable()
+export class Written {
+  private readonly positions = new Map<string, number>();
+  private readonly revisions = new Map<string, number>();
+
+  note(
+    workspace: string,
+    category: string,
+    id: string,
+    { position, revision }: { position: number; revision: number },
+  ): void {
+    raise(this.positions, workspace, position);
+    raise(this.revisions, `${category}-${workspace}:${id}`, revision);
+  }
+
+  /** The newest position written or met in a workspace; 0 when nothing is known. Its lists wait for it. */
+  position(workspace: string): number {
+    return this.positions.get(workspace) ?? 0;
+  }
+
+  /** The newest revision written or met of a thing; −1 when nothing is known. */
+  revision(workspace: string, category: string, id: string): number {
+    return this.revisions.get(`${category}-${workspace}:${id}`) ?? -1;
+  }
+}
+
+function raise(known: Map<string, number>, key: string, value: number): void {
+  if (value <= (known.get(key) ?? -1)) return;
+  known.delete(key);
+  known.set(key, value);
+  if (known.size > CAPACITY) known.delete(known.keys().next().value!);
+}

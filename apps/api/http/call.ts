@@ -1,0 +1,93 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CommandContext } from '#event-store';
+import { derivedId, instant, newId, systemClock, uuidv7, type Clock, type IdPrefix, type Instant } from '#kernel';
+import type { Caller } from './caller';
+import { actorOf, expectedRevision, waitOf } from './headers';
+import { problem } from './problem';
+
+/** One request, as a controller needs it: who, when, which command, and the headers of the answer. */
+export class Call {
+  readonly caller: Caller;
+  readonly context: CommandContext;
+  /** If-Match. */
+  readonly expected: number | undefined;
+
+  constructor(
+    private readonly request: FastifyRequest,
+    private readonly reply: FastifyReply,
+  ) {
+    const { caller, trace, reservation, headers } = request;
+    // Only a route that the hooks know has a caller: whatever slips past them is refused here.
+    if (!caller || !trace) throw problem('UNAUTHORIZED');
+    this.caller = caller;
+    this.expected = expectedRevision(headers);
+    this.context = {
+      workspace: caller.workspace,
+      actor: actorOf(headers) ?? caller.keyId,
+      correlationId: trace.correlationId,
+      causationId: null,
+      commandId: reservation?.commandId ?? uuidv7(),
+      at: reservation ? instant(reservation.at) : clockOf(request)(),
+      ...(trace.traceparent !== undefined && { traceparent: trace.traceparent }),
+      ...(reservation && { repeatable: true }),
+    };
+  }
+
+  /** The same call, acting in another workspace: for the one command that makes it. */
+  within(workspace: string): Call {
+    return Object.assign(Object.create(Call.prototype) as Call, this, {
+      caller: { ...this.caller, workspace },
+      context: { ...this.context, workspace },
+    });
+  }
+
+  get workspace(): string {
+    return this.caller.workspace;
+  }
+
+  get at(): Instant {
+    return this.context.at;
+  }
+
+  get isRepeatable(): boolean {
+    return this.request.reservation !== null;
+  }
+
+  /** The command may have had its effect already, in a run that did not get to answer. */
+  get isRetaken(): boolean {
+    return this.request.reservation?.isRetaken ?? false;
+  }
+
+  /** How long a read waits for its revision, in ms. */
+  get waitMs(): number {
+    return waitOf(this.request.headers);
+  }
+
+  /** A new id; the same one again when the same Idempotency-Key comes again. */
+  newId(prefix: IdPrefix, name: string | number = ''): string {
+    return this.isRepeatable ? derivedId(prefix, this.context.commandId, name, Date.parse(this.at)) : newId(prefix);
+  }
+
+  /** Answers with the thing's revision as its ETag. */
+  revision(revision: number): void {
+    this.reply.header('etag', `"${revision}"`);
+  }
+
+  header(name: string, value: string): void {
+    this.reply.header(name, value);
+  }
+}
+
+const CLOCK = Symbol('clock');
+
+/** Hands the process's clock to the calls of a server. */
+export const useClock = (server: object, clock: Clock): void => void Object.assign(server, { [CLOCK]: clock });
+
+const clockOf = ({ server }: FastifyRequest): Clock => (server as unknown as { [CLOCK]?: Clock })[CLOCK] ?? systemClock;
+
+/** The `Call` of this request. */
+export const TheCall = createParamDecorator((_: unknown, context: ExecutionContext) => {
+  const http = context.switchToHttp();
+  return new Call(http.getRequest(), http.getResponse());
+});

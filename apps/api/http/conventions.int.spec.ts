@@ -1,0 +1,204 @@
+import { bootApi, type BootedApi } from '../testing/boot-api';
+
+describe('the conventions of the api', () => {
+  let api: BootedApi;
+  beforeAll(async () => (api = await bootApi()));
+  afterAll(() => api.close());
+
+  const account = { platform: 'instagram', username: 'n', profileId: 'prof_1' };
+  const problem = (status: number, code: string) => ({
+    status,
+    body: { status, code, title: expect.any(String), detail: expect.any(String) },
+  });
+
+  it('answers 401 without a key or with a wrong one, before it looks at the body', async () => {
+    for (const authorization of [undefined, 'Bearer nope', 'Basic abc', 'Bearer '])
+      expect(await api.send('POST', '/posts', '{', { authorization })).toMatchObject({
+        ...problem(401, 'UNAUTHORIZED'),
+        headers: { 'www-authenticate': 'Bearer' },
+      });
+  });
+
+  it('answers 404 for a path that is nothing, 405 with the methods for one that is something', async () => {
+    expect(await api.send('GET', '/nothing')).toMatchObject(problem(404, 'ROUTE_NOT_FOUND'));
+    expect(await api.send('GET', '//nowhere')).toMatchObject(problem(404, 'ROUTE_NOT_FOUND'));
+    expect(await api.send('DELETE', '/posts')).toMatchObject({
+      ...problem(405, 'METHOD_NOT_ALLOWED'),
+      headers: { allow: expect.stringContaining('POST') },
+    });
+    expect(await api.send('PATCH', '/posts/pst_1/cancel', {})).toMatchObject({
+      ...problem(405, 'METHOD_NOT_ALLOWED'),
+      headers: { allow: 'POST' },
+    });
+  });
+
+  it('refuses malformed JSON, what is not an object, what is not UTF-8, and keys of prototypes', async () => {
+    for (const body of [
+      '{',
+      '[]',
+      '"text"',
+      '5',
+      'null',
+      '{"platform":"instagram"',
+      Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
+    ])
+      expect(await api.send('POST', '/accounts', body)).toMatchObject({
+        ...problem(400, 'VALIDATION_FAILED'),
+        body: { errors: expect.any(Array) },
+      });
+    for (const name of ['__proto__', 'constructor', 'hasOwnProperty', 'toString'])
+      expect(
+        await api.send(
+          'POST',
+          '/accounts',
+          `{"platform":"instagram","username":"n","profileId":"p","${name}":{"a":1}}`,
+        ),
+      ).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: `/${name}` }] },
+      });
+  });
+
+  it('refuses an unknown query parameter, of a command too', async () => {
+    expect(await api.send('GET', '/posts?colour=red')).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ pointer: '/colour' }] },
+    });
+    expect(await api.send('POST', '/accounts?dry=1', account)).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/dry' }] },
+    });
+    expect(await api.send('GET', '/posts?limit=201')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/limit' }] },
+    });
+    expect(await api.send('GET', '/posts?limit=ten')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/limit' }] },
+    });
+    expect(await api.send('GET', '/posts?limit=1&limit=2')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/limit' }] },
+    });
+  });
+
+  it('refuses NUL and half a surrogate pair, and says where', async () => {
+    expect(
+      await api.send('POST', '/accounts', '{"platform":"instagram","username":"a\\u0000b","profileId":"p"}'),
+    ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/username' }] } });
+    expect(
+      await api.send('POST', '/accounts', '{"platform":"instagram","username":"\\ud83d","profileId":"p"}'),
+    ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/username' }] } });
+    expect(await api.send('POST', '/accounts', { ...account, username: '😀 שלום \u200b𝔘' })).toMatchObject({
+      status: 201,
+      body: { username: '😀 שלום \u200b𝔘' },
+    });
+    expect(await api.send('GET', '/posts/%00')).toMatchObject({ status: 404 });
+    expect(await api.send('GET', '/posts?profileId=%00')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/profileId' }] },
+    });
+  });
+
+  it('refuses a body above 256 KiB with 413 and another media type with 415', async () => {
+    const large = { ...account, username: 'x'.repeat(256 * 1024) };
+    expect(await api.send('POST', '/accounts', large)).toMatchObject(problem(413, 'BODY_TOO_LARGE'));
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/jsonx',
+    ])
+      expect(await api.send('POST', '/accounts', 'platform=instagram', { 'content-type': type })).toMatchObject(
+        problem(415, 'UNSUPPORTED_MEDIA_TYPE'),
+      );
+    expect(
+      await api.send('POST', '/accounts', account, { 'content-type': 'application/json; charset=utf-8' }),
+    ).toMatchObject({ status: 201 });
+  });
+
+  it('echoes the correlation id, or takes that of the trace, or makes one', async () => {
+    expect(await api.send('POST', '/accounts', account, { 'x-correlation-id': 'order-7' })).toMatchObject({
+      headers: { 'x-correlation-id': 'order-7' },
+    });
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    expect(await api.send('GET', '/nothing', undefined, { traceparent })).toMatchObject({
+      status: 404,
+      headers: { 'x-correlation-id': '0af7651916cd43dd8448eb211c80319c', traceparent },
+    });
+    expect(await api.send('GET', '/posts/pst_none')).toMatchObject({
+      status: 404,
+      headers: { 'x-correlation-id': expect.stringMatching(/^[0-9a-f-]{36}$/) },
+    });
+    expect(await api.send('GET', '/posts/pst_none', undefined, { 'x-actor': 'root' })).toMatchObject({ status: 400 });
+  });
+
+  it('keeps actor, correlation and trace on the event', async () => {
+    const answer = await api.send(
+      'POST',
+      '/accounts',
+      { ...account, id: 'acct_meta' },
+      { 'x-actor': 'usr_ada', 'x-correlation-id': 'order-8' },
+    );
+    expect(answer.status).toBe(201);
+    const [event] = await api.running.engines.store.read(`account-${api.workspace}:acct_meta`);
+    expect(event!.metadata).toMatchObject({
+      workspace: api.workspace,
+      actor: 'usr_ada',
+      correlationId: 'order-8',
+      causationId: null,
+    });
+  });
+
+  it('refuses a command on an older revision than it is at', async () => {
+    await api.send('POST', '/accounts', { ...account, id: 'acct_rev' });
+    expect(
+      await api.send(
+        'POST',
+        '/accounts/acct_rev/credential',
+        { expiresAt: '2031-01-01T00:00:00Z' },
+        { 'if-match': '"0"' },
+      ),
+    ).toMatchObject({ status: 200, headers: { etag: '"1"' } });
+    expect(
+      await api.send('POST', '/accounts/acct_rev/disconnect', { reason: 'x' }, { 'if-match': '"0"' }),
+    ).toMatchObject(problem(412, 'REVISION_STALE'));
+    expect(
+      await api.send('POST', '/accounts/acct_rev/disconnect', { reason: 'x' }, { 'if-match': '"not-ours"' }),
+    ).toMatchObject({ status: 412 });
+    expect(
+      await api.send('POST', '/accounts/acct_rev/disconnect', { reason: 'x' }, { 'if-match': '"1"' }),
+    ).toMatchObject({ status: 200 });
+  });
+
+  it('takes any offset of RFC 3339 and refuses what is no time', async () => {
+    const connect = (credentialExpiresAt: unknown) =>
+      api.send('POST', '/accounts', { ...account, credentialExpiresAt });
+    expect(await connect('2031-12-31T23:30:00-01:30')).toMatchObject({
+      status: 201,
+      body: { credentialExpiresAt: '2032-01-01T01:00:00.000Z' },
+    });
+    for (const wrong of [
+      'tomorrow',
+      '2031-02-30T00:00:00Z',
+      '2031-01-01',
+      '2031-01-01T00:00:00',
+      '2031-01-01T24:00:00Z',
+      '9999-12-31T23:59:59-12:00',
+      5,
+      {},
+    ])
+      expect(await connect(wrong)).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '/credentialExpiresAt' }] },
+      });
+  });
+
+  it('answers 504 when the read model does not see the revision in time, and 404 at once for what is not there', async () => {
+    await api.send('POST', '/accounts', { ...account, id: 'acct_wait' });
+    expect(await api.send('GET', '/accounts/acct_wait?minRevision=7', undefined, { prefer: 'wait=0' })).toMatchObject(
+      problem(504, 'READ_MODEL_BEHIND'),
+    );
+    expect(await api.send('GET', '/accounts/acct_none?minRevision=7')).toMatchObject(problem(404, 'ACCOUNT_NOT_FOUND'));
+  });
+});

@@ -1,0 +1,262 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { idPattern, type IdPrefix } from '#kernel';
+import { parseTime } from './time';
+
+/** Makes an instance of one class out of plain input. */
+export type Dto = new () => object;
+
+/** What is done to a field before it is checked: a class for its value, or text turned into what the field holds. */
+interface Reading {
+  readonly nested?: () => Dto;
+  readonly each?: boolean;
+  readonly read?: (value: unknown) => unknown;
+}
+
+const READINGS = Symbol('readings');
+
+/** The readings of a DTO class, its bases' included. */
+export const readingsOf = (dto: object): ReadonlyMap<string, Reading> =>
+  (Reflect.getMetadata(READINGS, dto) as Map<string, Reading> | undefined) ?? new Map();
+
+const reading =
+  (how: Reading): PropertyDecorator =>
+  (target, key) =>
+    Reflect.defineMetadata(READINGS, new Map([...readingsOf(target), [String(key), how]]), target);
+
+export interface FieldOptions {
+  readonly optional?: boolean;
+  /** Null is a value too. */
+  readonly nullable?: boolean;
+  readonly description?: string;
+  readonly example?: unknown;
+  /** Of an optional field: whether the rest of the object makes it needed. When it does not, the field may not be there. */
+  readonly needed?: (whole: Readonly<Record<string, unknown>>) => boolean;
+}
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Presence and documentation, common to all fields. */
+function field(
+  { optional = false, nullable = false, description, example, needed }: FieldOptions,
+  schema: Schema,
+  ...rules: PropertyDecorator[]
+): PropertyDecorator {
+  const skip = ValidateIf(
+    (whole: Record<string, unknown>, value) =>
+      !(value === undefined && optional && !needed?.(whole)) && !(value === null && nullable),
+  );
+  if (needed) rules.push(onlyIf(needed));
+  const documented = ApiProperty({
+    ...(nullable ? { anyOf: [schema, { type: 'null' }] } : schema),
+    required: !optional,
+    ...(description !== undefined && { description }),
+    ...(example !== undefined && { example }),
+  } as Parameters<typeof ApiProperty>[0]);
+  return applyDecorators(skip, documented, ...rules);
+}
+
+const onlyIf = (needed: NonNullable<FieldOptions['needed']>): PropertyDecorator =>
+  ValidateBy({
+    name: 'belongs',
+    validator: {
+      validate: (_, args) => needed((args?.object ?? {}) as Record<string, unknown>),
+      defaultMessage: () => 'does not belong here',
+    },
+  });
+
+/** Text of `min`–`max` characters (code points). */
+export const Text = ({ min = 1, max, ...options }: FieldOptions & { min?: number; max: number }): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', minLength: min, maxLength: max },
+    IsString({ message: 'must be text' }),
+    Length(min, max, { message: `must have ${min} to ${max} characters` }),
+  );
+
+/** Text of a given form. */
+export const Pattern = (pattern: RegExp, means: string, options: FieldOptions = {}): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', pattern: pattern.source },
+    IsString({ message: 'must be text' }),
+    Matches(pattern, { message: `must be ${means}` }),
+  );
+
+/** An id: the prefix, then 1–64 of `A-Za-z0-9_-`. */
+export const Id = (prefix: IdPrefix, options: FieldOptions = {}): PropertyDecorator =>
+  Pattern(idPattern(prefix), `an id such as ${prefix}_1`, options);
+
+/** RFC 3339 with any offset; the field holds the Instant. */
+export const Time = (options: FieldOptions = {}): PropertyDecorator =>
+  applyDecorators(
+    reading({ read: (value) => (typeof value === 'string' ? (parseTime(value) ?? value) : value) }),
+    field(
+      options,
+      { type: 'string', format: 'date-time' },
+      ValidateBy({
+        name: 'isTime',
+        validator: {
+          validate: (value) => typeof value === 'string' && parseTime(value) !== undefined,
+          defaultMessage: () => 'must be a time in the form of RFC 3339, such as 2026-04-22T14:00:00Z',
+        },
+      }),
+    ),
+  );
+
+/** A time in a query, where the `+` of an offset that was not escaped arrives as a space. */
+export const TimeText = (options: FieldOptions = {}): PropertyDecorator =>
+  applyDecorators(
+    Time(options),
+    reading({
+      read: (value) =>
+        typeof value === 'string' ? (parseTime(value.replace(/ (\d\d:\d\d)$/, '+$1')) ?? value) : value,
+    }),
+  );
+
+/** A whole number. */
+export const Whole = ({
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+  ...options
+}: FieldOptions & { min?: number; max?: number } = {}): PropertyDecorator =>
+  field(
+    options,
+    { type: 'integer', minimum: min, maximum: max },
+    IsInt({ message: 'must be a whole number' }),
+    Min(min, { message: `must be at least ${min}` }),
+    Max(max, { message: `must be at most ${max}` }),
+  );
+
+/** Any finite number. */
+export const Decimal = ({ min, max, ...options }: FieldOptions & { min: number; max: number }): PropertyDecorator =>
+  field(
+    options,
+    { type: 'number', minimum: min, maximum: max },
+    IsNumber({}, { message: 'must be a number' }),
+    Min(min, { message: `must be at least ${min}` }),
+    Max(max, { message: `must be at most ${max}` }),
+  );
+
+/** A whole number in a query, where it arrives as text. */
+export const WholeText = (options: FieldOptions & { min?: number; max?: number } = {}): PropertyDecorator =>
+  applyDecorators(
+    reading({ read: (value) => (typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value) }),
+    Whole(options),
+  );
+
+export const Flag = (options: FieldOptions = {}): PropertyDecorator =>
+  field(options, { type: 'boolean' }, IsBoolean({ message: 'must be true or false' }));
+
+export const OneOf = (values: readonly string[], options: FieldOptions = {}): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', enum: [...values] },
+    IsIn([...values], { message: `must be one of ${values.join(', ')}` }),
+  );
+
+interface ListOptions extends FieldOptions {
+  readonly min?: number;
+  readonly max: number;
+}
+
+const listRules = (min: number, max: number): PropertyDecorator[] => [
+  IsArray({ message: 'must be a list' }),
+  ArrayMinSize(min, { message: `must hold at least ${min}` }),
+  ArrayMaxSize(max, { message: `must hold at most ${max}` }),
+];
+
+/** A list of texts; every one distinct when `unique`. */
+export const TextList = ({
+  min = 0,
+  max,
+  length,
+  pattern,
+  unique = false,
+  ...options
+}: ListOptions & { length: number; pattern?: RegExp; unique?: boolean }): PropertyDecorator =>
+  field(
+    options,
+    {
+      type: 'array',
+      minItems: min,
+      maxItems: max,
+      uniqueItems: unique,
+      items: { type: 'string', minLength: 1, maxLength: length, ...(pattern && { pattern: pattern.source }) },
+    },
+    ...listRules(min, max),
+    IsString({ each: true, message: 'every one must be text' }),
+    Length(1, length, { each: true, message: `every one must have 1 to ${length} characters` }),
+    ...(pattern ? [Matches(pattern, { each: true, message: `every one must match ${pattern.source}` })] : []),
+    ...(unique ? [ArrayUnique({ message: 'must not hold the same twice' })] : []),
+  );
+
+/** A list of ids, each once. */
+export const IdList = (prefix: IdPrefix, options: ListOptions): PropertyDecorator =>
+  TextList({ ...options, length: 64 + prefix.length + 1, pattern: idPattern(prefix), unique: true });
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** An object of its own class. */
+export const Nested = (dto: () => Dto, options: FieldOptions = {}): PropertyDecorator =>
+  applyDecorators(
+    reading({ nested: dto }),
+    field(
+      options,
+      {},
+      ApiProperty({ type: dto }),
+      ValidateBy({ name: 'isObject', validator: { validate: isObject, defaultMessage: () => 'must be an object' } }),
+      ValidateNested(),
+    ),
+  );
+
+/** A list of objects of one class; `distinct` names what must not come twice. */
+export const NestedList = (
+  dto: () => Dto,
+  { min = 0, max, distinct, ...options }: ListOptions & { distinct?: string },
+): PropertyDecorator =>
+  applyDecorators(
+    reading({ nested: dto, each: true }),
+    field(
+      options,
+      {},
+      ApiProperty({ type: dto, isArray: true, minItems: min, maxItems: max }),
+      ...listRules(min, max),
+      ValidateBy({
+        name: 'areObjects',
+        validator: {
+          validate: (value) => !Array.isArray(value) || value.every(isObject),
+          defaultMessage: () => 'every one must be an object',
+        },
+      }),
+      ...(distinct
+        ? [
+            ArrayUnique((each: Record<string, unknown>) => each?.[distinct], {
+              message: `must not hold the same ${distinct} twice`,
+            }),
+          ]
+        : []),
+      ValidateNested({ each: true }),
+    ),
+  );
+
+/** A free reference to something that is not ours: 1–200 characters. */
+export const Reference = (options: FieldOptions = {}): PropertyDecorator => Text({ max: 200, ...options });

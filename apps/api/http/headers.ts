@@ -1,0 +1,66 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { idPattern, uuidv7 } from '#kernel';
+import type { Trace } from './caller';
+import { invalid } from './problem';
+
+const VISIBLE = /^[\x21-\x7e]{1,200}$/;
+/** W3C Trace Context: version, trace id, parent id, flags. */
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const USER = idPattern('usr');
+
+/** One header as text; undefined when absent. */
+const one = (headers: IncomingHttpHeaders, name: string): string | undefined => {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+};
+
+/** What the request belongs to: `X-Correlation-Id`, else the trace of `traceparent`, else a new id. Throws 400 for a malformed one. */
+export function traceOf(headers: IncomingHttpHeaders): Trace {
+  const traceparent = one(headers, 'traceparent');
+  // A traceparent that cannot be read is ignored, as W3C Trace Context §3.3 wants it.
+  const trace = traceparent === undefined ? null : TRACEPARENT.exec(traceparent);
+  const given = one(headers, 'x-correlation-id');
+  if (given !== undefined && !VISIBLE.test(given))
+    throw invalid({ pointer: '/X-Correlation-Id', message: 'must be 1 to 200 visible ASCII characters' });
+  const correlationId = given ?? trace?.[1] ?? uuidv7();
+  return trace ? { correlationId, traceparent: traceparent! } : { correlationId };
+}
+
+/** `X-Actor`, when a service acts for a person. Throws 400 for what is not an id of a user. */
+export function actorOf(headers: IncomingHttpHeaders): string | undefined {
+  const actor = one(headers, 'x-actor');
+  if (actor !== undefined && !USER.test(actor))
+    throw invalid({ pointer: '/X-Actor', message: 'must be an id such as usr_1' });
+  return actor;
+}
+
+/** `Idempotency-Key`, quoted (as the IETF draft has it) or bare. Throws 400 for a malformed one. */
+export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | undefined {
+  const given = one(headers, 'idempotency-key');
+  if (given === undefined) return undefined;
+  const key = /^"(.*)"$/.exec(given)?.[1] ?? given;
+  if (!/^[\x20-\x7e]{1,255}$/.test(key))
+    throw invalid({ pointer: '/Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' });
+  return key;
+}
+
+/** A revision that no thing has, so that a tag that is not ours matches nothing. */
+const NEVER = -2;
+
+/** The revision that `If-Match` asks for; undefined without one and for `*`. Throws 400 for a list. */
+export function expectedRevision(headers: IncomingHttpHeaders): number | undefined {
+  const given = one(headers, 'if-match')?.trim();
+  if (given === undefined || given === '*') return undefined;
+  const tag = /^(?:W\/)?"([^"]*)"$/.exec(given)?.[1] ?? (/^\d+$/.test(given) ? given : undefined);
+  if (tag === undefined) throw invalid({ pointer: '/If-Match', message: 'must be one entity tag such as "3"' });
+  return /^\d{1,15}$/.test(tag) ? Number(tag) : NEVER;
+}
+
+const DEFAULT_WAIT_MS = 5_000;
+const MAX_WAIT_SECONDS = 30;
+
+/** How long a read may wait for its revision: `Prefer: wait=<seconds>` (RFC 7240), at most 30 s. In ms. */
+export function waitOf(headers: IncomingHttpHeaders): number {
+  const seconds = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i.exec(one(headers, 'prefer') ?? '')?.[1];
+  return seconds === undefined ? DEFAULT_WAIT_MS : Math.min(Number(seconds), MAX_WAIT_SECONDS) * 1_000;
+}

@@ -1,0 +1,231 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import type { Histogram } from 'prom-client';
+import { requestFingerprint, type IdempotencyStore, type KeptAnswer } from '../idempotency/idempotency-store';
+import type { KeyStore } from '../keys/key-store';
+import { rateHeaders, type RateLimit } from '../rate-limit/rate-limit';
+import type { RouteContract } from './caller';
+import { idempotencyKeyOf, traceOf } from './headers';
+import { parseJson, UNSTORABLE } from './json-body';
+import { invalid, problem, problemOf, type Problem } from './problem';
+import { validated } from './validate';
+
+export interface EdgeParts {
+  readonly keys: KeyStore;
+  readonly rateLimit: RateLimit;
+  readonly idempotency: IdempotencyStore;
+  readonly durations: Histogram<'method' | 'route' | 'status'>;
+  readonly onDefect: (error: unknown, request: FastifyRequest) => void;
+}
+
+/** The header that says in an answer that it is one kept under its Idempotency-Key. */
+const REPLAYED = 'idempotency-replayed';
+const KEPT_HEADERS = ['etag', 'location', 'content-type', 'cache-control', 'retry-after', 'allow'];
+const CHANGING = new Set(['POST', 'PATCH', 'PUT', 'DELETE']);
+
+/** Sends a problem as `application/problem+json`. */
+export function refuse(reply: FastifyReply, it: Problem): FastifyReply {
+  const trace = reply.request.trace;
+  return reply
+    .code(it.status)
+    .headers(it.headers)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .send(JSON.stringify(it.body(trace?.correlationId)));
+}
+
+/**
+ * What every route of the api goes through, in this order: trace, key, scope, rate · body · Idempotency-Key · input.
+ * As hooks of the server and not of each controller, so that a wrong key is refused before its body is read.
+ */
+export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
+  server.decorateRequest('caller', null);
+  server.decorateRequest('trace', null);
+  server.decorateRequest('reservation', null);
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(
+    /^application\/(?:[\w.-]+\+)?json(?:\s*;|$)/i,
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      try {
+        if (request.headers['content-encoding'] && request.headers['content-encoding'] !== 'identity')
+          throw problem('UNSUPPORTED_MEDIA_TYPE');
+        done(null, parseJson(body as Buffer));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
+
+  server.addHook('onRequest', (request, reply, done) => {
+    try {
+      admit(request, reply, parts, done);
+    } catch (error) {
+      fail(error, request, reply, parts);
+    }
+  });
+  server.addHook('preValidation', (request, reply, done) => {
+    const api = request.routeOptions.config.api;
+    if (!api) return done();
+    try {
+      const key = CHANGING.has(request.method) ? idempotencyKeyOf(request.headers) : undefined;
+      if (key === undefined) return done();
+      reserve(request, reply, key, parts, done);
+    } catch (error) {
+      fail(error, request, reply, parts);
+    }
+  });
+  server.addHook('preHandler', (request, reply, done) => {
+    const api = request.routeOptions.config.api;
+    try {
+      if (api) checkInput(request, api);
+      done();
+    } catch (error) {
+      fail(error, request, reply, parts);
+    }
+  });
+  server.addHook('onSend', (request, reply, payload, done) => {
+    if (request.trace) {
+      reply.header('x-correlation-id', request.trace.correlationId);
+      if (request.trace.traceparent !== undefined) reply.header('traceparent', request.trace.traceparent);
+    }
+    if (!request.reservation) return done(null, payload);
+    settle(request, reply, payload, parts).then(
+      () => done(null, payload),
+      (error: Error) => done(error),
+    );
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const { url = 'none' } = request.routeOptions;
+    if (request.trace)
+      parts.durations.observe(
+        { method: request.method, route: url, status: String(reply.statusCode) },
+        reply.elapsedTime / 1_000,
+      );
+    done();
+  });
+}
+
+function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, parts: EdgeParts): void {
+  const it = problemOf(error);
+  if (it.status === 500) parts.onDefect(error, request);
+  refuse(reply, it);
+}
+
+function admit(request: FastifyRequest, reply: FastifyReply, parts: EdgeParts, done: HookHandlerDoneFunction): void {
+  const api = request.routeOptions.config?.api;
+  if (!api) {
+    if (request.is404) request.trace = traceOf(request.headers);
+    return done();
+  }
+  request.trace = traceOf(request.headers);
+  const text = /^Bearer +(\S{1,512}) *$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (text === undefined) throw unauthorized();
+  const known = parts.keys.cached(text);
+  if (known !== undefined) return admitCaller(known, request, reply, api, parts, done);
+  parts.keys.find(text).then(
+    (caller) => {
+      try {
+        admitCaller(caller, request, reply, api, parts, done);
+      } catch (error) {
+        fail(error, request, reply, parts);
+      }
+    },
+    (error: unknown) => fail(error, request, reply, parts),
+  );
+}
+
+const unauthorized = () => problem('UNAUTHORIZED', { headers: { 'www-authenticate': 'Bearer' } });
+
+function admitCaller(
+  caller: FastifyRequest['caller'],
+  request: FastifyRequest,
+  reply: FastifyReply,
+  api: RouteContract,
+  parts: EdgeParts,
+  done: HookHandlerDoneFunction,
+): void {
+  if (!caller) throw unauthorized();
+  request.caller = caller;
+  const check = () => {
+    if (!caller.scopes.has(api.scope))
+      throw problem('SCOPE_MISSING', { detail: `The scope ${api.scope} is needed.`, extra: { scope: api.scope } });
+    done();
+  };
+  if (caller.kind === 'service') return check();
+  parts.rateLimit
+    .take(caller)
+    .then((allowance) => {
+      reply.headers(rateHeaders(allowance));
+      if (!allowance.isAllowed)
+        throw problem('RATE_LIMITED', { headers: { 'retry-after': String(allowance.resetSeconds) } });
+      check();
+    })
+    .catch((error: unknown) => fail(error, request, reply, parts));
+}
+
+function reserve(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  key: string,
+  parts: EdgeParts,
+  done: HookHandlerDoneFunction,
+): void {
+  parts.idempotency
+    .reserve(request.caller!.workspace, key, requestFingerprint(request.method, request.url, request.body))
+    .then((reserved) => {
+      if ('reservation' in reserved) {
+        request.reservation = reserved.reservation;
+        return done();
+      }
+      const { status, headers, body } = reserved.answer;
+      reply.code(status).headers(headers).header(REPLAYED, 'true');
+      // A 204 has no body; an empty string would give it a length.
+      reply.send(body === '' ? undefined : body);
+    })
+    .catch((error: unknown) => fail(error, request, reply, parts));
+}
+
+/** Replaces body and query by checked instances of the route's own classes. */
+function checkInput(request: FastifyRequest, { body, query }: RouteContract): void {
+  // No thing has such an id, and no engine may be asked for it.
+  for (const part of Object.values(request.params as Record<string, string>))
+    if (UNSTORABLE.test(part)) throw problem('ROUTE_NOT_FOUND');
+  const wrong = Object.entries(request.query as Record<string, unknown>).filter(([name, value]) =>
+    UNSTORABLE.test(`${name}${String(value)}`),
+  );
+  if (wrong.length > 0)
+    throw invalid(
+      ...wrong.map(([name]) => ({ pointer: `/${name}`, message: 'holds a character that cannot be stored' })),
+    );
+  if (query) request.query = validated(query, request.query);
+  else {
+    const unknown = Object.keys(request.query as object);
+    if (unknown.length > 0)
+      throw invalid(...unknown.map((name) => ({ pointer: `/${name}`, message: 'is not known here' })));
+  }
+  if (body) request.body = validated(body, request.body ?? {});
+  else if (request.body !== undefined && request.body !== null) checkEmpty(request.body);
+}
+
+function checkEmpty(body: unknown): void {
+  if (typeof body !== 'object' || Array.isArray(body)) throw invalid({ pointer: '', message: 'must be a JSON object' });
+  const unknown = Object.keys(body as object);
+  if (unknown.length > 0)
+    throw invalid(...unknown.map((name) => ({ pointer: `/${name}`, message: 'is not known here' })));
+}
+
+/** Keeps the answer, or gives the key back when the failure is ours. */
+async function settle(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  { idempotency }: EdgeParts,
+): Promise<void> {
+  const reservation = request.reservation!;
+  request.reservation = null;
+  if (reply.statusCode >= 500 || reply.statusCode === 429) return idempotency.giveBack(reservation);
+  const headers = Object.fromEntries(
+    KEPT_HEADERS.flatMap((name) => (reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])),
+  );
+  const answer: KeptAnswer = { status: reply.statusCode, headers, body: typeof payload === 'string' ? payload : '' };
+  await idempotency.keep(reservation, answer);
+}

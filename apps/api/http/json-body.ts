@@ -1,0 +1,43 @@
+import { isUtf8 } from 'node:buffer';
+import { invalid } from './problem';
+
+/** Text that PostgreSQL or UTF-8 cannot hold: NUL, and a half of a surrogate pair without its other half. */
+export const UNSTORABLE = /\0|\p{Surrogate}/u;
+
+/**
+ * Parses a JSON body. Throws Problem VALIDATION_FAILED for bytes that are not UTF-8, for malformed JSON, for keys that
+ * would reach a prototype, and for text that cannot be stored. An empty body is undefined.
+ */
+export function parseJson(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  if (!isUtf8(bytes)) throw invalid({ pointer: '', message: 'the body is not UTF-8' });
+  const text = bytes.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid({
+      pointer: '',
+      message: `the body is not JSON: ${(error as SyntaxError).message.replaceAll('\0', '')}`,
+    });
+  }
+  // Only an escape can bring in what valid UTF-8 JSON cannot hold, so most bodies are not walked.
+  if (text.includes('\\u') || text.includes('__proto__')) refuseUnstorable(value, '');
+  return value;
+}
+
+function refuseUnstorable(value: unknown, pointer: string): void {
+  if (typeof value === 'string') {
+    if (UNSTORABLE.test(value))
+      throw invalid({ pointer, message: 'holds a character that cannot be stored (NUL or half a surrogate pair)' });
+  } else if (value !== null && typeof value === 'object') {
+    for (const [key, each] of Object.entries(value)) {
+      if (UNSTORABLE.test(key)) throw invalid({ pointer, message: 'has a field name that cannot be stored' });
+      if (key === '__proto__') throw invalid({ pointer: `${pointer}/__proto__`, message: 'is not known here' });
+      refuseUnstorable(each, `${pointer}/${escapePointer(key)}`);
+    }
+  }
+}
+
+/** A key as one part of a JSON pointer (RFC 6901). */
+export const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');

@@ -1,0 +1,23 @@
+import { Pattern, WholeText } from './fields';
+
+/** Most entries a page may hold. */
+export const MAX_LIMIT = 200;
+export const DEFAULT_LIMIT = 50;
+
+/** What every list takes. */
+export class PageQuery {
+  @WholeText({ optional: true, min: 1, max: MAX_LIMIT, description: 'Most entries in this page' })
+  limit?: number;
+
+  @Pattern(/^[A-Za-z0-9_-]{1,600}$/, 'a cursor that a list gave', {
+    optional: true,
+    description: 'Where the page before ended',
+  })
+  cursor?: string;
+}
+
+/** What every GET by id takes. */
+export class RevisionQuery {
+  @WholeText({ optional: true, description: 'Waits until the read model has seen this revision' })
+  minRevision?: number;
+}

@@ -1,0 +1,70 @@
+import { applyDecorators, Controller, Delete, Get, HttpCode, Patch, Post } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiBearerAuth, ApiBody, ApiExtension, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { AnswerSchema } from '../openapi/schema';
+import type { RouteContract } from './caller';
+import type { Dto } from './fields';
+import type { Scope } from './scopes';
+
+export const PREFIX = 'api/v1';
+
+/** A noun of the api under `/api/v1`. */
+export const ApiController = (path: string, tag: string): ClassDecorator =>
+  applyDecorators(Controller(path ? `${PREFIX}/${path}` : PREFIX), ApiTags(tag), ApiBearerAuth());
+
+interface RouteOptions {
+  readonly scope: Scope;
+  /** One line for the reference. */
+  readonly summary: string;
+  readonly description?: string;
+  readonly answer?: AnswerSchema;
+  /** Media types other than JSON, by name. */
+  readonly produces?: readonly string[];
+  /** Codes beside those that every route may give. */
+  readonly errors?: readonly string[];
+  readonly query?: Dto;
+  /** It answers with the ETag of a thing. */
+  readonly tagged?: boolean;
+}
+
+interface WriteOptions extends RouteOptions {
+  readonly method?: 'POST' | 'PATCH' | 'DELETE';
+  readonly body?: Dto;
+  /** 200 unless said otherwise. */
+  readonly status?: 200 | 201 | 202 | 204;
+}
+
+/** A GET: what it needs, what it takes, what it answers. The hooks check it and the reference is made of it. */
+export const Read = (path: string, options: RouteOptions): MethodDecorator =>
+  applyDecorators(Get(path), described(options, 200, 'read'));
+
+/** A command: the same, with a body, and all that Idempotency-Key promises. */
+export const Write = (path: string, { method = 'POST', status = 200, ...options }: WriteOptions): MethodDecorator =>
+  applyDecorators(VERBS[method](path), HttpCode(status), described(options, status, 'write'));
+
+const VERBS = { POST: Post, PATCH: Patch, DELETE: Delete } as const;
+
+function described(
+  options: Omit<WriteOptions, 'method' | 'status'>,
+  status: number,
+  kind: 'read' | 'write',
+): MethodDecorator {
+  const { scope, summary, description, answer, produces, errors = [], body, query, tagged } = options;
+  const contract: RouteContract = { scope, ...(body && { body }), ...(query && { query }) };
+  const content = answer && (produces ?? ['application/json']).map((type) => [type, { schema: answer.reference }]);
+  return applyDecorators(
+    RouteConfig({ api: contract }),
+    ApiOperation({ summary, ...(description && { description }) }),
+    ApiResponse({
+      status,
+      description: answer?.description ?? 'Done',
+      ...(content && { content: Object.fromEntries(content) as never }),
+    }),
+    ApiExtension('x-scope', scope),
+    ApiExtension('x-kind', kind),
+    ApiExtension('x-tagged', tagged ?? false),
+    ApiExtension('x-errors', errors),
+    ...(body ? [ApiBody({ type: body })] : []),
+    ...(query ? [ApiQuery({ type: query, name: '' } as never)] : []),
+  );
+}

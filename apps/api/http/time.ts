@@ -1,0 +1,29 @@
+import { instant, type Instant } from '#kernel';
+
+const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
+/** PostgreSQL and a sortable text both end here. */
+const FIRST = Date.parse('0001-01-02T00:00:00.000Z');
+const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** An RFC 3339 time, with any offset, as an Instant in UTC with milliseconds (finer digits are cut); undefined for anything else. */
+export function parseTime(text: string): Instant | undefined {
+  const parts = RFC3339.exec(text);
+  if (!parts) return undefined;
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [offsetHour, offsetMinute] = [Number(parts[9] ?? 0), Number(parts[10] ?? 0)];
+  if (hour > 23 || minute > 59 || second > 59 || offsetHour > 23 || offsetMinute > 59) return undefined;
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
+  date.setUTCHours(hour, minute, second, Number((parts[7] ?? '').padEnd(3, '0').slice(0, 3)));
+  const sign = parts[8] === '-' ? 1 : -1;
+  const ms = date.getTime() + sign * (offsetHour * 60 + offsetMinute) * 60_000;
+  return ms < FIRST || ms > LAST ? undefined : instant(ms);
+}

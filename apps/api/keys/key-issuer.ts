@@ -1,0 +1,60 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Instant } from '#kernel';
+import { ENGINES, type Engines } from '#platform';
+import { KeyStore } from './key-store';
+
+/** A key as it is kept: all but its text. */
+export interface NewKey {
+  readonly workspace: string;
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'service' | 'client';
+  readonly scopes: readonly string[];
+  readonly createdAt: Instant;
+  readonly expiresAt: Instant | null;
+}
+
+/** A key's text: the same for the same command, so that a repeated one shows it again; unguessable without the secret key. */
+export const keyText = (secrets: Engines['secrets'], workspace: string, commandId: string): string =>
+  `plk_${secrets.derive(`api key\n${workspace}\n${commandId}`, 32).toString('base64url')}`;
+
+/** Writes a key down by its hash; a second time for the same id changes nothing. */
+export async function insertKey(
+  { db, secrets }: Pick<Engines, 'db' | 'secrets'>,
+  key: NewKey,
+  text: string,
+): Promise<void> {
+  const { workspace, id, name, kind, scopes, createdAt, expiresAt } = key;
+  await db.query(
+    `insert into api.key (workspace, id, name, kind, scopes, hash, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (workspace, id) do nothing`,
+    [workspace, id, name, kind, scopes, secrets.fingerprint(text), createdAt, expiresAt],
+  );
+}
+
+/** Makes keys usable and ends them. */
+@Injectable()
+export class KeyIssuer {
+  constructor(
+    @Inject(ENGINES) private readonly engines: Engines,
+    @Inject(KeyStore) private readonly keys: KeyStore,
+  ) {}
+
+  /** Makes the key of this command usable; returns its text. */
+  async issue(key: NewKey, commandId: string): Promise<string> {
+    const text = keyText(this.engines.secrets, key.workspace, commandId);
+    await insertKey(this.engines, key, text);
+    this.keys.changed();
+    return text;
+  }
+
+  /** Ends a key in every process. False when there is none, or it has ended already. */
+  async revoke(workspace: string, id: string): Promise<boolean> {
+    const rows = await this.engines.db.query(
+      'update api.key set revoked_at = now() where workspace = $1 and id = $2 and revoked_at is null returning id',
+      [workspace, id],
+    );
+    if (rows.length > 0) this.keys.changed();
+    return rows.length > 0;
+  }
+}

@@ -1,0 +1,107 @@
+import type { Engines } from '#platform';
+import type { Caller } from '../http/caller';
+import { effective } from '../http/scopes';
+
+interface Row {
+  readonly workspace: string;
+  readonly id: string;
+  readonly kind: 'service' | 'client';
+  readonly scopes: string[];
+  readonly expires_at: string | null;
+}
+
+interface Known {
+  readonly caller: Caller | null;
+  /** Epoch ms after which the answer is asked for again. */
+  readonly until: number;
+}
+
+/** The net below NOTIFY: a revoked key is refused after so long at the latest. */
+const TTL_MS = 5_000;
+const CAPACITY = 10_000;
+const FLUSH_MS = 15_000;
+
+/** Looks keys up by what the caller shows; in memory, until `keys_changed` is heard. */
+export class KeyStore {
+  private readonly known = new Map<string, Known>();
+  private readonly asked = new Map<string, Promise<Caller | null>>();
+  private readonly used = new Map<string, Caller>();
+  private readonly stopListening: () => void;
+  private readonly flushing: NodeJS.Timeout;
+  private generation = 0;
+
+  constructor(private readonly engines: Pick<Engines, 'db' | 'secrets' | 'wake' | 'log'>) {
+    this.stopListening = engines.wake.on('keys_changed', () => this.forget());
+    this.flushing = setInterval(() => void this.flush(), FLUSH_MS).unref();
+  }
+
+  /** The caller of a key, at once when it is in memory; undefined: ask `find`. */
+  cached(text: string): Caller | null | undefined {
+    const known = this.known.get(text);
+    if (!known || known.until < Date.now()) return undefined;
+    if (known.caller) this.used.set(text, known.caller);
+    return known.caller;
+  }
+
+  /** The caller of a key, or null when no living key has this text. One query for all who ask at the same moment. */
+  find(text: string): Promise<Caller | null> {
+    const asked = this.asked.get(text) ?? this.read(text).finally(() => this.asked.delete(text));
+    this.asked.set(text, asked);
+    return asked;
+  }
+
+  /** A key was issued or revoked: this process forgets at once, the others as soon as they hear of it. */
+  changed(): void {
+    this.forget();
+    this.engines.wake.send('keys_changed');
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.flushing);
+    this.stopListening();
+    await this.flush();
+  }
+
+  private forget(): void {
+    this.generation++;
+    this.known.clear();
+    this.asked.clear();
+  }
+
+  private async read(text: string): Promise<Caller | null> {
+    const generation = this.generation;
+    const [row] = await this.engines.db.query<Row>(
+      'select workspace, id, kind, scopes, expires_at from api.key where hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())',
+      [this.engines.secrets.fingerprint(text)],
+    );
+    const caller = row
+      ? { workspace: row.workspace, keyId: row.id, kind: row.kind, scopes: effective(row.scopes) }
+      : null;
+    // What was read before a change was heard of may be older than the change.
+    if (generation === this.generation) this.remember(text, caller, row?.expires_at ?? null);
+    if (caller) this.used.set(text, caller);
+    return caller;
+  }
+
+  private remember(text: string, caller: Caller | null, expiresAt: string | null): void {
+    const until = Math.min(Date.now() + TTL_MS, expiresAt ? Date.parse(expiresAt) : Infinity);
+    this.known.delete(text);
+    this.known.set(text, { caller, until });
+    if (this.known.size > CAPACITY) this.known.delete(this.known.keys().next().value!);
+  }
+
+  /** Writes down which keys were used; not to the second, so that no request pays for it. */
+  private async flush(): Promise<void> {
+    if (this.used.size === 0) return;
+    const callers = [...this.used.values()];
+    this.used.clear();
+    try {
+      await this.engines.db.query(
+        'update api.key set last_used_at = now() from unnest($1::text[], $2::text[]) as used (workspace, id) where key.workspace = used.workspace and key.id = used.id',
+        [callers.map(({ workspace }) => workspace), callers.map(({ keyId }) => keyId)],
+      );
+    } catch (error) {
+      this.engines.log.warn({ err: (error as Error).message }, 'the last use of keys was not written down');
+    }
+  }
+}

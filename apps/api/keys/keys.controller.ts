@@ -1,0 +1,69 @@
+import { Body, Inject, Param, Query } from '@nestjs/common';
+import { apiKeyAggregate, apiKeyErrors } from '#workspace';
+import { errorsOf } from '#kernel';
+import { ENGINES, type Engines } from '#platform';
+import { Commands } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { DEFAULT_LIMIT, PageQuery } from '../http/page.query';
+import { problem } from '../http/problem';
+import { ApiController, Read, Write } from '../http/routes';
+import { KeyIssuer } from './key-issuer';
+import { apiKeyPage, IssueApiKey, newApiKey } from './keys.dto';
+import { listKeys, type ListedKey } from './keys.query';
+
+const fail = errorsOf(apiKeyErrors);
+
+@ApiController('api-keys', 'Workspaces and keys')
+export class KeysController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly issuer: KeyIssuer,
+    @Inject(ENGINES) private readonly engines: Engines,
+  ) {}
+
+  @Write('', {
+    scope: 'admin',
+    status: 201,
+    body: IssueApiKey,
+    answer: newApiKey,
+    errors: ['API_KEY_ALREADY_EXISTS'],
+    summary: 'Issue a key; it is shown this once',
+  })
+  async issue(@Body() body: IssueApiKey, @TheCall() call: Call): Promise<{ id: string; key: string }> {
+    const { name, scopes, kind = 'service', expiresAt = null } = body;
+    if (scopes.includes('operator') && !call.caller.scopes.has('operator'))
+      throw problem('SCOPE_MISSING', {
+        detail: 'Only a key with the scope operator may give it on.',
+        extra: { scope: 'operator' },
+      });
+    const id = body.id ?? call.newId('key');
+    await this.commands.run(apiKeyAggregate, id, { type: 'IssueApiKey', keyId: id, name, scopes, kind }, call);
+    const key = await this.issuer.issue(
+      { workspace: call.workspace, id, name, scopes, kind, createdAt: call.at, expiresAt },
+      call.context.commandId,
+    );
+    return { id, key };
+  }
+
+  @Read('', { scope: 'admin', query: PageQuery, answer: apiKeyPage, summary: 'List the keys, without their texts' })
+  list(
+    @Query() { limit = DEFAULT_LIMIT, cursor }: PageQuery,
+    @TheCall() call: Call,
+  ): Promise<{ data: ListedKey[]; nextCursor: string | null }> {
+    return listKeys(this.engines.db, call.workspace, limit, cursor);
+  }
+
+  @Write(':id', {
+    method: 'DELETE',
+    scope: 'admin',
+    status: 204,
+    errors: ['API_KEY_NOT_FOUND'],
+    summary: 'End a key at once',
+  })
+  async revoke(@Param('id') id: string, @TheCall() call: Call): Promise<void> {
+    // First the key, then the log: it must not open anything once the log says that it ended.
+    const ended = await this.issuer.revoke(call.workspace, id);
+    if (!ended && !call.isRetaken) throw fail('API_KEY_NOT_FOUND');
+    await this.commands.run(apiKeyAggregate, id, { type: 'RevokeApiKey' }, call);
+  }
+}

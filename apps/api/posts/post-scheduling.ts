@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { accountAggregate, ensurePublishable } from '#accounts';
+import { DomainError, plus } from '#kernel';
+import { campaignAggregate, postAggregate, RESERVATION_MS, type Post } from '#publishing';
+import { Commands } from '../commands/commands';
+import type { Call } from '../http/call';
+import type { SchedulePost } from './posts.dto';
+
+/** Schedules a post after a look at what it names: its accounts, in the log, and its place in a campaign. */
+@Injectable()
+export class PostScheduling {
+  constructor(private readonly commands: Commands) {}
+
+  /** Throws the DomainErrors of post, account and campaign. */
+  async schedule(body: SchedulePost, call: Call): Promise<Post> {
+    const { profileId, content, scheduledAt = null, campaignId = null } = body;
+    const postId = body.id ?? call.newId('pst');
+    const destinations = body.destinations.map(({ accountId, platform }, index) => ({
+      id: call.newId('dst', index),
+      accountId,
+      platform,
+    }));
+    const command = {
+      type: 'SchedulePost',
+      postId,
+      profileId,
+      content: { text: content.text, mediaIds: content.mediaIds ?? [] },
+      destinations,
+      scheduledAt,
+      campaignId,
+    } as const;
+    const schedule = async () => (await this.commands.run(postAggregate, postId, command, call)).state;
+
+    if (await this.commands.isDone(postAggregate, postId, call)) return schedule();
+    await Promise.all(destinations.map((it) => this.ensureAccount(it, call.workspace)));
+    if (campaignId === null) return schedule();
+
+    // The place is taken first, so that the campaign cannot complete without a post that is about to be in it.
+    await this.commands.also(
+      campaignAggregate,
+      campaignId,
+      { type: 'JoinCampaign', campaignId, postId, reservedUntil: plus(call.at, RESERVATION_MS) },
+      call,
+    );
+    try {
+      return await schedule();
+    } catch (error) {
+      // A refusal is certain: the place is free again. After any other failure the post may stand, and the policy will know.
+      if (error instanceof DomainError && error.code !== 'POST_ALREADY_EXISTS')
+        await this.commands.also(campaignAggregate, campaignId, { type: 'LeaveCampaign', campaignId, postId }, call);
+      throw error;
+    }
+  }
+
+  private async ensureAccount(
+    { accountId, platform }: { accountId: string; platform: string },
+    workspace: string,
+  ): Promise<void> {
+    const { state } = await this.commands.load(accountAggregate, workspace, accountId);
+    ensurePublishable(state, accountId, platform);
+  }
+}

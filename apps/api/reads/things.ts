@@ -1,0 +1,142 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { streamName } from '#event-store';
+import { ENGINES, type Engines } from '#platform';
+import { readModels, ViewProgress, type KeyedQuery, type KeyedView, type Page, type ReadModels } from '#read-models';
+import { upcast } from '#public-messages';
+import { Written } from '../commands/written';
+import type { Call } from '../http/call';
+import { DEFAULT_LIMIT, type PageQuery } from '../http/page.query';
+import { problem } from '../http/problem';
+
+const LIST_WAIT_MS = 1_000;
+
+/** A thing as one revision has it. */
+export interface Seen<S, Shown> {
+  readonly state: S;
+  readonly view: Shown;
+  readonly revision: number;
+}
+
+/** Reads things and lists of them for a request; what this process wrote it also reads. */
+@Injectable()
+export class Things implements OnApplicationShutdown {
+  readonly models: ReadModels;
+  private readonly progress: ViewProgress;
+
+  constructor(
+    @Inject(ENGINES) private readonly engines: Engines,
+    private readonly written: Written,
+  ) {
+    this.models = readModels(engines.db);
+    this.progress = new ViewProgress(engines.db, engines.wake, (error) =>
+      engines.log.warn({ err: error.message }, 'the progress of views is not known'),
+    );
+  }
+
+  /**
+   * The thing `id`, with its ETag on the answer. Waits for `minRevision` (Problem READ_MODEL_BEHIND when it does not come);
+   * throws what `absent` makes when the workspace has no such thing, in the view or in the log.
+   */
+  async get<S extends object, Shown extends object>(
+    query: KeyedQuery<S, Shown>,
+    id: string,
+    absent: () => Error,
+    call: Call,
+    minRevision?: number,
+  ): Promise<Shown> {
+    return (await this.see(query, id, absent, call, minRevision)).view;
+  }
+
+  /** As `get`, with the state behind the answer. */
+  async see<S extends object, Shown extends object>(
+    query: KeyedQuery<S, Shown>,
+    id: string,
+    absent: () => Error,
+    call: Call,
+    minRevision?: number,
+  ): Promise<Seen<S, Shown>> {
+    const { view } = query;
+    const seen =
+      minRevision === undefined
+        ? await this.present(query, call.workspace, id)
+        : await this.waited(query, call, id, minRevision);
+    if (!seen || view.isGone?.(seen.state)) throw absent();
+    call.revision(seen.revision);
+    return seen;
+  }
+
+  /** A page, newest first, that holds what this process wrote before (for as long as one second's wait allows). */
+  async list<S extends object, Shown extends object>(
+    query: KeyedQuery<S, Shown>,
+    { limit = DEFAULT_LIMIT, cursor, ...filters }: PageQuery & Readonly<Record<string, string | number | undefined>>,
+    call: Call,
+  ): Promise<Page<Shown>> {
+    await this.caughtUp(query.view.name, call.workspace);
+    return query.list(call.workspace, filters as Record<string, string | undefined>, { limit, cursor });
+  }
+
+  /** Resolves once a view has what this process wrote in the workspace, or after a second. */
+  async caughtUp(view: string, workspace: string): Promise<void> {
+    const position = this.written.position(workspace);
+    if (position > 0) await this.progress.reached(view, position, LIST_WAIT_MS);
+  }
+
+  /** The thing as the log has it, through the view's own fold; undefined when it has no events before `until`. */
+  async fromLog<S extends object, Shown extends object>(
+    view: KeyedView<S, Shown>,
+    stream: string,
+    id: string,
+    until?: string,
+  ): Promise<Seen<S, Shown> | undefined> {
+    const events = await this.engines.store.read(stream);
+    let state: S | undefined;
+    let revision = -1;
+    for (const event of events) {
+      if (until !== undefined && event.metadata.occurredAt > until) break;
+      if (!view.keys(event).includes(id)) continue;
+      state = view.evolve(state, upcast(event), id);
+      revision = event.revision;
+    }
+    return state && { state, view: view.present(state, id), revision };
+  }
+
+  onApplicationShutdown(): void {
+    this.progress.close();
+  }
+
+  /** From the view, unless this process knows of something newer: then from the log. */
+  private async present<S extends object, Shown extends object>(
+    query: KeyedQuery<S, Shown>,
+    workspace: string,
+    id: string,
+  ): Promise<Seen<S, Shown> | undefined> {
+    const { view } = query;
+    const found = await query.get(workspace, id).catch(unlessUnbuilt);
+    if (found && found.revision >= this.written.revision(workspace, view.category, id)) return found;
+    return (await this.fromLog(view, streamName(view.category, workspace, id), id)) ?? found;
+  }
+
+  private async waited<S extends object, Shown extends object>(
+    query: KeyedQuery<S, Shown>,
+    call: Call,
+    id: string,
+    minRevision: number,
+  ): Promise<Seen<S, Shown> | undefined> {
+    const { view } = query;
+    const found = await query.get(call.workspace, id).catch(unlessUnbuilt);
+    if (found && found.revision >= minRevision) return found;
+    // What is not even in the log is no matter of waiting.
+    if (!found && !(await this.fromLog(view, streamName(view.category, call.workspace, id), id))) return undefined;
+    const isSeen = await this.progress
+      .revisionSeen(view.name, call.workspace, id, minRevision, call.waitMs)
+      .catch(unlessUnbuilt);
+    if (!isSeen) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
+    return query.get(call.workspace, id);
+  }
+}
+
+/** A projector that has not run yet has made no tables: there is nothing in them either. */
+function unlessUnbuilt(error: unknown): undefined {
+  if ((error as { code?: string }).code === '42P01' || (error as { code?: string }).code === '3F000') return undefined;
+  throw error;
+}
