@@ -1,4 +1,3 @@
-import { derivedUuid, publicEventId } from '#kernel';
 import { coreTypes, type CoreMessage, type CoreType } from '#public-messages';
 import { Type, type TSchema } from '@sinclair/typebox';
 import { HOUR, MINUTE, type Contract, type Rendered, type RenderOptions } from '../contract';
@@ -50,9 +49,12 @@ export const postEz: Contract = {
 function render(message: CoreMessage, { deliveryId }: RenderOptions = {}): readonly Rendered[] {
   const type = names.get(message.type);
   if (type === undefined) return [];
-  const id = deliveryId === undefined ? message.id : publicEventId(derivedUuid(deliveryId, 'post-ez'));
+  const id = deliveryId === undefined ? message.id : eventIdOfDelivery(deliveryId);
   return [{ id, type, body: `{"id":"${id}","type":"${type}",${tailOf(message)}`, coreId: message.id, index: 0 }];
 }
+
+/** `dlv_<uuid>` → `evt_<uuid>`: as unique as the delivery, and found again from either. */
+const eventIdOfDelivery = (deliveryId: string): string => `evt_${deliveryId.slice(deliveryId.indexOf('_') + 1)}`;
 
 /** All of a body but its id and type: the same for every delivery of a message, so it is made once. */
 const tails = new WeakMap<CoreMessage, string>();
