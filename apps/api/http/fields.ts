@@ -25,7 +25,7 @@ import { parseTime } from './time';
 export type Dto = new () => object;
 
 /** What is done to a field before it is checked: a class for its value, or text turned into what the field holds. */
-interface Reading {
+export interface Reading {
   readonly nested?: () => Dto;
   readonly each?: boolean;
   readonly read?: (value: unknown) => unknown;
@@ -40,7 +40,11 @@ export const readingsOf = (dto: object): ReadonlyMap<string, Reading> =>
 const reading =
   (how: Reading): PropertyDecorator =>
   (target, key) =>
-    Reflect.defineMetadata(READINGS, new Map([...readingsOf(target), [String(key), how]]), target);
+    Reflect.defineMetadata(
+      READINGS,
+      new Map([...readingsOf(target), [String(key), { ...readingsOf(target).get(String(key)), ...how }]]),
+      target,
+    );
 
 export interface FieldOptions {
   readonly optional?: boolean;
@@ -71,7 +75,7 @@ function field(
     ...(description !== undefined && { description }),
     ...(example !== undefined && { example }),
   } as Parameters<typeof ApiProperty>[0]);
-  return applyDecorators(skip, documented, ...rules);
+  return applyDecorators(reading({}), skip, documented, ...rules);
 }
 
 const onlyIf = (needed: NonNullable<FieldOptions['needed']>): PropertyDecorator =>

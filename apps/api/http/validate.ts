@@ -1,5 +1,5 @@
 import { validateSync, type ValidationError } from 'class-validator';
-import { readingsOf, type Dto } from './fields';
+import { readingsOf, type Dto, type Reading } from './fields';
 import { escapePointer } from './json-body';
 import { invalid, type InputError } from './problem';
 
@@ -10,9 +10,10 @@ import { invalid, type InputError } from './problem';
 export function validated<T extends object>(dto: new () => T, plain: unknown): T {
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain))
     throw invalid({ pointer: '', message: 'must be a JSON object' });
-  const instance = hydrate(dto, plain) as T;
-  const errors = validateSync(instance, VALIDATION);
-  if (errors.length > 0) throw invalid(...inputErrors(errors, ''));
+  const unknown: InputError[] = [];
+  const instance = hydrate(dto, plain, '', unknown) as T;
+  const errors = [...unknown, ...inputErrors(validateSync(instance, VALIDATION), '')];
+  if (errors.length > 0) throw invalid(...errors);
   return instance;
 }
 
@@ -24,32 +25,32 @@ const VALIDATION = {
   validationError: { target: false, value: false },
 };
 
-/** Own, so that a field named like a part of every object is a field like any other. */
-function hydrate(dto: Dto, plain: object): object {
-  const instance = new dto();
+/** Own, so that a field named like a part of every object never reaches one: only declared fields are taken over. */
+function hydrate(dto: Dto, plain: object, at: string, unknown: InputError[]): object {
+  const instance = new dto() as Record<string, unknown>;
   const readings = readingsOf(dto.prototype as object);
   for (const key of Object.keys(plain)) {
     const how = readings.get(key);
-    const value = (plain as Record<string, unknown>)[key];
-    Object.defineProperty(instance, key, {
-      value: how ? read(how, value) : value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
+    const pointer = `${at}/${escapePointer(key)}`;
+    if (how) instance[key] = read(how, (plain as Record<string, unknown>)[key], pointer, unknown);
+    else unknown.push({ pointer, message: 'is not known here' });
   }
   return instance;
 }
 
 function read(
-  { nested, each, read: reader }: { nested?: () => Dto; each?: boolean; read?: (value: unknown) => unknown },
+  { nested, each, read: reader }: Reading,
   value: unknown,
+  pointer: string,
+  unknown: InputError[],
 ): unknown {
   if (reader) return reader(value);
   if (!nested) return value;
-  const one = (item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item) ? hydrate(nested(), item) : item;
-  return each && Array.isArray(value) ? value.map(one) : one(value);
+  const one = (item: unknown, place: string) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item) ? hydrate(nested(), item, place, unknown) : item;
+  return each && Array.isArray(value)
+    ? value.map((item, index) => one(item, `${pointer}/${index}`))
+    : one(value, pointer);
 }
 
 function inputErrors(errors: readonly ValidationError[], at: string): InputError[] {
@@ -58,9 +59,9 @@ function inputErrors(errors: readonly ValidationError[], at: string): InputError
     // A child that is no object is said by its parent's own rule, more clearly.
     const own = Object.entries(constraints).filter(([rule]) => rule !== 'nestedValidation' && rule !== 'unknownValue');
     return [
-      ...own.map(([rule, message]) => ({
+      ...own.map(([, message]) => ({
         pointer,
-        message: rule === 'whitelistValidation' ? 'is not known here' : message,
+        message,
       })),
       ...inputErrors(children, pointer),
     ];
