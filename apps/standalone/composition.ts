@@ -12,7 +12,7 @@ export const composition = (settings: Settings): AppDefinition => ({
   port: 3000,
   modules: (engines) => [
     ApiModule.forRoot(engines),
-    DashboardModule,
+    { module: DashboardModule },
     ProjectorModule.forRoot(engines),
     DeliveryModule.forRoot(engines),
     ...(settings.publisher === 'simulated' ? [PublisherModule.forRoot(engines)] : []),

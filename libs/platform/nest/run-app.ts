@@ -59,6 +59,8 @@ export async function startApp(
     });
     await definition.configure?.(app, engines);
     for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
+    // First the modules, then what feeds them.
+    await app.init();
     await app.startAllMicroservices();
     const port = settings.port ?? definition.port;
     await app.listen({ host: settings.host, port }).catch((error: NodeJS.ErrnoException) => {
