@@ -22,3 +22,15 @@ export * from './subscription/subscription.view';
 export * from './team/invitations.view';
 export * from './team/members.view';
 export * from './webhook-endpoints/webhook-endpoints.view';
+export { canonicalJson } from './audit/canonical-json';
+export { exportAudit, type ExportFormat } from './audit/audit-export';
+export { verifyAudit, type BreakReason, type Verdict, type VerifyOptions } from './audit/audit-verify';
+export { entityAt, type EntityAt } from './time-travel/entity-at';
+export { DeliveriesQuery, type DeliveryFilters, type FeedItem, type ReplayJob } from './deliveries/deliveries.query';
+export {
+  DELIVERY_STATUSES,
+  type AttemptView,
+  type DeliveryDetail,
+  type DeliveryStatus,
+  type DeliveryView,
+} from './deliveries/delivery-row';

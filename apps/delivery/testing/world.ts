@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { CommandHandler, NO_STREAM, streamName, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { instant, systemClock, uuidv7, type Clock, type Instant } from '#kernel';
-import type { ReceivedMessage } from '#messaging';
+import type { BusMessage, ReceivedMessage } from '#messaging';
 import { partitionOf } from '#messaging/outbox/outbox';
 import { createLogger, Health, loadSettings, SecretBox, Wake } from '#platform';
 import { messagesOf, toBusMessage } from '#public-messages';
@@ -157,7 +157,7 @@ export class World {
   }
 }
 
-const received = (message: Parameters<typeof partitionOf>[0], offset: number): ReceivedMessage => ({
+const received = (message: BusMessage, offset: number): ReceivedMessage => ({
   ...message,
   partition: partitionOf(message),
   offset,

@@ -1,0 +1,208 @@
+import { DomainError, publicEventId } from '#kernel';
+import type { Sql } from '#postgres';
+import type { Page, PageOptions } from '../keyed/cursor';
+import {
+  DELIVERY_COLUMNS,
+  deliveryView,
+  type AttemptView,
+  type DeliveryDetail,
+  type DeliveryRow,
+  type DeliveryStatus,
+  type DeliveryView,
+} from './delivery-row';
+
+/** `from` inclusive, `to` exclusive, both on `createdAt`; `type` in the contract's own words. */
+export interface DeliveryFilters {
+  readonly endpointId?: string | undefined;
+  readonly status?: DeliveryStatus | undefined;
+  readonly type?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** What a subscriber should have received; the api signs it. */
+export interface FeedItem {
+  readonly sequence: number;
+  readonly deliveryId: string;
+  /** The id in the body. */
+  readonly id: string;
+  readonly type: string;
+  readonly createdAt: string;
+  readonly body: string;
+}
+
+export interface ReplayJob {
+  readonly id: string;
+  readonly endpointId: string;
+  readonly status: 'running' | 'done' | 'failed';
+  readonly total: number;
+  readonly done: number;
+  readonly error?: string;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const uuidOf = (id: string): string | undefined =>
+  id.startsWith('dlv_') && UUID.test(id.slice(4)) ? id.slice(4) : undefined;
+
+/** Reads the delivery service's tables. Nothing of another workspace is ever found. */
+export class DeliveriesQuery {
+  constructor(private readonly sql: Sql) {}
+
+  /** Newest first: a walk along each endpoint's own index, which the partitions by day cut short. */
+  async list(workspace: string, filters: DeliveryFilters, { limit, cursor }: PageOptions): Promise<Page<DeliveryView>> {
+    const params: unknown[] = [workspace, limit + 1];
+    const add = (value: unknown): string => `$${params.push(value)}`;
+    const where: string[] = [];
+    if (cursor !== undefined) where.push(`d.id < ${add(idIn(cursor))}::uuid`);
+    if (filters.from !== undefined) where.push(`d.id >= delivery.id_at(${add(filters.from)})`);
+    if (filters.to !== undefined) where.push(`d.id < delivery.id_at(${add(filters.to)})`);
+    if (filters.type !== undefined) where.push(`d.type = ${add(filters.type)}`);
+    const endpoint = filters.endpointId === undefined ? '' : ` and e.id = ${add(filters.endpointId)}`;
+    const rows = await this.sql.query<DeliveryRow>(
+      filters.status === 'pending'
+        ? pendingList(where, endpoint)
+        : walk([...where, ...conditionOf(filters.status)], endpoint),
+      params,
+    );
+    const page = rows.slice(0, limit);
+    return { data: page.map(deliveryView), nextCursor: rows.length > limit ? cursorAt(page.at(-1)!.id) : null };
+  }
+
+  /** One delivery with its body and every attempt; undefined when there is none in this workspace. */
+  async get(workspace: string, id: string): Promise<DeliveryDetail | undefined> {
+    const uuid = uuidOf(id);
+    if (!uuid) return undefined;
+    const [row] = await this.sql.query<DeliveryRow & { body: string | null }>(
+      `select ${DELIVERY_COLUMNS}, (select b.body from delivery.body b where b.id = d.body_id) as body
+       from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where d.id = $1 and e.workspace = $2`,
+      [uuid, workspace],
+    );
+    return row && { ...deliveryView(row), body: row.body ?? '', attempts: await this.attempts(uuid) };
+  }
+
+  /** An endpoint's deliveries after a sequence number, in order; undefined when the workspace has no such endpoint. */
+  async feed(
+    workspace: string,
+    endpointId: string,
+    { after, limit }: { after: number; limit: number },
+  ): Promise<Page<FeedItem> | undefined> {
+    const [endpoint] = await this.sql.query<{ no: number }>(
+      'select no from delivery.endpoint where workspace = $1 and id = $2',
+      [workspace, endpointId],
+    );
+    if (!endpoint) return undefined;
+    const rows = await this.sql.query<{
+      id: string;
+      sequence: number;
+      message_id: string;
+      type: string;
+      created_at: string;
+      body: string;
+    }>(
+      `select d.id, d.sequence, d.message_id, d.type, uuid_extract_timestamp(d.id) as created_at, b.body
+       from (select * from delivery.delivery where endpoint = $1 and sequence > $2 order by sequence limit $3) d
+       join delivery.body b on b.id = d.body_id order by d.sequence`,
+      [endpoint.no, after, limit + 1],
+    );
+    const data = rows.slice(0, limit).map(({ id, sequence, message_id, type, created_at, body }): FeedItem => ({
+      sequence,
+      deliveryId: `dlv_${id}`,
+      id: publicEventId(message_id),
+      type,
+      createdAt: created_at,
+      body,
+    }));
+    return { data, nextCursor: rows.length > limit ? String(data.at(-1)!.sequence) : null };
+  }
+
+  /** Progress of a bulk replay; undefined until the delivery service has heard of it. */
+  async job(workspace: string, id: string): Promise<ReplayJob | undefined> {
+    const [row] = await this.sql.query<{
+      id: string;
+      endpoint_id: string;
+      status: ReplayJob['status'];
+      total: number;
+      done: number;
+      error: string | null;
+    }>(
+      `select j.id, e.id as endpoint_id, j.status, j.total, j.done, j.error from delivery.job j join delivery.endpoint e on e.no = j.endpoint
+       where j.workspace = $1 and j.id = $2`,
+      [workspace, id],
+    );
+    return (
+      row && {
+        id: row.id,
+        endpointId: row.endpoint_id,
+        status: row.status,
+        total: row.total,
+        done: row.done,
+        ...(row.error !== null && { error: row.error }),
+      }
+    );
+  }
+
+  private async attempts(uuid: string): Promise<AttemptView[]> {
+    const rows = await this.sql.query<{
+      at: string;
+      duration_ms: number;
+      status_code: number | null;
+      stage: string | null;
+      error: string | null;
+      response: string | null;
+    }>(
+      'select at, duration_ms, status_code, stage, error, response from delivery.attempt where delivery_id = $1 order by at, number',
+      [uuid],
+    );
+    return rows.map(({ at, duration_ms, status_code, stage, error, response }, index) => ({
+      number: index + 1,
+      at,
+      durationMs: duration_ms,
+      ...(status_code !== null && { statusCode: status_code }),
+      ...(stage !== null && { error: `${stage}: ${error}` }),
+      ...(response !== null && { response }),
+    }));
+  }
+}
+
+const walk = (where: readonly string[], endpoint: string): string =>
+  `select ${DELIVERY_COLUMNS} from delivery.endpoint e cross join lateral (
+     select d.* from delivery.delivery d where ${['d.endpoint = e.no', ...where].join(' and ')} order by d.id desc limit $2
+   ) d where e.workspace = $1${endpoint} order by d.id desc limit $2`;
+
+/** Pending is what waits for room, by its index, and what is in a worker's hands, by the leases: never a walk through what is done. */
+const pendingList = (where: readonly string[], endpoint: string): string =>
+  `with held as materialized (select unnest(l.deliveries) as id from delivery.lease l), open as (
+     select d.id from delivery.endpoint e cross join lateral (
+       select d.id from delivery.delivery d where ${["d.endpoint = e.no and d.state = 'queued'", ...where].join(' and ')} order by d.id desc limit $2
+     ) d where e.workspace = $1${endpoint}
+     union all
+     select d.id from held h join delivery.delivery d on d.id = h.id join delivery.endpoint e on e.no = d.endpoint
+     where ${['e.workspace = $1', 'd.state is null', ...where].join(' and ')}${endpoint}
+       and not exists (select from delivery.attempt a where a.delivery_id = d.id and a.ok)
+   )
+   select ${DELIVERY_COLUMNS} from (select id from open order by id desc limit $2) o join delivery.delivery d on d.id = o.id
+   join delivery.endpoint e on e.no = d.endpoint order by d.id desc limit $2`;
+
+function conditionOf(status: Exclude<DeliveryStatus, 'pending'> | undefined): string[] {
+  switch (status) {
+    case undefined:
+      return [];
+    case 'delivered':
+      return ['d.state is null and exists (select from delivery.attempt a where a.delivery_id = d.id and a.ok)'];
+    case 'retrying':
+    case 'parked':
+    case 'discarded':
+      return [`d.state = '${status}'`];
+  }
+}
+
+const cursorAt = (id: string): string => Buffer.from(`d${id}`).toString('base64url');
+
+function idIn(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString().slice(1);
+  if (UUID.test(id) && cursorAt(id) === cursor) return id;
+  const message = 'The cursor is not one that a list has given.';
+  throw new DomainError('VALIDATION_FAILED', 'invalid', 'The request is not valid.', message, {
+    errors: [{ pointer: '/cursor', message }],
+  });
+}
