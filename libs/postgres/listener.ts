@@ -8,6 +8,7 @@ export class Listener {
   private client: Client | undefined;
   private connecting: Promise<void> | undefined;
   private retry: NodeJS.Timeout | undefined;
+  private queue: Promise<void> = Promise.resolve();
   private ended = false;
 
   constructor(
@@ -46,7 +47,7 @@ export class Listener {
     try {
       await client.connect();
       this.client = client;
-      await Promise.all([...this.channels.keys()].map((channel) => client.query(`listen "${channel}"`)));
+      for (const channel of [...this.channels.keys()]) await client.query(`listen "${channel}"`);
       for (const hearers of this.channels.values()) hearers.forEach((hear) => hear(''));
     } catch (error) {
       this.onError(error as Error);
@@ -54,8 +55,9 @@ export class Listener {
     }
   }
 
+  /** One statement after the other: a client must not be asked while it answers. */
   private run(client: Client, channel: string): void {
-    client.query(`listen "${channel}"`).catch(this.onError);
+    this.queue = this.queue.then(() => client.query(`listen "${channel}"`)).then(() => undefined, this.onError);
   }
 
   private lost(client: Client): void {
