@@ -15,6 +15,8 @@ export class Lane {
   private socket?: Socket;
   /** Exchanges completed on the present connection. */
   served = 0;
+  /** Some of the request is still on this machine. */
+  isSending = false;
 
   constructor(origin: string, target: DialTarget, settings: DialSettings) {
     this.client = new Client(origin, {
@@ -34,9 +36,11 @@ export class Lane {
     return this.dialling.stage;
   }
 
-  /** Some of the request never left this machine. */
-  get isSending(): boolean {
-    return (this.socket?.writableLength ?? 0) > 0;
+  /** Notices a request that is too large to leave this machine at once: `isSending` until all of it has left. */
+  watchSending(): void {
+    const { socket } = this;
+    this.isSending = socket?.writableNeedDrain ?? false;
+    if (this.isSending) socket!.once('drain', () => (this.isSending = false));
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {

@@ -102,14 +102,17 @@ export function createSender(settings: SenderSettings): Sender {
     sendings.add(sending);
   };
 
-  const sweep = setInterval(() => {
-    const before = Date.now() - idleOriginMs;
-    for (const [name, origin] of origins) {
-      if (!origin.isIdle || origin.lastUsed > before) continue;
-      origin.close();
-      origins.delete(name);
-    }
-  }, SWEEP_MS);
+  const sweep = setInterval(
+    () => {
+      const before = Date.now() - idleOriginMs;
+      for (const [name, origin] of origins) {
+        if (!origin.isIdle || origin.lastUsed > before) continue;
+        origin.close();
+        origins.delete(name);
+      }
+    },
+    Math.min(SWEEP_MS, idleOriginMs),
+  );
   sweep.unref();
 
   return {

@@ -59,6 +59,10 @@ export class Sending implements Dispatcher.DispatchHandler {
     this.written = true;
   }
 
+  onRequestSent(): void {
+    this.lane!.watchSending();
+  }
+
   onHeaders(statusCode: number, headers: Buffer[]): boolean {
     if (statusCode < 200) return true;
     this.statusCode = statusCode;
