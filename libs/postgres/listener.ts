@@ -47,7 +47,8 @@ export class Listener {
     try {
       await client.connect();
       this.client = client;
-      for (const channel of [...this.channels.keys()]) await client.query(`listen "${channel}"`);
+      for (const channel of this.channels.keys()) this.run(client, channel);
+      await this.queue;
       for (const hearers of this.channels.values()) hearers.forEach((hear) => hear(''));
     } catch (error) {
       this.onError(error as Error);
