@@ -26,7 +26,7 @@ export class MemoryEventStore implements EventStore {
     const last = expected + events.length;
     if (actual !== expected) {
       const isSame = expected >= NO_STREAM && events.every(({ id }, index) => present[expected + 1 + index]?.id === id);
-      if (isSame) return { revision: last, position: present[last]!.position };
+      if (isSame) return { revision: last, position: present[last]!.position, repeated: true };
       throw new WrongRevisionError(stream, expected, actual);
     }
     for (const event of events) {
@@ -37,7 +37,7 @@ export class MemoryEventStore implements EventStore {
     }
     this.streams.set(stream, present);
     for (const hear of this.hearers) hear();
-    return { revision: last, position: this.log.length };
+    return { revision: last, position: this.log.length, repeated: false };
   }
 
   async read(stream: StreamName, from: Revision = 0): Promise<readonly RecordedEvent[]> {

@@ -10,9 +10,11 @@ import {
   type Message,
 } from '#kernel';
 import {
+  EventStoreUnavailableError,
   NO_STREAM,
   streamName,
   WrongRevisionError,
+  type Appended,
   type EventStore,
   type NewEvent,
   type RecordedEvent,
@@ -54,12 +56,21 @@ export interface Loaded<S> {
   readonly position: number;
 }
 
-const MAX_CONFLICTS = 20;
+/** Conflicts with other processes only: within this one, the commands of a stream go one by one. */
+const MAX_CONFLICTS = 50;
+
+/** A stream as this process knows it, with the commands that have had an effect on it. */
+interface Known<S> extends Loaded<S> {
+  /** Only ever grows, by what is in the log: states of one stream may share it. */
+  readonly commands: Set<string>;
+}
 
 /** The only read-decide-append in the system. */
 export class CommandHandler {
   /** Folded states by stream. A guess that the append's exact revision proves; a refusal is never taken from it alone. */
-  private readonly cache = new Map<StreamName, Loaded<unknown>>();
+  private readonly cache = new Map<StreamName, Known<unknown>>();
+  /** The last command in line for each stream that has one under way. */
+  private readonly lanes = new Map<StreamName, Promise<unknown>>();
 
   constructor(
     private readonly store: EventStore,
@@ -69,8 +80,9 @@ export class CommandHandler {
   /**
    * Decides `command` on the thing `id` and appends what follows, at the exact revision, re-deciding on a conflict.
    * `expected` (If-Match) that is not the present revision: DomainError `REVISION_STALE`. Other DomainErrors come from the decider.
+   * EventStoreUnavailableError: it may or may not have happened; the same command id again is answered right.
    */
-  async handle<C extends CommandBase, E extends Message, S>(
+  handle<C extends CommandBase, E extends Message, S>(
     it: Aggregate<C, E, S>,
     id: string,
     command: C,
@@ -78,28 +90,11 @@ export class CommandHandler {
     options: { expected?: Revision } = {},
   ): Promise<Handled<S>> {
     const stream = streamName(it.category, context.workspace, id);
-    const guess = context.repeatable
-      ? undefined
-      : (this.cached<S>(stream) ?? { state: it.decider.initial, revision: NO_STREAM, position: 0 });
-    if (guess && (options.expected === undefined || options.expected === guess.revision)) {
-      const handled = await this.tryGuess(it, stream, guess, command, context);
-      if (handled) return handled;
-    }
-    for (let conflicts = 0; ; conflicts++) {
-      const events = await this.read(it, stream);
-      const before = context.repeatable ? this.effectOf(it, events, context.commandId) : undefined;
-      if (before) return before;
-      const present = this.folded(it, events);
-      if (options.expected !== undefined && options.expected !== present.revision)
-        throw stale(options.expected, present.revision);
-      const decided = decide(it.decider, command, present.state);
-      if (decided.length === 0) return { ...present, events: [] };
-      try {
-        return await this.append(it, stream, present, decided, context);
-      } catch (error) {
-        if (!(error instanceof WrongRevisionError) || conflicts >= MAX_CONFLICTS) throw error;
-      }
-    }
+    return this.inLine(stream, () =>
+      new Handling(this.store, this.cached(it, stream), it, stream, command, context, options.expected).run((now) =>
+        this.remember(stream, now),
+      ),
+    );
   }
 
   /** The thing as the log has it now: for checks across things, which must not lag. */
@@ -108,41 +103,95 @@ export class CommandHandler {
     workspace: string,
     id: string,
   ): Promise<Loaded<S>> {
-    return this.folded(it, await this.read(it, streamName(it.category, workspace, id)));
+    const stream = streamName(it.category, workspace, id);
+    const now = await refreshed(this.store, it, stream, this.cached(it, stream));
+    this.remember(stream, now);
+    return { state: now.state, revision: now.revision, position: now.position };
+  }
+
+  /** Hundreds of commands for one stream at once would refuse each other round after round; in line, each finds the state of the one before. */
+  private inLine<T>(stream: StreamName, work: () => Promise<T>): Promise<T> {
+    const before = this.lanes.get(stream);
+    const turn = before ? before.then(work, work) : work();
+    this.lanes.set(stream, turn);
+    const leave = () => void (this.lanes.get(stream) === turn && this.lanes.delete(stream));
+    turn.then(leave, leave);
+    return turn;
+  }
+
+  private cached<C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, stream: StreamName): Known<S> {
+    return (this.cache.get(stream) as Known<S> | undefined) ?? unknown(it);
+  }
+
+  private remember(stream: StreamName, now: Known<unknown> | undefined): void {
+    this.cache.delete(stream);
+    if (!now || now.revision === NO_STREAM) return;
+    this.cache.set(stream, now);
+    if (this.cache.size > this.cacheSize) this.cache.delete(this.cache.keys().next().value!);
+  }
+}
+
+/** One command on its way. */
+class Handling<C extends CommandBase, E extends Message, S> {
+  constructor(
+    private readonly store: EventStore,
+    private known: Known<S>,
+    private readonly it: Aggregate<C, E, S>,
+    private readonly stream: StreamName,
+    private readonly command: C,
+    private readonly context: CommandContext,
+    private readonly expected: Revision | undefined,
+  ) {}
+
+  /** `learn` hears what is known of the stream afterwards, or nothing when that is in doubt. */
+  async run(learn: (now: Known<S> | undefined) => void): Promise<Handled<S>> {
+    try {
+      const handled = (await this.tryGuess()) ?? (await this.decideOnTheLog());
+      learn(this.known);
+      return handled;
+    } catch (error) {
+      learn(error instanceof DomainError ? this.known : undefined);
+      throw error;
+    }
   }
 
   /** Decides on a state that may be old: events go in only if it was not, and no answer without events is believed. */
-  private async tryGuess<C extends CommandBase, E extends Message, S>(
-    it: Aggregate<C, E, S>,
-    stream: StreamName,
-    guess: Loaded<S>,
-    command: C,
-    context: CommandContext,
-  ): Promise<Handled<S> | undefined> {
+  private async tryGuess(): Promise<Handled<S> | undefined> {
+    if (
+      this.known.commands.has(this.context.commandId) ||
+      (this.expected !== undefined && this.expected !== this.known.revision)
+    )
+      return undefined;
     let decided: readonly E[];
     try {
-      decided = decide(it.decider, command, guess.state);
+      decided = decide(this.it.decider, this.command, this.known.state);
     } catch (error) {
       if (error instanceof DomainError) return undefined;
       throw error;
     }
-    if (decided.length === 0) return undefined;
-    try {
-      return await this.append(it, stream, guess, decided, context);
-    } catch (error) {
-      if (error instanceof WrongRevisionError) return undefined;
-      throw error;
+    return decided.length === 0 ? undefined : this.append(decided);
+  }
+
+  private async decideOnTheLog(): Promise<Handled<S>> {
+    for (let conflicts = 0; ; conflicts++) {
+      this.known = await refreshed(this.store, this.it, this.stream, this.known);
+      if (this.context.repeatable && this.known.commands.has(this.context.commandId)) return this.effect();
+      const { state, revision, position } = this.known;
+      if (this.expected !== undefined && this.expected !== revision) throw stale(this.expected, revision);
+      const decided = decide(this.it.decider, this.command, state);
+      if (decided.length === 0) return { state, revision, position, events: [] };
+      const handled = await this.append(decided);
+      if (handled) return handled;
+      if (conflicts >= MAX_CONFLICTS)
+        throw new EventStoreUnavailableError(
+          `Stream ${this.stream} is written to faster than a command can be decided on it`,
+        );
     }
   }
 
-  private async append<C extends CommandBase, E extends Message, S>(
-    it: Aggregate<C, E, S>,
-    stream: StreamName,
-    present: Loaded<S>,
-    decided: readonly E[],
-    context: CommandContext,
-  ): Promise<Handled<S>> {
-    const { workspace, actor, correlationId, causationId, commandId, traceparent, at } = context;
+  /** Undefined when the stream has moved on. */
+  private async append(decided: readonly E[]): Promise<Handled<S> | undefined> {
+    const { workspace, actor, correlationId, causationId, commandId, traceparent, at } = this.context;
     const events = decided.map(({ type, data }, index): NewEvent => {
       const metadata = {
         workspace,
@@ -150,7 +199,7 @@ export class CommandHandler {
         correlationId,
         causationId,
         commandId,
-        schemaVersion: it.events[type as E['type']].version,
+        schemaVersion: this.it.events[type as E['type']].version,
         occurredAt: at,
       };
       return {
@@ -160,60 +209,80 @@ export class CommandHandler {
         metadata: traceparent ? { ...metadata, traceparent } : metadata,
       };
     });
-    let appended;
+    let appended: Appended;
     try {
-      appended = await this.store.append(stream, events, present.revision);
+      appended = await this.store.append(this.stream, events, this.known.revision);
     } catch (error) {
-      this.cache.delete(stream);
+      if (error instanceof WrongRevisionError) return undefined;
       throw error;
     }
-    const state = decided.reduce((folded, event) => apply(it.decider, folded, event), present.state);
+    // Another process may have run the same command a moment ago, at another time of day: what counts is what stands there.
+    if (appended.repeated ?? this.context.repeatable) return this.effect();
+    const state = decided.reduce((folded, event) => apply(this.it.decider, folded, event), this.known.state);
     const now = { state, revision: appended.revision, position: appended.position };
-    this.remember(stream, now);
+    this.known = { ...now, commands: this.known.commands.add(commandId) };
     return { ...now, events };
   }
 
-  private async read<C extends CommandBase, E extends Message, S>(
-    it: Aggregate<C, E, S>,
-    stream: StreamName,
-  ): Promise<RecordedEvent[]> {
-    const events = await this.store.read(stream);
-    return events.map((event) => {
-      const schema = it.events[event.type as E['type']];
-      if (!schema) throw new Error(`Stream ${stream} holds ${event.type}, which ${it.category} does not know`);
-      return upcastBy(schema, event);
-    });
+  /** The answer that the command's first run gave, from the stream itself. */
+  private async effect(): Promise<Handled<S>> {
+    const events = await readStream(this.store, this.it, this.stream, 0);
+    const own = events.filter(({ metadata }) => metadata.commandId === this.context.commandId);
+    const then = folded(this.it, events.slice(0, own.at(-1)!.revision + 1), unknown(this.it));
+    this.known = folded(this.it, events.slice(then.revision + 1), then);
+    return { state: then.state, revision: then.revision, position: then.position, events: own };
   }
+}
 
-  private folded<C extends CommandBase, E extends Message, S>(
-    it: Aggregate<C, E, S>,
-    events: readonly RecordedEvent[],
-  ): Loaded<S> {
-    const last = events.at(-1);
-    const state = fold(it.decider, events as readonly unknown[] as readonly E[]);
-    return { state, revision: last?.revision ?? NO_STREAM, position: last?.position ?? 0 };
-  }
+const unknown = <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>): Known<S> => ({
+  state: it.decider.initial,
+  revision: NO_STREAM,
+  position: 0,
+  commands: new Set(),
+});
 
-  private effectOf<C extends CommandBase, E extends Message, S>(
-    it: Aggregate<C, E, S>,
-    events: readonly RecordedEvent[],
-    commandId: string,
-  ): Handled<S> | undefined {
-    const last = events.findLastIndex(({ metadata }) => metadata.commandId === commandId);
-    if (last < 0) return undefined;
-    const own = events.filter(({ metadata }) => metadata.commandId === commandId);
-    return { ...this.folded(it, events.slice(0, last + 1)), events: own };
-  }
+/** What is known, brought up to the log: reads the last event known and those after it, or all when the log disagrees. */
+async function refreshed<C extends CommandBase, E extends Message, S>(
+  store: EventStore,
+  it: Aggregate<C, E, S>,
+  stream: StreamName,
+  known: Known<S>,
+): Promise<Known<S>> {
+  const [last, ...news] = await readStream(store, it, stream, Math.max(0, known.revision));
+  if (known.revision !== NO_STREAM && last?.position === known.position)
+    return news.length > 0 ? folded(it, news, known) : known;
+  if (known.revision <= 0) return folded(it, last ? [last, ...news] : [], unknown(it));
+  return folded(it, await readStream(store, it, stream, 0), unknown(it));
+}
 
-  private cached<S>(stream: StreamName): Loaded<S> | undefined {
-    return this.cache.get(stream) as Loaded<S> | undefined;
-  }
+async function readStream<C extends CommandBase, E extends Message, S>(
+  store: EventStore,
+  it: Aggregate<C, E, S>,
+  stream: StreamName,
+  from: Revision,
+): Promise<RecordedEvent[]> {
+  const events = await store.read(stream, from);
+  return events.map((event) => {
+    const schema = it.events[event.type as E['type']];
+    if (!schema) throw new Error(`Stream ${stream} holds ${event.type}, which ${it.category} does not know`);
+    return upcastBy(schema, event);
+  });
+}
 
-  private remember(stream: StreamName, now: Loaded<unknown>): void {
-    this.cache.delete(stream);
-    this.cache.set(stream, now);
-    if (this.cache.size > this.cacheSize) this.cache.delete(this.cache.keys().next().value!);
-  }
+function folded<C extends CommandBase, E extends Message, S>(
+  it: Aggregate<C, E, S>,
+  events: readonly RecordedEvent[],
+  from: Known<S>,
+): Known<S> {
+  const last = events.at(-1);
+  const state = fold(it.decider, events as readonly unknown[] as readonly E[], from.state);
+  for (const { metadata } of events) from.commands.add(metadata.commandId);
+  return {
+    state,
+    revision: last?.revision ?? from.revision,
+    position: last?.position ?? from.position,
+    commands: from.commands,
+  };
 }
 
 const stale = (expected: Revision, actual: Revision): DomainError =>

@@ -50,6 +50,8 @@ export interface Appended {
   readonly revision: Revision;
   /** Position of the last event appended. */
   readonly position: Position;
+  /** Whether these events stood there already; absent when the engine does not tell. */
+  readonly repeated?: boolean;
 }
 
 /** Some events, oldest first, and the position up to which the log has now been read (≥ the last event's). */

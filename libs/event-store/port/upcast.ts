@@ -1,8 +1,14 @@
-import type { Aggregate, EventSchema } from '#kernel';
+import type { EventSchema } from '#kernel';
 import type { RecordedEvent } from './event-store';
 
+/** What upcasting needs of a schema and of an aggregate. */
+type Versions = Pick<EventSchema, 'version' | 'upcasters'>;
+interface Versioned {
+  readonly events: Readonly<Record<string, Versions>>;
+}
+
 /** Brings an event of any released schema version to the present one; the log itself never changes. */
-export function upcastBy(schema: EventSchema, event: RecordedEvent): RecordedEvent {
+export function upcastBy(schema: Versions, event: RecordedEvent): RecordedEvent {
   const from = event.metadata.schemaVersion;
   if (from === schema.version) return event;
   if (from > schema.version)
@@ -17,10 +23,9 @@ export function upcastBy(schema: EventSchema, event: RecordedEvent): RecordedEve
 }
 
 /** One upcaster for every event type of the given aggregates. An unknown type throws: a forgotten event is a defect. */
-export function upcasterOf(aggregates: readonly Aggregate[]): (event: RecordedEvent) => RecordedEvent {
-  const schemas = new Map<string, EventSchema>();
-  for (const { events } of aggregates)
-    for (const [type, schema] of Object.entries<EventSchema>(events)) schemas.set(type, schema);
+export function upcasterOf(aggregates: readonly Versioned[]): (event: RecordedEvent) => RecordedEvent {
+  const schemas = new Map<string, Versions>();
+  for (const { events } of aggregates) for (const [type, schema] of Object.entries(events)) schemas.set(type, schema);
   return (event) => {
     const schema = schemas.get(event.type);
     if (!schema) throw new Error(`Unknown event type ${event.type} at position ${event.position}`);

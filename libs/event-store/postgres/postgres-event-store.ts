@@ -134,7 +134,7 @@ export class PostgresEventStore implements EventStore {
       const { outcome, revision, position } = answers[index]!;
       if (outcome === 'wrong') return reject(new WrongRevisionError(stream, expected, revision));
       if (outcome === 'appended') newest = Math.max(newest, position);
-      resolve({ revision, position });
+      resolve({ revision, position, repeated: outcome === 'same' });
     });
     if (newest > 0) this.announce(newest);
   }

@@ -133,7 +133,7 @@ describe('the log on PostgreSQL, tortured,', () => {
       await Promise.all(
         appends.map(({ stream, events }) => new PostgresEventStore(db!).append(stream, events, NO_STREAM)),
       ),
-    ).toEqual(again);
+    ).toMatchObject(again.map(({ revision, position }) => ({ revision, position, repeated: true })));
     expect(await store.head()).toBe(3);
   });
 
@@ -161,7 +161,7 @@ describe('the log on PostgreSQL, tortured,', () => {
     await blocker.query('rollback');
     blocker.release();
     await eventually(async () => expect(await hurried.read('thing-ws_1:late')).toHaveLength(1));
-    expect(await stores[1]!.append('thing-ws_1:late', [event('late')], NO_STREAM)).toEqual({
+    expect(await stores[1]!.append('thing-ws_1:late', [event('late')], NO_STREAM)).toMatchObject({
       revision: 0,
       position: 1,
     });
