@@ -62,6 +62,7 @@ export class KeyedTable<S extends object> {
       const { workspace } = event.metadata;
       for (const id of this.view.keys(event)) touched.add(this.fold(workspace, id, event));
     }
+    if (touched.size === 0) return;
     await sql.query(this.upsert, this.values([...touched]));
     this.trim(touched);
   }
