@@ -46,16 +46,16 @@ export function verifyPostEz(input: VerifyInput): VerifiedPostEz {
   const parts = headerOf(input.headers, 'x-postez-signature', ',')
     .split(',')
     .map((part) => part.trim());
+  const given = parts.filter((part) => part.startsWith('v1=') && part.length > 3);
+  if (given.length === 0) {
+    throw new WebhookVerificationError('SIGNATURE_EMPTY', 'The header X-Postez-Signature holds no v1 signature.');
+  }
   const times = parts.filter((part) => part.startsWith('t='));
   if (times.length !== 1) {
     throw new WebhookVerificationError('TIMESTAMP_INVALID', 'The header X-Postez-Signature must hold exactly one t=.');
   }
   const time = times[0]!.slice(2);
   const timestamp = timestampOf(time, input);
-  const given = parts.filter((part) => part.startsWith('v1=') && part.length > 3);
-  if (given.length === 0) {
-    throw new WebhookVerificationError('SIGNATURE_EMPTY', 'The header X-Postez-Signature holds no v1 signature.');
-  }
   if (
     !anyEqual(
       given,
