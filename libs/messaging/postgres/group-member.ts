@@ -49,7 +49,7 @@ export class GroupMember {
   private share = 0;
   private free = 0;
   private renewedAt = 0;
-  private committing: Promise<void> = Promise.resolve();
+  private last: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly db: Database,
@@ -67,7 +67,11 @@ export class GroupMember {
   }
 
   /** Renews the lease, and learns what is still owned and what the fair share is. */
-  async heartbeat(): Promise<void> {
+  heartbeat(): Promise<void> {
+    return this.inOrder(() => this.renew());
+  }
+
+  private async renew(): Promise<void> {
     const asked = performance.now();
     const rows = await this.db.query<HeartbeatRow>(HEARTBEAT, [this.group, this.id, this.leaseMs / 1_000]);
     const first = rows[0]!;
@@ -101,9 +105,11 @@ export class GroupMember {
   async rebalance(): Promise<void> {
     const excess = [...this.claims.values()].slice(this.share);
     if (excess.length > 0) return this.giveUp(excess);
-    const rows = await this.db.query<OwnedRow>(CLAIM, [this.group, this.id, this.share]);
-    this.free = 0;
-    for (const row of rows) this.own(row);
+    await this.inOrder(async () => {
+      const rows = await this.db.query<OwnedRow>(CLAIM, [this.group, this.id, this.share]);
+      this.free = 0;
+      for (const row of rows) this.own(row);
+    });
   }
 
   /** Commits what is done, after the commit that is under way; what piles up meanwhile goes as one. */
@@ -118,7 +124,7 @@ export class GroupMember {
 
   /** Waits for the commits under way. */
   settled(): Promise<void> {
-    return this.committing;
+    return this.last;
   }
 
   async leave(): Promise<void> {
@@ -138,9 +144,10 @@ export class GroupMember {
     await this.inOrder(() => this.write(claims, true));
   }
 
+  /** One statement at a time: a heartbeat's answer that crossed a claim or a release would tell of a past. */
   private inOrder(work: () => Promise<void>): Promise<void> {
-    const next = this.committing.then(work);
-    this.committing = next.catch(() => undefined);
+    const next = this.last.then(work);
+    this.last = next.catch(() => undefined);
     return next;
   }
 

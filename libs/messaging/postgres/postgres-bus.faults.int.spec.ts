@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Database, EmbeddedServer, migrate } from '#postgres';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { Ledger, numbered, roundRobin } from '../conformance/ledger';
+import { PARTITIONS, partitionOf, writeOutbox } from '../outbox/outbox';
+import { deadLetters } from './dead-letters';
+import { GroupMember } from './group-member';
+import { PostgresBus } from './postgres-bus';
+import { PoisonMessageError } from '../port/bus';
+
+const TOPIC = 'test.v1';
+const KEYS = Array.from({ length: 40 }, (_, i) => `pst_${i}`);
+const newGroup = () => `group-${randomUUID()}`;
+
+describe('the bus on PostgreSQL, in trouble', () => {
+  let test: TestDatabase;
+  let bus: PostgresBus;
+  beforeAll(async () => {
+    test = await testDatabase();
+    bus = new PostgresBus(test.db);
+  });
+  afterAll(async () => {
+    await bus.close();
+    await test.drop();
+  });
+
+  it('forgets what a rolled back transaction wrote, and leaves no gap', async () => {
+    const failing = test.db.tx(async (sql) => {
+      await writeOutbox(sql, roundRobin(TOPIC, KEYS, 10));
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    const first = await test.db.tx((sql) => writeOutbox(sql, [numbered(TOPIC, 'a', 1)]));
+    const second = await test.db.tx((sql) => writeOutbox(sql, roundRobin(TOPIC, KEYS, 3)));
+    expect(second).toBe(first + 3);
+  });
+
+  it('hears of a transaction that nobody announced', async () => {
+    const ledger = new Ledger();
+    const subscription = await bus.subscribe({
+      group: newGroup(),
+      topics: [TOPIC],
+      from: 'latest',
+      onBatch: ledger.handle,
+    });
+    await test.db.tx((sql) => writeOutbox(sql, [numbered(TOPIC, 'quiet', 1)]), { lazy: true });
+    await eventually(() => expect(ledger.ids).toEqual(['evt_quiet_1']), { within: 900 });
+    await subscription.close();
+  });
+
+  it('fences a member whose partitions another has taken: its offsets move neither back nor forward', async () => {
+    const group = newGroup();
+    const frozen = new GroupMember(test.db, group, 50, () => undefined);
+    await frozen.join('earliest');
+    await frozen.rebalance();
+    const claims = [...frozen.claims.values()];
+    expect(claims).toHaveLength(PARTITIONS);
+    const heir = new GroupMember(test.db, group, 60_000, () => undefined);
+    await eventually(async () => {
+      await heir.join('earliest');
+      await heir.rebalance();
+      expect(heir.claims.size).toBe(PARTITIONS);
+    });
+    for (const claim of heir.claims.values()) claim.done = 7;
+    await heir.commit([...heir.claims.values()]);
+    for (const claim of claims) claim.done = 1_000_000;
+    await frozen.commit(claims);
+    expect(claims.every(({ lost }) => lost)).toBe(true);
+    const rows = await test.db.query('select distinct position from bus.group_offset where group_name = $1', [group]);
+    expect(rows).toEqual([{ position: 7 }]);
+    await heir.leave();
+  });
+
+  it('stops handing over when it could not renew its lease in time', async () => {
+    const member = new GroupMember(test.db, newGroup(), 20, () => undefined);
+    await member.join('earliest');
+    await member.rebalance();
+    await eventually(() => {
+      member.checkLease();
+      expect(member.claims.size).toBe(0);
+    });
+    await member.heartbeat();
+    expect(member.claims.size).toBe(PARTITIONS);
+    await member.leave();
+  });
+
+  it('shares twelve partitions among any number of members, each one with one owner', async () => {
+    const group = newGroup();
+    const members = Array.from({ length: 5 }, () => new GroupMember(test.db, group, 60_000, () => undefined));
+    for (const member of members) await member.join('earliest');
+    const settle = async (of: readonly GroupMember[]) => {
+      for (let round = 0; round < 3; round++) {
+        for (const member of of) {
+          await member.heartbeat();
+          if (member.isUnbalanced()) await member.rebalance();
+        }
+      }
+      return of.map(({ claims }) => claims.size).sort();
+    };
+    expect(await settle(members)).toEqual([2, 2, 2, 3, 3]);
+    expect(new Set(members.flatMap(({ claims }) => [...claims.keys()])).size).toBe(PARTITIONS);
+    await members[0]!.leave();
+    expect(await settle(members.slice(1))).toEqual([3, 3, 3, 3]);
+    for (const member of members.slice(1)) await member.leave();
+  });
+
+  it('keeps a parked message with its reason', async () => {
+    const group = newGroup();
+    const subscription = await bus.subscribe({
+      group,
+      topics: ['test.poison.v1'],
+      onBatch: async ([first]) => {
+        throw new PoisonMessageError(first!, 'unreadable');
+      },
+    });
+    await bus.publish([numbered('test.poison.v1', 'pst_1', 1)]);
+    await eventually(async () =>
+      expect(await deadLetters(test.db, group)).toEqual([
+        expect.objectContaining({ id: 'evt_pst_1_1', topic: 'test.poison.v1', key: 'pst_1', reason: 'unreadable' }),
+      ]),
+    );
+    await subscription.close();
+  });
+
+  it('goes by messages of other topics without reading them again', async () => {
+    const group = newGroup();
+    const ledger = new Ledger();
+    const subscription = await bus.subscribe({ group, topics: ['test.rare.v1'], onBatch: ledger.handle });
+    await bus.publish(roundRobin(TOPIC, KEYS, 2_000));
+    await bus.publish([numbered('test.rare.v1', 'rare', 1)]);
+    await eventually(() => expect(ledger.ids).toEqual(['evt_rare_1']));
+    expect(await subscription.lag()).toBe(0);
+    await subscription.close();
+    const rows = await test.db.query<{ least: number; head: number }>(
+      'select min(o.position) as least, h.position as head from bus.group_offset o, bus.head h where group_name = $1 group by h.position',
+      [group],
+    );
+    expect(rows[0]!.least).toBe(rows[0]!.head);
+  });
+});
+
+describe('the bus on a PostgreSQL that crashes', () => {
+  let folder: string;
+  let server: EmbeddedServer;
+  let db: Database;
+  let bus: PostgresBus;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'postledger-crash-'));
+    // WAL stays in memory until somebody waits for it, so that the crash takes for sure what did not.
+    server = await EmbeddedServer.start({ folder, flags: { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' } });
+    await server.ensureDatabase('crash');
+    db = new Database(server.url('crash'));
+    await migrate(db);
+    bus = new PostgresBus(db, { leaseMs: 1_500, heartbeatMs: 200 });
+  });
+  afterAll(async () => {
+    await bus.close();
+    await db.end();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** SIGKILLs one backend, upon which the server restarts all; resolves when the connections of before are gone. */
+  async function crash(): Promise<void> {
+    const [victim, witness] = [await db.session(), await db.session()];
+    const [row] = await victim.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const gone = new Promise<void>((lost) => witness.onLost(lost));
+    process.kill(row!.pid, 'SIGKILL');
+    await gone;
+    victim.release(true);
+    witness.release(true);
+  }
+
+  it('hands over what got positions that a reader had seen on other messages, which the crash took', async () => {
+    const ledger = new Ledger();
+    const subscription = await bus.subscribe({ group: newGroup(), topics: [TOPIC], onBatch: ledger.handle });
+    await bus.publish([numbered(TOPIC, 'before', 1)]);
+    await eventually(() => expect(ledger.ids).toEqual(['evt_before_1']));
+    const looked = jest.spyOn(db, 'query');
+    const lost = await db.tx((sql) => writeOutbox(sql, roundRobin('test.other.v1', KEYS, 50)), { lazy: true });
+    bus.wake(lost);
+    await eventually(() =>
+      expect(looked.mock.calls.some(([text]) => text.includes('from bus.head h left join bus.incarnation'))).toBe(true),
+    );
+    await crash();
+    const published = roundRobin(TOPIC, KEYS, 60);
+    await eventually(() => bus.publish(published), { within: 20_000 });
+    const [first] = await db.query<{ position: number }>(
+      "select min(position) as position from bus.message where topic = $1 and key <> 'before'",
+      [TOPIC],
+    );
+    expect(first!.position).toBeLessThanOrEqual(lost);
+    await eventually(() => expect(ledger.missing(published)).toEqual([]));
+    expect(ledger.disorder()).toEqual([]);
+    await subscription.close();
+  });
+});
+
+describe('the partition of a message', () => {
+  it('depends on workspace and key alone, and stays the same for ever', () => {
+    const of = (workspace: string, key: string) =>
+      partitionOf({ headers: { ce_source: `urn:postledger:workspace:${workspace}` }, key });
+    expect([of('ws_1', 'pst_1'), of('ws_1', 'pst_2'), of('ws_2', 'pst_1'), of('ws_1', 'pst_😀')]).toEqual([7, 2, 1, 7]);
+  });
+
+  it('spreads keys evenly', () => {
+    const counts = new Array<number>(PARTITIONS).fill(0);
+    for (let i = 0; i < 12_000; i++)
+      counts[partitionOf({ headers: { ce_source: 'urn:postledger:workspace:ws_1' }, key: `pst_${i}` })]!++;
+    expect(Math.min(...counts)).toBeGreaterThan(850);
+    expect(Math.max(...counts)).toBeLessThan(1_150);
+  });
+});
