@@ -22,7 +22,7 @@ export type AccountEvent =
 
 export const accountEvents: EventSchemas<AccountEvent> = {
   AccountConnected: { version: 1, personal: ['username'] },
-  AccountDisconnected: { version: 1 },
+  AccountDisconnected: { version: 1, personal: ['reason'] },
   CredentialRenewed: { version: 1 },
   CredentialExpiring: { version: 1 },
 };
