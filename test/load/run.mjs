@@ -64,7 +64,7 @@ try {
   console.log(
     `${os.cpus().length} cores (${os.cpus()[0].model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}; all processes on this machine`,
   );
-  await scenarios.deliveries(1)({ ...stage, count: 3_000 });
+  if (!only || only.some((name) => name !== 'commands')) await scenarios.deliveries(1)({ ...stage, count: 3_000 });
   await scenarios.commands({ ...stage, seconds: 2 });
   for (const [name, what, unit, measure, limitName, target, lessIsBetter] of FIGURES) {
     if (only && !only.includes(name)) continue;
