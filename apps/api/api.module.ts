@@ -12,6 +12,15 @@ import { WorkspacesController } from './keys/workspaces.controller';
 import { KeyIssuer } from './keys/key-issuer';
 import { PostScheduling } from './posts/post-scheduling';
 import { PostsController } from './posts/posts.controller';
+import { AuditController } from './audit/audit.controller';
+import { CatalogueController } from './webhooks/catalogue.controller';
+import { DeliveriesController } from './webhooks/deliveries.controller';
+import { EndpointSecrets } from './webhooks/endpoint-secrets';
+import { EndpointTest } from './webhooks/endpoint-test';
+import { EndpointVetting } from './webhooks/endpoint-vetting';
+import { EndpointsController } from './webhooks/endpoints.controller';
+import { FeedController } from './webhooks/feed.controller';
+import { Jobs } from './webhooks/jobs';
 import { Things } from './reads/things';
 
 /** The http edge. Stands on the `ENGINES` of the platform; `configureApi` does the rest before the process listens. */
@@ -26,7 +35,17 @@ export class ApiModule implements OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [CqrsModule.forRoot()],
-      controllers: [WorkspacesController, KeysController, PostsController, AccountsController],
+      controllers: [
+        WorkspacesController,
+        KeysController,
+        PostsController,
+        AccountsController,
+        EndpointsController,
+        FeedController,
+        DeliveriesController,
+        CatalogueController,
+        AuditController,
+      ],
       providers: [
         Commands,
         RunHandler,
@@ -34,6 +53,10 @@ export class ApiModule implements OnApplicationShutdown {
         Things,
         KeyIssuer,
         PostScheduling,
+        EndpointVetting,
+        EndpointSecrets,
+        EndpointTest,
+        Jobs,
         { provide: KeyStore, useFactory: () => new KeyStore(engines) },
         { provide: IdempotencyStore, useFactory: () => new IdempotencyStore(engines) },
       ],

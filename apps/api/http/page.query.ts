@@ -3,13 +3,14 @@ import { Pattern, WholeText } from './fields';
 /** Most entries a page may hold. */
 export const MAX_LIMIT = 200;
 export const DEFAULT_LIMIT = 50;
+export const CURSOR = /^[A-Za-z0-9_-]{1,600}$/;
 
 /** What every list takes. */
 export class PageQuery {
   @WholeText({ optional: true, min: 1, max: MAX_LIMIT, description: 'Most entries in this page' })
   limit?: number;
 
-  @Pattern(/^[A-Za-z0-9_-]{1,600}$/, 'a cursor that a list gave', {
+  @Pattern(CURSOR, 'a cursor that a list gave', {
     optional: true,
     description: 'Where the page before ended',
   })

@@ -1,0 +1,105 @@
+import { createGzip } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { Inject, Param, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorsOf } from '#kernel';
+import { ENGINES, type Engines } from '#platform';
+import {
+  entityAt,
+  exportAudit,
+  verifyAudit,
+  type AuditEntry,
+  type EntityAt,
+  type Page,
+  type Verdict,
+} from '#read-models';
+import { TheCall, type Call } from '../http/call';
+import { DEFAULT_LIMIT } from '../http/page.query';
+import { ApiController, Read } from '../http/routes';
+import { Things } from '../reads/things';
+import {
+  AtQuery,
+  AuditExportQuery,
+  auditExportAnswer,
+  auditPage,
+  AuditQueryInput,
+  AuditVerifyQuery,
+  auditVerifyAnswer,
+  entityAnswer,
+} from './audit.dto';
+
+export const auditErrors = { ENTITY_NOT_FOUND: ['not-found', 'There was no such thing at that time.'] } as const;
+const fail = errorsOf(auditErrors);
+/** A verification that takes longer says how far it came. */
+const VERIFY_MS = 25_000;
+
+@ApiController('audit-log', 'Audit log')
+export class AuditController {
+  constructor(
+    private readonly things: Things,
+    @Inject(ENGINES) private readonly engines: Engines,
+  ) {}
+
+  @Read('', { scope: 'audit', query: AuditQueryInput, answer: auditPage, summary: 'Who did what, newest first' })
+  async list(
+    @Query() { limit = DEFAULT_LIMIT, cursor, ...filters }: AuditQueryInput,
+    @TheCall() call: Call,
+  ): Promise<Page<AuditEntry>> {
+    await this.things.caughtUp('audit', call.workspace);
+    return this.things.models.audit.list(call.workspace, filters, { limit, cursor });
+  }
+
+  @Read('export', {
+    scope: 'audit',
+    query: AuditExportQuery,
+    answer: auditExportAnswer,
+    produces: ['application/x-ndjson', 'text/csv'],
+    summary: 'The same, as a stream of any length',
+  })
+  async export(
+    @Query() { format = 'ndjson', cursor, ...filters }: AuditExportQuery,
+    @TheCall() call: Call,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.things.caughtUp('audit', call.workspace);
+    const lines = Readable.from(exportAudit(this.things.models.audit, call.workspace, filters, format, cursor));
+    reply
+      .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
+      .header('content-disposition', `attachment; filename="audit-log.${format}"`)
+      .header('vary', 'accept-encoding');
+    if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return void (await reply.send(lines));
+    const zipped = createGzip({ level: 1 });
+    lines.on('error', (error) => zipped.destroy(error));
+    await reply.header('content-encoding', 'gzip').send(lines.pipe(zipped));
+  }
+
+  @Read('verify', {
+    scope: 'audit',
+    query: AuditVerifyQuery,
+    answer: auditVerifyAnswer,
+    summary: 'Whether the log and the audit log are what they were',
+  })
+  async verify(@Query() query: AuditVerifyQuery, @TheCall() call: Call): Promise<Verdict> {
+    await this.things.caughtUp('audit', call.workspace);
+    return verifyAudit(this.engines, call.workspace, { ...query, deadline: AbortSignal.timeout(VERIFY_MS) });
+  }
+
+  @Read('entities/:type/:id', {
+    scope: 'audit',
+    query: AtQuery,
+    answer: entityAnswer,
+    errors: ['ENTITY_NOT_FOUND'],
+    summary: 'A thing as it stood at a time',
+  })
+  async entity(
+    @Param('type') type: string,
+    @Param('id') id: string,
+    @Query() { at }: AtQuery,
+    @TheCall() call: Call,
+  ): Promise<EntityAt> {
+    const found = await entityAt(this.engines.store, call.workspace, type, id, at ?? call.at);
+    if (!found) throw fail('ENTITY_NOT_FOUND');
+    return found;
+  }
+}

@@ -1,0 +1,104 @@
+import { Inject, Param, Query } from '@nestjs/common';
+import { ENGINES, type Engines } from '#platform';
+import { DeliveriesQuery, type DeliveryDetail, type DeliveryView, type Page } from '#read-models';
+import { deliveryAggregate } from '#webhooks';
+import { Commands } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { DEFAULT_LIMIT } from '../http/page.query';
+import { ApiController, Read, Write } from '../http/routes';
+import { DeliveriesInput, deliveryAnswer, deliveryDetailAnswer, deliveryPage, jobAnswer } from './deliveries.dto';
+import { Jobs } from './jobs';
+import { fail } from './webhooks.errors';
+
+/** How long a DELETE waits for the delivery service to have done it. */
+const DISCARD_WAIT_MS = 5_000;
+const LOOK_AGAIN_MS = 25;
+
+@ApiController('webhooks', 'Webhooks')
+export class DeliveriesController {
+  private readonly deliveries: DeliveriesQuery;
+
+  constructor(
+    private readonly commands: Commands,
+    private readonly jobs: Jobs,
+    @Inject(ENGINES) { db }: Engines,
+  ) {
+    this.deliveries = new DeliveriesQuery(db);
+  }
+
+  @Read('deliveries', {
+    scope: 'webhooks',
+    query: DeliveriesInput,
+    answer: deliveryPage,
+    summary: 'List deliveries, newest first',
+  })
+  list(
+    @Query() { limit = DEFAULT_LIMIT, cursor, ...filters }: DeliveriesInput,
+    @TheCall() call: Call,
+  ): Promise<Page<DeliveryView>> {
+    return this.deliveries.list(call.workspace, filters, { limit, cursor });
+  }
+
+  @Read('deliveries/:id', {
+    scope: 'webhooks',
+    answer: deliveryDetailAnswer,
+    errors: ['DELIVERY_NOT_FOUND'],
+    summary: 'One delivery, with its body and every attempt',
+  })
+  get(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryDetail> {
+    return this.find(id, call);
+  }
+
+  @Write('deliveries/:id/replay', {
+    scope: 'webhooks',
+    status: 202,
+    answer: deliveryAnswer,
+    errors: ['DELIVERY_NOT_FOUND'],
+    summary: 'Send it again: same id and bytes, a new ladder',
+  })
+  async replay(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryView> {
+    const { body: _, attempts: __, ...delivery } = await this.find(id, call);
+    await this.commands.run(
+      deliveryAggregate,
+      id,
+      { type: 'RequestDeliveryReplay', endpointId: delivery.endpointId, deliveryId: id },
+      call,
+    );
+    return delivery;
+  }
+
+  @Write('deliveries/:id', {
+    method: 'DELETE',
+    scope: 'webhooks',
+    status: 204,
+    errors: ['DELIVERY_NOT_FOUND', 'DELIVERY_NOT_DISCARDABLE'],
+    summary: 'Do not send it',
+  })
+  async discard(@Param('id') id: string, @TheCall() call: Call): Promise<void> {
+    const { endpointId, status } = await this.find(id, call);
+    if (status === 'discarded') return;
+    if (status === 'delivered') throw fail('DELIVERY_NOT_DISCARDABLE');
+    await this.commands.run(deliveryAggregate, id, { type: 'DiscardDelivery', endpointId, deliveryId: id }, call);
+    for (const deadline = Date.now() + DISCARD_WAIT_MS; Date.now() < deadline;) {
+      if ((await this.find(id, call)).status === 'discarded') return;
+      await new Promise((again) => setTimeout(again, LOOK_AGAIN_MS));
+    }
+  }
+
+  @Read('jobs/:id', { scope: 'webhooks', answer: jobAnswer, errors: ['JOB_NOT_FOUND'], summary: 'How far a replay is' })
+  async job(
+    @Param('id') id: string,
+    @TheCall() call: Call,
+  ): Promise<{ status: string; total: number; done: number; error?: string }> {
+    const found = (await this.deliveries.job(call.workspace, id)) ?? (await this.jobs.pending(call.workspace, id));
+    if (!found) throw fail('JOB_NOT_FOUND');
+    const { status, total, done, error } = found;
+    return { status, total, done, ...(error !== undefined && { error }) };
+  }
+
+  private async find(id: string, call: Call): Promise<DeliveryDetail> {
+    const found = await this.deliveries.get(call.workspace, id);
+    if (!found) throw fail('DELIVERY_NOT_FOUND');
+    return found;
+  }
+}
