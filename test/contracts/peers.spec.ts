@@ -109,8 +109,10 @@ describe('the rule of Post-EZ, in Python', () => {
 
   it('says what we say of every type, of a changed body and of an old one', () => {
     const answers = python([...signed, ...tampered, ...late]);
-    if (!answers)
-      return process.stderr.write('No python3 on this machine: the rule of Post-EZ was not checked in Python.\n');
-    return expect(answers).toEqual([...signed.map(() => true), ...tampered.map(() => false), ...late.map(() => false)]);
+    if (answers === undefined) {
+      process.stderr.write('No python3 on this machine: the rule of Post-EZ was not checked in Python.\n');
+      return;
+    }
+    expect(answers).toEqual([...signed.map(() => true), ...tampered.map(() => false), ...late.map(() => false)]);
   });
 });
