@@ -71,6 +71,9 @@ export class Database implements Sql {
   async tx<T>(work: (sql: Sql) => Promise<T>, { lazy = false }: TransactionOptions = {}): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    // A connection may be cut between two statements; the next one says so, and nobody else needs to hear it.
+    const onLost = (error: Error) => void (broken = error);
+    client.on('error', onLost);
     try {
       await client.query(lazy ? 'begin; set local synchronous_commit = off' : 'begin');
       const result = await work(sqlOn(client));
@@ -80,6 +83,7 @@ export class Database implements Sql {
       await client.query('rollback').catch((lost: Error) => (broken = lost));
       throw error;
     } finally {
+      client.off('error', onLost);
       client.release(broken);
     }
   }
@@ -89,7 +93,7 @@ export class Database implements Sql {
     const client = await this.pool.connect();
     const lost = new Set<() => void>();
     const onEnd = () => lost.forEach((listener) => listener());
-    client.once('error', onEnd);
+    client.on('error', onEnd);
     client.once('end', onEnd);
     return {
       ...sqlOn(client),
