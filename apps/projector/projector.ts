@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Engines } from '#platform';
-import { keyedViews } from '#read-models';
 import { policiesProjection } from './policies/policies.projection';
+import { rebuildable } from './projections/all-projections';
 import { Gate } from './projections/gate';
 import { Leadership } from './projections/leadership';
 import { LogFeed } from './projections/log-feed';
@@ -9,13 +9,16 @@ import { outboxProjection } from './projections/outbox.projection';
 import { Progress } from './projections/progress';
 import type { Projection } from './projections/projection';
 import { ProjectionRunner } from './projections/projection-runner';
-import { auditProjection, viewProjection } from './projections/view.projection';
 import { projectorHealth } from './projector-health';
 import { projectorMetrics } from './projector-metrics';
+import { dropRetired } from './rebuild/rebuild';
 import { TimerRunner } from './timers/timer-runner';
 
 /** So many views write at once; the outbox and the policies never wait for them. */
 const VIEWS_AT_ONCE = 3;
+const SWEEP_MS = 60_000;
+/** A table that was replaced stays so long for those who still read it. */
+const GRACE_MS = 60_000;
 
 export type ProjectorEngines = Pick<
   Engines,
@@ -26,16 +29,20 @@ export type ProjectorEngines = Pick<
 
 /** Follows the log: outbox, policies and timers, audit log and views, each led by one process. */
 export class Projector {
+  private readonly db: Engines['db'];
+  private readonly onFault: (error: Error) => void;
   private readonly feed: LogFeed;
   private readonly progress: Progress;
   private readonly timers: TimerRunner;
   private readonly runners: ReadonlyMap<string, ProjectionRunner>;
   private readonly leadership: Leadership;
+  private sweeping: NodeJS.Timeout | undefined;
 
   constructor(engines: ProjectorEngines, projections: readonly Projection[] = []) {
     const { db, store, commands, clock, log, wake, outbox } = engines;
     const metrics = projectorMetrics(engines.metrics);
     const onFault = (error: Error) => log.warn({ err: error.message }, 'projector: a passing fault');
+    [this.db, this.onFault] = [db, onFault];
     this.feed = new LogFeed(store, onFault);
     this.progress = new Progress(db, (channel, payload) => wake.local(channel, payload), onFault);
     this.timers = new TimerRunner({
@@ -58,8 +65,7 @@ export class Projector {
     const all = [
       outboxProjection((position) => outbox.wake(position)),
       policiesProjection(() => this.timers.wake()),
-      auditProjection,
-      ...keyedViews.map(viewProjection),
+      ...rebuildable,
       ...projections,
     ];
     this.runners = new Map(all.map((projection) => [projection.name, new ProjectionRunner(projection, parts)]));
@@ -76,13 +82,22 @@ export class Projector {
 
   start(): void {
     this.leadership.start();
+    this.sweeping = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
   /** Finishes the batches in hand and gives the lead up, so that another process takes over at once. */
   async stop(): Promise<void> {
+    clearInterval(this.sweeping);
     await this.leadership.stop();
     await this.feed.stop();
     await this.progress.stop();
+  }
+
+  /** Tables that no reader has any more go. */
+  private sweep(): void {
+    const { db, onFault } = this;
+    const led = rebuildable.filter(({ name }) => this.leadership.led.includes(name));
+    Promise.all(led.map((projection) => dropRetired(db, projection, GRACE_MS))).catch(onFault);
   }
 
   /** Timers are led together with the policies that set them. */

@@ -51,32 +51,37 @@ interface BuildRow {
  * The first build of all is current from the start.
  */
 export function openBuild(db: Database, projection: Projection, epoch: number): Promise<OpenedBuild> {
-  const { name, shape } = projection;
   return db.tx(async (sql) => {
     const rows = await sql.query<BuildRow>(
       'select version, shape, status, position from projector.checkpoint where name = $1 order by version desc for update',
-      [name],
+      [projection.name],
     );
     const current = rows.find(({ status }) => status === 'current');
-    const found =
-      (current?.shape === shape ? current : undefined) ??
-      rows.find((row) => row.status === 'building' && row.shape === shape);
-    if (found) {
-      const build = projection.build(found.version);
-      await build.prepare(sql);
-      await sql.query('update projector.checkpoint set epoch = $3 where name = $1 and version = $2 and epoch < $3', [
-        name,
-        found.version,
-        epoch,
-      ]);
-      return opened(name, build, { ...found, epoch });
-    }
-    return addBuild(sql, projection, {
-      version: (rows[0]?.version ?? 0) + 1,
-      epoch,
-      status: current ? 'building' : 'current',
-    });
+    if (current?.shape === projection.shape) return open(sql, projection, current, epoch);
+    const version = (rows[0]?.version ?? 0) + 1;
+    const status = current ? 'building' : 'current';
+    return (await openBuilding(sql, projection, epoch)) ?? addBuild(sql, projection, { version, epoch, status });
   });
+}
+
+/** The build beside the current one that was begun for this shape and not finished, if there is one; who had it before is fenced off. */
+export async function openBuilding(sql: Sql, projection: Projection, epoch: number): Promise<OpenedBuild | undefined> {
+  const [row] = await sql.query<BuildRow>(
+    "select version, shape, status, position from projector.checkpoint where name = $1 and status = 'building' and shape = $2 for update",
+    [projection.name, projection.shape],
+  );
+  return row && open(sql, projection, row, epoch);
+}
+
+async function open(sql: Sql, projection: Projection, row: BuildRow, epoch: number): Promise<OpenedBuild> {
+  const build = projection.build(row.version);
+  await build.prepare(sql);
+  await sql.query('update projector.checkpoint set epoch = $3 where name = $1 and version = $2 and epoch < $3', [
+    projection.name,
+    row.version,
+    epoch,
+  ]);
+  return opened(projection.name, build, { ...row, epoch });
 }
 
 /** Begins a build: its row at position 0 and its empty tables. One that is current is what readers see from now on. */

@@ -27,10 +27,13 @@ const EVICT = `select pg_terminate_backend(l.pid) from projector.leader d
 
 const SEEN = 'update projector.leader set seen_at = now() where name = any($1) and pid = pg_backend_pid()';
 
-const ENTHRONE = `insert into projector.leader as l (name, epoch, pid, process) values ($1, 1, pg_backend_pid(), $2)
-  on conflict (name) do update set epoch = l.epoch + 1, pid = excluded.pid, process = excluded.process, seen_at = now() returning epoch`;
+// Above every epoch that a checkpoint has ever had, also one that a rebuild by hand gave it.
+const ENTHRONE = `insert into projector.leader as l (name, epoch, pid, process)
+  select $1, 1 + coalesce(max(c.epoch), 0), pg_backend_pid(), $2 from projector.checkpoint c where c.name = $1
+  on conflict (name) do update set epoch = greatest(l.epoch + 1, excluded.epoch), pid = excluded.pid, process = excluded.process, seen_at = now()
+  returning epoch`;
 
-const FENCE = 'update projector.checkpoint set epoch = $2 where name = $1 and epoch < $2';
+const FENCE = "update projector.checkpoint set epoch = $2 where name = $1 and epoch < $2 and status = 'current'";
 
 type Session = Awaited<ReturnType<Database['session']>>;
 

@@ -1,5 +1,6 @@
 import type { Position, RecordedEvent } from '#event-store';
 import type { Sql } from '#postgres';
+import type { Difference } from '#read-models';
 
 /** A stretch of the log that one projection takes in one transaction. */
 export interface Stretch {
@@ -22,6 +23,8 @@ export interface Projection {
   wants(event: RecordedEvent): boolean;
   /** One build of it: `version` numbers its tables. */
   build(version: number): ProjectionBuild;
+  /** A build for one transaction, to be compared with a real one. Absent for what must never be done again. */
+  scratch?(): ScratchBuild;
 }
 
 export interface ProjectionBuild {
@@ -35,4 +38,10 @@ export interface ProjectionBuild {
   apply(sql: Sql, stretch: Stretch): Promise<(() => void) | void>;
   /** Forgets what it remembers of rows: the last transaction did not happen, or another process has led. */
   forget?(): void;
+}
+
+export interface ScratchBuild extends ProjectionBuild {
+  /** The first row of build `version` that is not as it is here. */
+  firstDifference(sql: Sql, version: number): Promise<Difference | undefined>;
+  drop(sql: Sql): Promise<void>;
 }

@@ -1,42 +1,61 @@
+import type { RecordedEvent } from '#event-store';
 import { upcast } from '#public-messages';
 import { AuditTable, categoryOf, KeyedTable, type KeyedView } from '#read-models';
-import type { Projection } from './projection';
+import type { Projection, ScratchBuild } from './projection';
 
 /** A burst of commands reaches a view in a few transactions; alone, a command reaches it at once. */
 const PACE_MS = 20;
 
+type Table = Pick<KeyedTable<object>, 'prepare' | 'publish' | 'drop' | 'forget' | 'apply' | 'firstDifference'>;
+
 /** Builds a keyed view. */
-export const viewProjection = (view: KeyedView): Projection => ({
-  name: view.name,
-  shape: String(view.shape),
-  paceMs: PACE_MS,
-  wants: (event) => categoryOf(event) === view.category,
-  build(version) {
-    const table = new KeyedTable(view, version);
-    return {
-      prepare: (sql) => table.prepare(sql),
-      publish: (sql) => table.publish(sql),
-      drop: (sql) => table.drop(sql),
-      forget: () => table.forget(),
-      apply: (sql, { events }) => table.apply(sql, events.map(upcast)),
-    };
-  },
-});
+export const viewProjection = (view: KeyedView): Projection =>
+  ofTables({
+    name: view.name,
+    shape: String(view.shape),
+    wants: (event) => categoryOf(event) === view.category,
+    table: (_, name) => new KeyedTable(view, name),
+    read: (events) => events.map(upcast),
+  });
 
 /** Builds the audit log: of every event, as it is stored. */
-export const auditProjection: Projection = {
+export const auditProjection: Projection = ofTables({
   name: 'audit',
   shape: '1',
-  paceMs: PACE_MS,
   wants: () => true,
-  build(version) {
-    const table = new AuditTable(version);
-    return {
-      prepare: (sql) => table.prepare(sql),
-      publish: (sql) => table.publish(sql),
-      drop: (sql) => table.drop(sql),
-      forget: () => table.forget(),
-      apply: (sql, { events }) => table.apply(sql, events),
-    };
-  },
-};
+  table: (version, name) => new AuditTable(version, name),
+  read: (events) => events,
+});
+
+/** The version of what only one transaction sees. */
+const SCRATCH = 0;
+
+function ofTables({
+  name,
+  shape,
+  wants,
+  table,
+  read,
+}: Pick<Projection, 'name' | 'shape' | 'wants'> & {
+  readonly table: (version: number, table: string) => Table;
+  readonly read: (events: readonly RecordedEvent[]) => readonly RecordedEvent[];
+}): Projection {
+  const tableOf = (version: number): string => `read.${name}_v${version}`;
+  const build = (of: Table) =>
+    ({
+      prepare: (sql) => of.prepare(sql),
+      publish: (sql) => of.publish(sql),
+      drop: (sql) => of.drop(sql),
+      forget: () => of.forget(),
+      apply: (sql, { events }) => of.apply(sql, read(events)),
+      firstDifference: (sql, version) => of.firstDifference(sql, tableOf(version)),
+    }) satisfies ScratchBuild;
+  return {
+    name,
+    shape,
+    paceMs: PACE_MS,
+    wants,
+    build: (version) => build(table(version, tableOf(version))),
+    scratch: () => build(table(SCRATCH, tableOf(SCRATCH))),
+  };
+}

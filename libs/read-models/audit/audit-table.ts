@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '#event-store';
 import type { Sql } from '#postgres';
+import { firstDifference, type Difference } from '../keyed/first-difference';
 import { auditEntry, type AuditEntry } from './audit-entry';
 
 /** The newest link of a workspace's chain. */
@@ -17,12 +18,13 @@ const REMEMBERED = 10_000;
 
 /** One build of the audit log: append-only, one row an event, chained per workspace. */
 export class AuditTable {
-  readonly table: string;
   private readonly heads = new Map<string, Head>();
 
-  constructor(readonly version: number) {
-    this.table = `read.audit_v${version}`;
-  }
+  /** `version` names its chain's heads. */
+  constructor(
+    readonly version: number,
+    readonly table: string,
+  ) {}
 
   async prepare(sql: Sql): Promise<void> {
     await sql.script(ddlOf(this.table));
@@ -37,6 +39,11 @@ export class AuditTable {
     await sql.script(
       `drop table if exists ${this.table}; delete from projector.audit_head where version = ${this.version}`,
     );
+  }
+
+  /** The first entry that is not the same in `other`. */
+  firstDifference(sql: Sql, other: string): Promise<Difference | undefined> {
+    return firstDifference(sql, { expected: this.table, actual: other, key: ['workspace', 'position'] });
   }
 
   forget(): void {
@@ -130,7 +137,7 @@ const insertInto = (table: string): string => `insert into ${table}
       e (workspace, position, event_id, at, latest, action, entity_type, entity_id, actor, correlation_id, causation_id, revision, data, hash, previous_hash)`;
 
 function ddlOf(table: string): string {
-  const name = table.replace('read.', '');
+  const name = table.slice(table.indexOf('.') + 1);
   const by = (columns: string): string =>
     `create index if not exists ${name}_${columns.split(',')[0]} on ${table} (workspace, ${columns}, position)`;
   return [

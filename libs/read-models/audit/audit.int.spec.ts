@@ -47,7 +47,7 @@ describe('the audit log', () => {
     store = new MemoryEventStore();
     query = new AuditQuery(test.db);
     const events = await history(store, 30);
-    const table = new AuditTable(1);
+    const table = new AuditTable(1, 'read.audit_v1');
     await table.prepare(test.db);
     await table.publish(test.db);
     // In several batches, with what is remembered between them lost once.
@@ -137,7 +137,7 @@ describe('the audit log', () => {
   });
 
   const tampered = async (sql: string, at = 10) => {
-    const entry = (await query.list('ws_1', {}, PAGE)).data.reverse()[at]!;
+    const entry = [...(await query.list('ws_1', {}, PAGE)).data].reverse()[at]!;
     await test.db.query(sql.replaceAll('$position', String(entry.position)));
     return entry;
   };
@@ -168,7 +168,7 @@ describe('the audit log', () => {
   });
 
   it('notices two entries that changed places', async () => {
-    const entries = (await query.list('ws_1', {}, PAGE)).data.reverse();
+    const entries = [...(await query.list('ws_1', {}, PAGE)).data].reverse();
     const [a, b] = [entries[4]!, entries[8]!];
     await test.db.script(`update read.audit_v1 set position = -1 where position = ${a.position};
       update read.audit_v1 set position = ${a.position} where position = ${b.position};

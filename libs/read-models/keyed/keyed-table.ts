@@ -1,5 +1,6 @@
 import { parseStream, type RecordedEvent } from '#event-store';
 import type { Sql } from '#postgres';
+import { firstDifference, type Difference } from './first-difference';
 import type { Column, KeyedView } from './keyed-view';
 
 /** A row as it is held in memory between two batches. */
@@ -28,16 +29,14 @@ const SEPARATOR = '\x1f';
 
 /** One build of a keyed view: its table, and how events get into it. Used by the one process that leads the view. */
 export class KeyedTable<S extends object> {
-  readonly table: string;
   private readonly rows = new Map<string, Row<S>>();
   private readonly upsert: string;
 
   constructor(
     private readonly view: KeyedView<S>,
-    readonly version: number,
+    readonly table: string,
   ) {
-    this.table = `read.${view.name}_v${version}`;
-    this.upsert = upsertOf(view, this.table);
+    this.upsert = upsertOf(view, table);
   }
 
   async prepare(sql: Sql): Promise<void> {
@@ -65,6 +64,11 @@ export class KeyedTable<S extends object> {
     if (touched.size === 0) return;
     await sql.query(this.upsert, this.values([...touched]));
     this.trim(touched);
+  }
+
+  /** The first row, by its newest event, that is not the same in `other`. */
+  firstDifference(sql: Sql, other: string): Promise<Difference | undefined> {
+    return firstDifference(sql, { expected: this.table, actual: other, key: ['workspace', 'id'] });
   }
 
   forget(): void {
@@ -154,7 +158,7 @@ function valueOf<S>({ of }: Column<S>, { workspace, state }: Row<S>): string | n
 
 function ddlOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
   const own = Object.entries(columns);
-  const name = table.replace('read.', '');
+  const name = table.slice(table.indexOf('.') + 1);
   return [
     `create table if not exists ${table} (
       workspace text not null, id text not null, revision integer not null, position bigint not null, created_position bigint not null,

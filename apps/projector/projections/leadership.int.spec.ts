@@ -1,0 +1,65 @@
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { Leadership } from './leadership';
+
+const NAMES = ['one', 'two'];
+
+describe('leadership', () => {
+  let test: TestDatabase;
+  const open: Leadership[] = [];
+  beforeAll(async () => (test = await testDatabase({ max: 20 })));
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((leadership) => leadership.stop()));
+  });
+  afterAll(() => test.drop());
+
+  const candidate = (tickMs = 50) => {
+    const reigns: { name: string; epoch: number; signal: AbortSignal }[] = [];
+    const leadership = new Leadership({
+      db: test.db,
+      names: NAMES,
+      process: 'test',
+      tickMs,
+      onFault: () => undefined,
+      lead: (name, epoch, signal) => {
+        reigns.push({ name, epoch, signal });
+        return new Promise((end) => signal.addEventListener('abort', () => end()));
+      },
+    });
+    open.push(leadership);
+    leadership.start();
+    return { leadership, reigns, led: () => [...leadership.led].sort() };
+  };
+
+  it('gives each name to one of two, with an epoch that grows', async () => {
+    const a = candidate();
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    const b = candidate();
+    await a.leadership.stop();
+    await eventually(() => expect(b.led()).toEqual(NAMES));
+    for (const { name, epoch } of b.reigns)
+      expect(epoch).toBe(1 + a.reigns.find((reign) => reign.name === name)!.epoch);
+    expect(a.reigns.every(({ signal }) => signal.aborted)).toBe(true);
+  });
+
+  it('takes over from a leader that is frozen, within five seconds', async () => {
+    const frozen = candidate(3_600_000);
+    await eventually(() => expect(frozen.led()).toEqual(NAMES));
+    const since = performance.now();
+    const other = candidate();
+    await eventually(() => expect(other.led()).toEqual(NAMES), { within: 5_000 });
+    expect(performance.now() - since).toBeLessThan(5_000);
+    expect(other.reigns[0]!.epoch).toBeGreaterThan(frozen.reigns[0]!.epoch);
+    // Its session was ended for it: it knows as soon as it wakes up.
+    await eventually(() => expect(frozen.reigns.every(({ signal }) => signal.aborted)).toBe(true));
+  });
+
+  it('leads again after its connection was cut', async () => {
+    const a = candidate();
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    await test.db.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    );
+    await eventually(() => expect(a.reigns.length).toBeGreaterThanOrEqual(4));
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+  });
+});

@@ -1,0 +1,205 @@
+import type { RecordedEvent } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { eventIdOf } from '#kernel';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { FencedError } from './checkpoint';
+import { Gate } from './gate';
+import { LogFeed } from './log-feed';
+import { Progress } from './progress';
+import type { Projection } from './projection';
+import { ProjectionRunner } from './projection-runner';
+
+/** Writes each event's number into a table; `refuses` makes an event impossible to take. */
+const counting = (name: string, refuses: (n: number) => boolean = () => false): Projection => ({
+  name,
+  shape: '1',
+  paceMs: 0,
+  wants: () => true,
+  build: () => ({
+    prepare: (sql) => sql.script(`create table if not exists public.${name} (n int)`),
+    async apply(sql, { events }) {
+      for (const event of events) {
+        await sql.query(`insert into public.${name} (n) values ($1)`, [numberOf(event)]);
+        if (refuses(numberOf(event))) throw new Error(`${numberOf(event)} is poison`);
+      }
+    },
+  }),
+});
+const numberOf = ({ data }: RecordedEvent): number => (data as { n: number }).n;
+
+describe('a projection', () => {
+  let test: TestDatabase;
+  let store: MemoryEventStore;
+  let feed: LogFeed;
+  let progress: Progress;
+  let stop: AbortController;
+  let faults: Error[];
+  let appended: number;
+
+  beforeAll(async () => (test = await testDatabase()));
+  afterAll(() => test.drop());
+  beforeEach(() => {
+    [store, stop, faults, appended] = [new MemoryEventStore(), new AbortController(), [], 0];
+    feed = new LogFeed(store, () => undefined);
+    progress = new Progress(
+      test.db,
+      () => undefined,
+      (error) => faults.push(error),
+    );
+  });
+  afterEach(async () => {
+    stop.abort();
+    await feed.stop();
+    await progress.stop();
+    await test.db.script('truncate projector.checkpoint; drop table if exists counted, other');
+  });
+
+  const append = async (count: number) => {
+    for (let n = 0; n < count; n++) {
+      const metadata = {
+        workspace: 'ws_1',
+        actor: 'system',
+        correlationId: 'c',
+        causationId: null,
+        commandId: 'x',
+        schemaVersion: 1,
+        occurredAt: '2026-05-01T10:00:00.000Z',
+      };
+      appended++;
+      const event = { id: eventIdOf('run', appended), type: 'Counted', data: { n: appended }, metadata };
+      await store.append(`thing-ws_1:${appended}`, [event], -1);
+    }
+  };
+  const runnerOf = (projection: Projection) =>
+    new ProjectionRunner(projection, {
+      db: test.db,
+      feed,
+      progress,
+      gate: new Gate(3),
+      onFault: (error) => faults.push(error),
+      poisonPauseMs: { first: 20, last: 50 },
+    });
+  const rows = async (table: string) =>
+    (await test.db.query<{ n: number }>(`select n from public.${table} order by n`)).map(({ n }) => n);
+  const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
+  const checkpoint = async (name: string) =>
+    (await test.db.query<{ position: number }>('select position from projector.checkpoint where name = $1', [name]))[0]
+      ?.position;
+
+  it('writes rows and checkpoint together, and goes on where it was', async () => {
+    await append(5);
+    const first = runnerOf(counting('counted')).lead(1, stop.signal);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(5)));
+    stop.abort();
+    await first;
+    stop = new AbortController();
+    void runnerOf(counting('counted')).lead(2, stop.signal);
+    await append(3);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(8)));
+    expect(await checkpoint('counted')).toBe(8);
+  });
+
+  it('moves its checkpoint also when there is nothing to write', async () => {
+    void runnerOf({ ...counting('counted'), wants: () => false }).lead(1, stop.signal);
+    await append(4);
+    await eventually(async () => expect(await checkpoint('counted')).toBe(4));
+  });
+
+  it('takes what comes before a poison event, says where it stopped and why, and lets the others go on', async () => {
+    let poison = 7;
+    const [sick, well] = [runnerOf(counting('counted', (n) => n === poison)), runnerOf(counting('other'))];
+    void sick.lead(1, stop.signal);
+    void well.lead(1, stop.signal);
+    await append(10);
+    await eventually(async () => expect(await rows('other')).toEqual(upTo(10)));
+    await eventually(() =>
+      expect(sick.stopped).toEqual({
+        position: 7,
+        eventId: eventIdOf('run', 7),
+        eventType: 'Counted',
+        reason: '7 is poison',
+      }),
+    );
+    expect(await rows('counted')).toEqual(upTo(6));
+    poison = 0;
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(10)));
+    expect(sick.stopped).toBeUndefined();
+  });
+
+  it('writes no row once another leads', async () => {
+    const old = runnerOf(counting('counted')).lead(1, stop.signal);
+    await append(3);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(3)));
+    await test.db.query('update projector.checkpoint set epoch = 2');
+    await append(3);
+    await old;
+    expect(faults.at(-1)).toBeInstanceOf(FencedError);
+    expect(await rows('counted')).toEqual(upTo(3));
+    expect(await checkpoint('counted')).toBe(3);
+  });
+
+  it('does again what a crash of the database took back', async () => {
+    const first = runnerOf(counting('counted')).lead(1, stop.signal);
+    await append(6);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(6)));
+    // As after a crash: the last lazy commits are gone, rows and checkpoint alike.
+    await test.db.script('delete from public.counted where n > 4; update projector.checkpoint set position = 4');
+    await append(1);
+    await first;
+    expect(faults.at(-1)).toBeInstanceOf(FencedError);
+    void runnerOf(counting('counted')).lead(2, stop.signal);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(7)));
+  });
+
+  it('survives cut connections without missing or doubling a row', async () => {
+    const slow = counting('counted');
+    void runnerOf(slow).lead(1, stop.signal);
+    for (let round = 0; round < 5; round++) {
+      await append(20);
+      await test.db.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and query like '%counted%'",
+      );
+    }
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(100)));
+  });
+
+  it('takes over from the build of another shape only once it has caught up, and never shows less', async () => {
+    const shown = (shape: string): Projection => ({
+      ...counting('counted'),
+      shape,
+      build: (version) => ({
+        prepare: (sql) => sql.script(`create table if not exists public.counted_${version} (n int)`),
+        publish: (sql) =>
+          sql.script(
+            `drop view if exists public.shown; create view public.shown as select * from public.counted_${version}`,
+          ),
+        async apply(sql, { events }) {
+          for (const event of events)
+            await sql.query(`insert into public.counted_${version} (n) values ($1)`, [numberOf(event)]);
+        },
+      }),
+    });
+    await append(30);
+    const first = runnerOf(shown('1')).lead(1, stop.signal);
+    await eventually(async () => expect(await rows('shown')).toHaveLength(30));
+    stop.abort();
+    await first;
+    stop = new AbortController();
+    let least = 30;
+    const watching = (async () => {
+      while (!stop.signal.aborted) least = Math.min(least, (await rows('shown')).length);
+    })();
+    void runnerOf(shown('2')).lead(2, stop.signal);
+    await eventually(async () =>
+      expect(await test.db.query('select version, status from projector.checkpoint order by version')).toEqual([
+        { version: 1, status: 'retired' },
+        { version: 2, status: 'current' },
+      ]),
+    );
+    await append(1);
+    await eventually(async () => expect(await rows('shown')).toHaveLength(31));
+    stop.abort();
+    await watching;
+    expect(least).toBe(30);
+  });
+});

@@ -1,0 +1,104 @@
+import type { EventStore, LogBatch } from '#event-store';
+import type { Database } from '#postgres';
+import { addBuild, moveCheckpoint, openBuilding, type OpenedBuild } from '../projections/checkpoint';
+import type { Projection } from '../projections/projection';
+import { switchBuild } from '../projections/switch-build';
+
+const BATCH = 1_000;
+
+export interface RebuildProgress {
+  readonly position: number;
+  readonly head: number;
+  /** Of the log, of whatever kind. */
+  readonly eventsPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+export interface RebuildOptions {
+  readonly onProgress?: (progress: RebuildProgress) => void;
+  /** Stops between two batches; the next rebuild goes on from there. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Builds a view anew beside the present one, from the first event, and switches to it in one transaction once it has caught up.
+ * Readers keep the old table until then, and get one that is at least as new. After a kill it goes on where it was.
+ * Resolves with the version that is current now, or undefined when it was stopped.
+ */
+export async function rebuild(
+  { db, store }: { db: Database; store: EventStore },
+  projection: Projection,
+  { onProgress, signal }: RebuildOptions = {},
+): Promise<number | undefined> {
+  if (!projection.scratch) throw new Error(`${projection.name} acts on the world; it is never done again.`);
+  const opened = await begin(db, projection);
+  const { checkpoint } = opened;
+  const started = { at: performance.now(), position: checkpoint.position };
+  let next = store.readAll({ after: checkpoint.position, limit: BATCH });
+  while (!signal?.aborted) {
+    const batch = await next;
+    next = store.readAll({ after: batch.position, limit: BATCH });
+    // Awaited in the next round; until then its failure is nobody's.
+    next.catch(() => undefined);
+    await take(db, projection, opened, batch);
+    if (onProgress) onProgress(await progressOf(store, checkpoint.position, started));
+    if (batch.events.length < BATCH && (await switchBuild(db, projection, opened))) return checkpoint.version;
+  }
+  await next.catch(() => undefined);
+  return undefined;
+}
+
+/** The build that was begun before, else a new one. */
+function begin(db: Database, projection: Projection): Promise<OpenedBuild> {
+  return db.tx(async (sql) => {
+    const [newest] = await sql.query<{ version: number; epoch: number }>(
+      'select max(version) as version, max(epoch) as epoch from projector.checkpoint where name = $1',
+      [projection.name],
+    );
+    const version = (newest?.version ?? 0) + 1;
+    const epoch = (newest?.epoch ?? 0) + 1;
+    return (
+      (await openBuilding(sql, projection, epoch)) ?? addBuild(sql, projection, { version, epoch, status: 'building' })
+    );
+  });
+}
+
+async function take(
+  db: Database,
+  projection: Projection,
+  { build, checkpoint }: OpenedBuild,
+  { events, position }: LogBatch,
+): Promise<void> {
+  const wanted = events.filter((event) => projection.wants(event));
+  await db.tx(
+    async (sql) => {
+      await moveCheckpoint(sql, checkpoint, position);
+      if (wanted.length > 0) await build.apply(sql, { events: wanted, position });
+    },
+    { lazy: true },
+  );
+  checkpoint.position = checkpoint.known = position;
+}
+
+async function progressOf(
+  store: EventStore,
+  position: number,
+  started: { at: number; position: number },
+): Promise<RebuildProgress> {
+  const head = await store.head();
+  const seconds = Math.max(0.001, (performance.now() - started.at) / 1_000);
+  const eventsPerSecond = (position - started.position) / seconds;
+  return { position, head, eventsPerSecond, secondsLeft: (head - position) / Math.max(1, eventsPerSecond) };
+}
+
+/** Throws the tables of former builds away, once whoever still reads them has had `graceMs` to finish. Returns their versions. */
+export function dropRetired(db: Database, projection: Projection, graceMs: number): Promise<number[]> {
+  return db.tx(async (sql) => {
+    const rows = await sql.query<{ version: number }>(
+      `delete from projector.checkpoint where name = $1 and status = 'retired' and retired_at < now() - $2 * interval '1 millisecond' returning version`,
+      [projection.name, graceMs],
+    );
+    for (const { version } of rows) await projection.build(version).drop?.(sql);
+    return rows.map(({ version }) => version);
+  });
+}
