@@ -44,7 +44,9 @@ describe('the other libraries', () => {
 
   it('refuse the same JSON in other bytes', () => {
     const { body, headers } = delivery(contract('core'), 'webhook.test', [secret]);
-    expect(() => new Webhook(secret).verify(JSON.stringify(JSON.parse(body), null, 1), headers)).toThrow();
+    expect(() => new Webhook(secret).verify(JSON.stringify(JSON.parse(body), null, 1), headers)).toThrow(
+      'No matching signature found',
+    );
   });
 
   it('sign as we sign', () => {
