@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommandHandler } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { instant, uuidv7 } from '#kernel';
+import { mediaAggregate } from '#studio';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { rebuildable } from '../projections/all-projections';
+import { Gate } from '../projections/gate';
+import { LogFeed } from '../projections/log-feed';
+import { Progress } from '../projections/progress';
+import { ProjectionRunner } from '../projections/projection-runner';
+import { dropRetired, rebuild } from './rebuild';
+import { verifyProjection } from './verify';
+
+const AT = instant('2026-05-01T10:00:00.000Z');
+
+describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
+  const projection = rebuildable.find((it) => it.name === name)!;
+  let test: TestDatabase;
+  let store: MemoryEventStore;
+  let commands: CommandHandler;
+  let feed: LogFeed;
+  let progress: Progress;
+  let added = 0;
+  const stop = new AbortController();
+
+  beforeAll(async () => {
+    test = await testDatabase();
+    store = new MemoryEventStore();
+    commands = new CommandHandler(store);
+    feed = new LogFeed(store, () => undefined);
+    progress = new Progress(
+      test.db,
+      () => undefined,
+      () => undefined,
+    );
+    await add(1_200);
+    lead(1).catch(() => undefined);
+    await caughtUp();
+  });
+  afterAll(async () => {
+    stop.abort();
+    await feed.stop();
+    await progress.stop();
+    await test.drop();
+  });
+
+  const add = async (count: number) => {
+    for (let n = 0; n < count; n++) {
+      const mediaId = `med_${++added}`;
+      const context = {
+        workspace: `ws_${added % 3}`,
+        actor: 'usr_1',
+        correlationId: 'c',
+        causationId: null,
+        commandId: uuidv7(),
+        at: AT,
+      };
+      const command = {
+        type: 'AddMedia',
+        at: AT,
+        actor: 'usr_1',
+        mediaId,
+        kind: 'image',
+        url: null,
+        bytes: null,
+      } as const;
+      await commands.handle(mediaAggregate, mediaId, command, context);
+    }
+  };
+  /** Leads again whenever a switch has fenced it off, as the leadership does. */
+  const lead = async (epoch: number): Promise<void> => {
+    const parts = { db: test.db, feed, progress, gate: new Gate(2), onFault: () => undefined };
+    for (; !stop.signal.aborted; epoch += 100) await new ProjectionRunner(projection, parts).lead(epoch, stop.signal);
+  };
+  const rows = async () => (await test.db.query<{ n: number }>(`select count(*)::int as n from read.${name}`))[0]!.n;
+  const caughtUp = () => eventually(async () => expect(await rows()).toBe(added));
+
+  it('is stopped at random, goes on, and never shows readers less than before', async () => {
+    let least = await rows();
+    let isDone = false;
+    const watching = (async () => {
+      while (!isDone) {
+        const now = await rows();
+        expect(now).toBeGreaterThanOrEqual(least);
+        least = now;
+      }
+    })();
+    const positions: number[] = [];
+    for (let version: number | undefined; version === undefined;) {
+      const kill = new AbortController();
+      const rebuilding = rebuild({ db: test.db, store }, projection, {
+        signal: kill.signal,
+        onProgress: ({ position }) => positions.push(position),
+      });
+      await add(50);
+      await sleep(Math.random() * 5);
+      kill.abort();
+      version = await rebuilding;
+    }
+    isDone = true;
+    await watching;
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+    await add(10);
+    await caughtUp();
+    const builds = await test.db.query('select version, status from projector.checkpoint order by version');
+    expect(builds).toEqual([
+      { version: 1, status: 'retired' },
+      { version: 2, status: 'current' },
+    ]);
+    expect(await dropRetired(test.db, projection, 60_000)).toEqual([]);
+    expect(await dropRetired(test.db, projection, 0)).toEqual([1]);
+    expect(await test.db.query(`select to_regclass('read.${name}_v1') as found`)).toEqual([{ found: null }]);
+  });
+
+  it('is equal to the log afterwards, and a verification that is killed leaves nothing behind', async () => {
+    const verify = () => verifyProjection({ db: test.db, store }, projection);
+    expect(await verify()).toMatchObject({ difference: undefined });
+    const killed = verifyProjection({ db: test.db, store }, projection, () => {
+      throw new Error('killed');
+    });
+    await expect(killed).rejects.toThrow('killed');
+    expect(await test.db.query(`select to_regclass('read.${name}_v0') as found`)).toEqual([{ found: null }]);
+  });
+
+  it('finds a row that was changed by hand', async () => {
+    await test.db.query(`update read.${name}_v2 set revision = 9 where position = 17`);
+    const { difference } = await verifyProjection({ db: test.db, store }, projection);
+    expect(difference).toMatchObject({ position: 17, reason: 'changed' });
+  });
+
+  it('finds a row that was deleted by hand', async () => {
+    await test.db.query(`delete from read.${name}_v2 where position = 11`);
+    const { difference } = await verifyProjection({ db: test.db, store }, projection);
+    expect(difference).toMatchObject({ position: 11, reason: 'missing' });
+  });
+});
