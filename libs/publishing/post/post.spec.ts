@@ -387,6 +387,18 @@ describe('a retryable failure', () => {
     given(...waiting)
       .when(report(ok, instagram, { at: in1m, attempt: 2 }))
       .then(due(instagram, 2), publishedOn(instagram, 2)));
+  it('counts for the next attempt once that is due by the clock', () => {
+    given(...waiting)
+      .when(report(ok, instagram, { at: in1m }))
+      .then(due(instagram, 2), publishedOn(instagram, 2));
+    given(...waiting)
+      .when(report(hiccup, instagram, { at: in1m }))
+      .then(due(instagram, 2), stumbled(2, plus(in1m, 300_000)));
+  });
+  it('may be repeated by name when the next attempt is due by the clock', () =>
+    given(...waiting)
+      .when(report(hiccup, instagram, { at: in1m, attempt: 1 }))
+      .then());
   it('does not settle the post while it waits', () =>
     given(...waiting)
       .when(report(ok, linkedin))

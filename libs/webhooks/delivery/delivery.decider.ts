@@ -23,7 +23,7 @@ export const deliveryDecider = decider<DeliveryCommand, DeliveryEvent, Delivery>
   initial: { status: 'unmentioned', attempts: 0 },
   decide: {
     ParkDelivery: ({ endpointId, deliveryId, eventType, attempts }, delivery) =>
-      delivery.status === 'discarded' || attempts <= delivery.attempts
+      attempts <= delivery.attempts
         ? []
         : [{ type: 'DeliveryParked', data: { endpointId, deliveryId, eventType, attempts } }],
 

@@ -40,5 +40,8 @@ describe('a delivery', () => {
     given(parked(10), discarded).when(discard).then();
     given(discarded, replayed).when(discard).then(discarded);
   });
-  it('is not parked once discarded', () => given(discarded).when(park(10)).then());
+  it('may be parked again after it was discarded, by a replay of its whole endpoint', () => {
+    given(parked(10), discarded).when(park(20)).then(parked(20));
+    given(parked(10), discarded).when(park(10)).then();
+  });
 });
