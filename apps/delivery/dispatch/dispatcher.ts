@@ -3,7 +3,7 @@ import { signHeaders } from '#webhook-contracts';
 import type { Exchange, Sender } from '#webhook-sending';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
-import type { Outcome } from '../record/outcome';
+import type { Decision, Outcome } from '../record/outcome';
 import { decide } from './decide';
 import { Fifo } from './fifo';
 import { Lane } from './lane';
@@ -93,6 +93,7 @@ export class Dispatcher {
     const lane = this.lanes.get(endpoint.no);
     if (!lane) return;
     lane.endpoint = endpoint;
+    lane.isGone = false;
     this.pump(lane);
   }
 
@@ -149,7 +150,7 @@ export class Dispatcher {
 
   private pump(lane: Lane): void {
     while (lane.tasks.length > 0 && !this.stopped) {
-      if (!lane.endpoint.open) {
+      if (!lane.endpoint.open || lane.isGone) {
         this.giveUp(lane);
         return;
       }
@@ -182,7 +183,7 @@ export class Dispatcher {
   }
 
   private begin(lane: Lane, task: Task, now: number): void {
-    const { sender, record, metrics, retryScale, onFault } = this.needs;
+    const { sender, record, metrics, onFault } = this.needs;
     const { endpoint } = lane;
     const { contract, row } = endpoint;
     let headers: Record<string, string>;
@@ -204,11 +205,7 @@ export class Dispatcher {
         startedAt: now,
         durationMs: 0,
       };
-      record({
-        task,
-        exchange,
-        decision: decide(exchange, contract, task.tries, { scale: retryScale, chance: Math.random() }),
-      });
+      record({ task, exchange, decision: this.decision(lane, task, exchange) });
       return;
     }
     lane.went(now);
@@ -226,14 +223,20 @@ export class Dispatcher {
               ? 'delivered'
               : (exchange.error?.stage ?? `${Math.floor((exchange.statusCode ?? 0) / 100)}xx`),
           });
-          record({
-            task,
-            exchange,
-            decision: decide(exchange, contract, task.tries, { scale: retryScale, chance: Math.random() }),
-          });
+          record({ task, exchange, decision: this.decision(lane, task, exchange) });
         }
         this.ended(lane);
       });
+  }
+
+  private decision(lane: Lane, task: Task, exchange: Exchange): Decision {
+    const chances = { scale: this.needs.retryScale, chance: Math.random() };
+    const decision = decide(exchange, lane.endpoint.contract, task.tries, chances);
+    if (decision.state === 'discarded') lane.isGone = true;
+    // It was closed while this was under way: there will be no other attempt.
+    return decision.state === 'retrying' && !lane.endpoint.open
+      ? { state: 'discarded', reason: closedReason(lane.endpoint) }
+      : decision;
   }
 
   private ended(lane: Lane): void {
@@ -252,15 +255,15 @@ export class Dispatcher {
   }
 
   private giveUp(lane: Lane): void {
-    const reason =
-      lane.endpoint.row.phase === 'deleted'
-        ? 'deleted'
-        : lane.endpoint.row.config.disabledReason === 'gone'
-          ? 'gone'
-          : 'disabled';
+    const reason = lane.isGone ? 'gone' : closedReason(lane.endpoint);
     for (const task of lane.tasks.clear()) {
       this.buffered--;
       this.needs.record({ task, exchange: null, decision: { state: 'discarded', reason } });
     }
   }
 }
+
+const closedReason = ({ row }: Endpoint): 'deleted' | 'gone' | 'disabled' => {
+  if (row.phase === 'deleted') return 'deleted';
+  return row.config.disabledReason === 'gone' ? 'gone' : 'disabled';
+};

@@ -22,6 +22,8 @@ export class Lane {
   inFlight = 0;
   /** Waits for a slot in the dispatcher's line. */
   inLine = false;
+  /** It has answered 410: nothing more is sent until its endpoint changes. */
+  isGone = false;
   timer: NodeJS.Timeout | undefined;
   readonly share: Share;
   readonly circuit: Circuit;

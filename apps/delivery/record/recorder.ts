@@ -10,9 +10,9 @@ export interface RecorderNeeds {
   readonly metrics: Metrics;
   readonly worker: () => string;
   /** More to write in the same transaction, once it is known which decisions counted. */
-  readonly alongside: (sql: Sql, decided: readonly Outcome[]) => Promise<void>;
-  /** Called after the commit with the outcomes whose decision counted, or needed none. */
-  readonly onRecorded: (outcomes: readonly Outcome[]) => void;
+  readonly alongside: (sql: Sql, counted: readonly Outcome[]) => Promise<void>;
+  /** Called after the commit. `counted`: their decision was written, or needed no writing; the others had been decided otherwise. */
+  readonly onRecorded: (counted: readonly Outcome[], others: readonly Outcome[]) => void;
   readonly onFault: (error: Error) => void;
 }
 
@@ -74,7 +74,10 @@ export class Recorder {
       try {
         const counted = await this.writeOnce(outcomes, finished);
         this.needs.metrics.recordBatch.observe(outcomes.length);
-        this.needs.onRecorded(counted);
+        this.needs.onRecorded(
+          counted,
+          counted.length === outcomes.length ? [] : outcomes.filter((outcome) => !counted.includes(outcome)),
+        );
         return;
       } catch (error) {
         this.needs.onFault(error as Error);
@@ -93,7 +96,7 @@ export class Recorder {
       const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
       return new Set(row!.ids);
     };
-    if (decided.length === 0) {
+    if (decided.length === 0 && outcomes.every(({ task }) => task.coalesce === null)) {
       await db.tx(record, { lazy: true });
       return outcomes;
     }
@@ -101,7 +104,7 @@ export class Recorder {
       async (sql) => {
         const ids = await record(sql);
         const counted = outcomes.filter((outcome) => !isExceptional(outcome) || ids.has(outcome.task.id));
-        await this.needs.alongside(sql, counted.filter(isExceptional));
+        await this.needs.alongside(sql, counted);
         return counted;
       },
       { lazy: true },

@@ -8,10 +8,17 @@ import { applyChange } from '../endpoints/apply-change';
 import { CatchUps } from '../endpoints/catch-ups';
 import { ENDPOINT_CHANGED, endpointChange } from '../endpoints/endpoint-change';
 import { EndpointDirectory } from '../endpoints/endpoint-directory';
+import { Facts } from '../facts/facts';
+import { Failing } from '../facts/failing';
 import { Intake } from '../intake/intake';
 import { deliveryMetrics, type Metrics } from '../metrics';
+import { OrderedLanes } from '../ordered/ordered-lanes';
+import { alongside } from '../record/alongside';
 import type { Outcome } from '../record/outcome';
 import { Recorder } from '../record/recorder';
+import { Jobs } from '../requests/jobs';
+import { fulfil, REQUESTS } from '../requests/requests';
+import { Retention } from '../retention/retention';
 import { Retries } from '../retries/retries';
 import { Presence } from './presence';
 
@@ -39,9 +46,15 @@ export class DeliveryWorker {
   private readonly retries: Retries;
   private readonly intake: Intake;
   private readonly catchUps: CatchUps;
+  private readonly facts: Facts;
+  private readonly failing: Failing;
+  private readonly jobs: Jobs;
+  private readonly orderedLanes: OrderedLanes;
+  readonly retention: Retention;
   private readonly unlisten: (() => void)[] = [];
   private started: Promise<void> | undefined;
   private wasFull = false;
+  private newFacts = false;
   private gone = false;
 
   constructor(private readonly engines: WorkerEngines) {
@@ -61,8 +74,10 @@ export class DeliveryWorker {
       clock,
       metrics: this.metrics,
       worker,
-      alongside: async () => undefined,
-      onRecorded: (outcomes) => this.recorded(outcomes),
+      alongside: async (sql, outcomes) => {
+        if ((await alongside(sql, outcomes, (no) => this.directory.get(no), clock())) > 0) this.newFacts = true;
+      },
+      onRecorded: (counted, others) => this.recorded(counted, others),
       onFault,
     });
     this.dispatcher = new Dispatcher({
@@ -120,8 +135,39 @@ export class DeliveryWorker {
       room,
       dispatch,
       waiting,
-      hold: (hold) => this.presence.hold(hold),
-      letGo: (hold) => this.presence.letGo(hold),
+      hold: (held) => this.presence.hold(held),
+      letGo: (held) => this.presence.letGo(held),
+      onFault,
+    });
+    const hold = (held: string) => this.presence.hold(held);
+    const letGo = (held: string) => this.presence.letGo(held);
+    this.facts = new Facts({ db, store, commands: engines.commands, clock, log: engines.log, onFault });
+    this.failing = new Failing({ db, clock, onFact: () => this.facts.wake(), onFault });
+    this.jobs = new Jobs({
+      db,
+      clock,
+      hold,
+      letGo,
+      onReplayed: (no, ordered) => this.changedBehind(no, ordered),
+      onFault,
+    });
+    this.orderedLanes = new OrderedLanes({
+      db,
+      clock,
+      submit: (task) => this.dispatcher.submit([task]),
+      hold,
+      isKnown: (no) => this.directory.get(no) !== undefined,
+      refreshEndpoints: () => this.directory.refresh(),
+      tellHolder: (no) => engines.wake.send(WAKE_CHANNEL, `queue:${no}`),
+      onFault,
+    });
+    this.retention = new Retention({
+      db,
+      clock,
+      log: engines.log,
+      metrics: this.metrics,
+      days: settings.retentionDays,
+      hold,
       onFault,
     });
   }
@@ -151,9 +197,13 @@ export class DeliveryWorker {
     this.gone = true;
     this.unlisten.forEach((stop) => stop());
     this.retries.stop();
-    await this.catchUps.stop();
+    this.retention.stop();
+    this.orderedLanes.stop();
+    await Promise.all([this.catchUps.stop(), this.jobs.stop()]);
     await this.dispatcher.stop(GRACE_MS);
     await this.recorder.flush();
+    this.failing.stop();
+    await this.facts.stop();
     await this.presence.leave();
     await this.sender.close();
   }
@@ -165,6 +215,11 @@ export class DeliveryWorker {
     this.presence.kill();
     this.retries.stop();
     this.catchUps.kill();
+    this.jobs.kill();
+    this.facts.kill();
+    this.failing.stop();
+    this.retention.stop();
+    this.orderedLanes.stop();
     this.recorder.kill();
     this.dispatcher.kill();
   }
@@ -177,6 +232,11 @@ export class DeliveryWorker {
     await this.presence.start();
     this.retries.start();
     this.catchUps.start();
+    this.facts.start();
+    this.failing.start();
+    this.jobs.start();
+    this.orderedLanes.start();
+    this.retention.start();
     this.unlisten.push(wake.on(WAKE_CHANNEL, (payload) => void this.woken(payload)));
     health.part('delivery', () => ({
       ok: this.presence.isSure,
@@ -186,42 +246,72 @@ export class DeliveryWorker {
   }
 
   private async obey(message: CoreMessage): Promise<void> {
+    const { db, store, clock, wake } = this.engines;
     if (message.type === ENDPOINT_CHANGED) {
-      const no = await applyChange(
-        { db: this.engines.db, store: this.engines.store, directory: this.directory, now: this.engines.clock },
-        endpointChange(message),
-      );
+      const no = await applyChange({ db, store, directory: this.directory, now: clock }, endpointChange(message));
       if (no === undefined) return;
       if (this.directory.get(no)?.row.phase === 'catching_up') this.catchUps.want(no);
       this.retries.wake();
-      this.engines.wake.send(WAKE_CHANNEL, 'endpoints');
+      await this.orderedLanes.changed(no);
+      wake.send(WAKE_CHANNEL, `endpoint:${no}`);
+    } else if (REQUESTS.has(message.type)) {
+      const effect = await fulfil({ db, clock }, message);
+      if (effect?.wake === 'job') this.jobs.wake();
+      else if (effect) this.changedBehind(effect.endpoint, effect.wake === 'requeue');
     }
   }
 
+  /** Rows of the endpoint were changed by hand: here and in every other process what is in memory of them is old. */
+  private changedBehind(endpoint: number, ordered: boolean): void {
+    this.engines.wake.send(WAKE_CHANNEL, ordered ? `requeue:${endpoint}` : 'retry');
+    if (ordered) void this.orderedLanes.queued(endpoint, true);
+  }
+
+  /** `endpoint:<no>`, `queue:<no>`, `requeue:<no>`, `retry`; empty after a reconnect, when any of them may have been missed. */
   private async woken(payload: string): Promise<void> {
     if (this.gone) return;
     try {
-      if (payload !== 'retry') await this.directory.refresh();
-      this.retries.wake();
+      const [what, no] = payload.split(':');
+      if (what === 'queue') await this.orderedLanes.queued(Number(no), false);
+      else if (what === 'requeue') await this.orderedLanes.changed(Number(no));
+      else {
+        if (what !== 'retry') await this.directory.refresh();
+        if (what === 'endpoint') await this.orderedLanes.changed(Number(no));
+        this.retries.wake();
+      }
     } catch (error) {
       this.fault(error as Error);
     }
   }
 
   private waits(where: 'retry' | 'queue', endpoints: ReadonlySet<number>): void {
-    if (where === 'retry') for (const no of endpoints) this.retries.note(no, Date.parse(this.engines.clock()));
+    for (const no of endpoints) {
+      if (where === 'retry') this.retries.note(no, Date.parse(this.engines.clock()));
+      else void this.orderedLanes.queued(no, true);
+    }
   }
 
-  private recorded(outcomes: readonly Outcome[]): void {
-    for (const { task, decision } of outcomes) {
+  private recorded(counted: readonly Outcome[], others: readonly Outcome[]): void {
+    // Discarded by hand while it was under way: the next of its entity may go.
+    for (const { task, exchange } of others)
+      if (task.lane !== null) this.orderedLanes.recorded({ task, exchange, decision: { state: 'delivered' } });
+    for (const outcome of counted) {
+      const { task, decision } = outcome;
       this.metrics.settled.inc({ status: decision.state });
-      if (decision.state === 'retrying') this.retries.note(task.endpoint, decision.dueMs);
+      this.failing.note(outcome);
+      if (task.lane !== null) this.orderedLanes.recorded(outcome);
+      else if (decision.state === 'retrying') this.retries.note(task.endpoint, decision.dueMs);
+    }
+    if (this.newFacts) {
+      this.newFacts = false;
+      this.facts.wake();
     }
     if (this.wasFull && !this.recorder.full) this.dispatcher.resume();
   }
 
   private lost(): void {
     this.engines.log.warn('this worker was given up by the others; it begins anew');
+    this.orderedLanes.lost();
     this.dispatcher.forget();
   }
 

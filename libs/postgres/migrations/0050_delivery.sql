@@ -151,6 +151,18 @@ create table delivery.queue (
 create index queue_key on delivery.queue (endpoint, key, sequence);
 create index queue_delivery on delivery.queue (delivery_id);
 
+-- Endpoints with anything in their queue: one index probe an endpoint.
+create function delivery.queued_endpoints() returns table (endpoint integer) language sql stable as $$
+  with recursive first as (
+    (select q.endpoint from delivery.queue q order by q.endpoint limit 1)
+    union all
+    select n.endpoint from first f cross join lateral (
+      select q.endpoint from delivery.queue q where q.endpoint > f.endpoint order by q.endpoint limit 1
+    ) n
+  )
+  select * from first
+$$;
+
 -- Bulk replays.
 create table delivery.job (
   id text not null,
@@ -176,11 +188,15 @@ create table delivery.fact (
   workspace text not null,
   endpoint_id text not null,
   kind text not null check (kind in ('parked', 'gone', 'failing')),
+  -- Of the delivery that led to it: null when it was none in particular.
   delivery_id uuid,
-  data json not null,
-  correlation_id text not null,
-  due_at timestamptz not null default now(),
-  created_at timestamptz not null default now()
+  type text,
+  attempts integer,
+  -- Log position of its event, whose correlation it carries on.
+  position bigint,
+  at timestamptz not null,
+  tries integer not null default 0,
+  due_at timestamptz not null
 );
 create index fact_due on delivery.fact (due_at);
 
@@ -424,6 +440,93 @@ language sql as $$
   from found f
   order by f.sequence
 $$;
+
+-- The status that the API shows.
+create function delivery.status_of(p_id uuid, p_state text) returns text language sql stable as $$
+  select case
+    when p_state = 'queued' then 'pending'
+    when p_state is not null then p_state
+    when exists (select from delivery.attempt a where a.delivery_id = p_id and a.ok) then 'delivered'
+    else 'pending'
+  end
+$$;
+
+-- Sends deliveries of one endpoint again, as replays with a new ladder: through the lane's queue where it is ordered.
+-- A retry that waits is moved to now, so that the two do not race.
+create function delivery.replay(p_endpoint integer, p_ids uuid[], p_now timestamptz) returns integer language plpgsql as $$
+declare
+  given integer;
+begin
+  with again as (
+    update delivery.delivery d set state = 'queued', reason = null, tries = 0, replay = true, changed_at = p_now
+    where d.id = any (p_ids) and d.endpoint = p_endpoint
+    returning d.id, d.endpoint, d.sequence, d.key
+  ), configured as (
+    select a.*, (e.config ->> 'ordered')::boolean as is_ordered from again a join delivery.endpoint e on e.no = a.endpoint
+  ), queued as (
+    insert into delivery.queue (endpoint, sequence, key, delivery_id)
+    select c.endpoint, c.sequence, c.key, c.id from configured c where c.is_ordered
+    on conflict (endpoint, sequence) do update set due_at = null
+  ), waiting as (
+    insert into delivery.retry (delivery_id, endpoint, due_at, sequence)
+    select c.id, c.endpoint, p_now, c.sequence from configured c where not c.is_ordered
+    on conflict (delivery_id) do update set due_at = excluded.due_at
+  )
+  select count(*) into given from configured;
+  return given;
+end $$;
+
+-- Gives a delivery up by hand, unless it was delivered. Answers whether anything changed.
+create function delivery.discard(p_endpoint integer, p_id uuid, p_now timestamptz) returns boolean language plpgsql as $$
+begin
+  update delivery.delivery d set state = 'discarded', reason = 'discarded', changed_at = p_now
+  where d.id = p_id and d.endpoint = p_endpoint and delivery.status_of(d.id, d.state) in ('pending', 'retrying', 'parked');
+  if not found then
+    return false;
+  end if;
+  delete from delivery.retry r where r.delivery_id = p_id;
+  delete from delivery.queue q where q.delivery_id = p_id;
+  return true;
+end $$;
+
+-- Gives up what waits in delivery.retry and is older than a newer one of the same entity and type.
+create function delivery.supersede(p_endpoint integer[], p_coalesce text[], p_sequence bigint[], p_now timestamptz) returns integer language plpgsql as $$
+declare
+  given integer;
+begin
+  with old as (
+    delete from delivery.retry r using unnest(p_endpoint, p_coalesce, p_sequence) as n (endpoint, coalesce_key, sequence)
+    where r.endpoint = n.endpoint and r.coalesce_key = n.coalesce_key and r.sequence < n.sequence
+    returning r.delivery_id
+  )
+  update delivery.delivery d set state = 'discarded', reason = 'superseded', changed_at = p_now from old where d.id = old.delivery_id;
+  get diagnostics given = row_count;
+  return given;
+end $$;
+
+-- Drops one day's partitions. What is still open or parked moves to the default partitions, with its body and attempts.
+create function delivery.drop_day(p_day date) returns integer language plpgsql as $$
+declare
+  suffix text := to_char(p_day, '_YYYYMMDD');
+  parent text;
+  dropped integer := 0;
+begin
+  perform pg_advisory_xact_lock(7305051);
+  foreach parent in array array['delivery', 'attempt', 'body', 'inbox'] loop
+    continue when to_regclass('delivery.' || parent || suffix) is null;
+    execute format('alter table delivery.%I detach partition delivery.%I', parent, parent || suffix);
+    dropped := dropped + 1;
+  end loop;
+  if to_regclass('delivery.delivery' || suffix) is not null then
+    execute format($q$insert into delivery.delivery select * from delivery.%I where state in ('queued', 'retrying', 'parked')$q$, 'delivery' || suffix);
+    execute format($q$insert into delivery.attempt select a.* from delivery.%I a join delivery.delivery_default d on d.id = a.delivery_id$q$, 'attempt' || suffix);
+    execute format($q$insert into delivery.body select b.* from delivery.%I b where b.id in (select d.body_id from delivery.delivery_default d)$q$, 'body' || suffix);
+  end if;
+  foreach parent in array array['delivery', 'attempt', 'body', 'inbox'] loop
+    execute format('drop table if exists delivery.%I', parent || suffix);
+  end loop;
+  return dropped;
+end $$;
 
 -- When the next of each endpoint that has anything waiting is due: one index probe an endpoint, however much waits.
 create function delivery.next_due() returns table (endpoint integer, due_at timestamptz) language sql stable as $$

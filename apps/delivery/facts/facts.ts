@@ -1,0 +1,204 @@
+import type { CommandContext, CommandHandler, EventStore } from '#event-store';
+import { derivedUuid, DomainError, instant, uuidv7, type Clock } from '#kernel';
+import type { Logger } from '#platform';
+import type { Database, Sql } from '#postgres';
+import { deliveryAggregate, endpointAggregate } from '#webhooks';
+
+/** Something that delivery has stated and the log has yet to hear. */
+export interface Fact {
+  readonly workspace: string;
+  readonly endpointId: string;
+  readonly kind: 'parked' | 'gone' | 'failing';
+  readonly delivery?: { readonly id: string; readonly type: string; readonly attempts: number };
+}
+
+interface FactRow {
+  readonly id: string;
+  readonly workspace: string;
+  readonly endpoint_id: string;
+  readonly kind: Fact['kind'];
+  readonly delivery_id: string | null;
+  readonly type: string | null;
+  readonly attempts: number | null;
+  readonly position: number | null;
+  readonly at: string;
+}
+
+export interface FactsNeeds {
+  readonly db: Database;
+  readonly store: EventStore;
+  readonly commands: CommandHandler;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onFault: (error: Error) => void;
+}
+
+const LOOK_MS = 1_000;
+const AT_ONCE = 50;
+
+/** Writes facts down beside what they follow from: in the same transaction, so that none is forgotten. */
+export async function writeFacts(sql: Sql, facts: readonly Fact[], now: string): Promise<void> {
+  if (facts.length === 0) return;
+  await sql.query(
+    `insert into delivery.fact (id, workspace, endpoint_id, kind, delivery_id, type, attempts, position, at, due_at)
+     select f.id, f.workspace, f.endpoint_id, f.kind, f.delivery_id, f.type, f.attempts, d.position, $8, $8
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::integer[])
+       as f (id, workspace, endpoint_id, kind, delivery_id, type, attempts)
+     left join delivery.delivery d on d.id = f.delivery_id`,
+    [
+      facts.map(() => uuidv7()),
+      facts.map(({ workspace }) => workspace),
+      facts.map(({ endpointId }) => endpointId),
+      facts.map(({ kind }) => kind),
+      facts.map(({ delivery }) => delivery?.id ?? null),
+      facts.map(({ delivery }) => delivery?.type ?? null),
+      facts.map(({ delivery }) => delivery?.attempts ?? null),
+      now,
+    ],
+  );
+}
+
+/** Tells the log: each fact becomes a command whose id derives from the fact's, so telling it twice has one effect. */
+export class Facts {
+  private timer: NodeJS.Timeout | undefined;
+  private telling: Promise<void> | undefined;
+  private again = false;
+  private stopped = false;
+
+  constructor(private readonly needs: FactsNeeds) {}
+
+  start(): void {
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.stopped) return;
+    if (this.telling) {
+      this.again = true;
+      return;
+    }
+    clearTimeout(this.timer);
+    this.telling = this.tellAll().finally(() => {
+      this.telling = undefined;
+      if (this.stopped) return;
+      if (this.again) {
+        this.again = false;
+        this.wake();
+      } else this.timer = setTimeout(() => this.wake(), LOOK_MS);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.telling;
+  }
+
+  kill(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private async tellAll(): Promise<void> {
+    try {
+      while (!this.stopped && (await this.tellSome()) === AT_ONCE);
+    } catch (error) {
+      if (!this.stopped) this.needs.onFault(error as Error);
+    }
+  }
+
+  private tellSome(): Promise<number> {
+    const { db, clock, onFault } = this.needs;
+    return db.tx(async (sql) => {
+      const rows = await sql.query<FactRow>(
+        'select * from delivery.fact where due_at <= $1 order by due_at limit $2 for update skip locked',
+        [clock(), AT_ONCE],
+      );
+      const told: string[] = [];
+      const failed: string[] = [];
+      await Promise.all(
+        rows.map((row) =>
+          this.tell(row).then(
+            () => told.push(row.id),
+            (error: Error) => {
+              failed.push(row.id);
+              onFault(error);
+            },
+          ),
+        ),
+      );
+      if (told.length > 0) await sql.query('delete from delivery.fact where id = any($1)', [told]);
+      if (failed.length > 0)
+        await sql.query(
+          "update delivery.fact set tries = tries + 1, due_at = $2::timestamptz + least(60, 2 ^ least(tries, 6)) * interval '1 second' where id = any($1)",
+          [failed, clock()],
+        );
+      return rows.length;
+    });
+  }
+
+  private async tell(row: FactRow): Promise<void> {
+    const { commands, log } = this.needs;
+    const at = instant(row.at);
+    const context: CommandContext = {
+      workspace: row.workspace,
+      actor: 'system',
+      ...(await this.cause(row)),
+      commandId: derivedUuid('delivery fact', row.id),
+      at,
+      repeatable: true,
+    };
+    const by = { at, actor: 'system' };
+    try {
+      switch (row.kind) {
+        case 'parked': {
+          const deliveryId = `dlv_${row.delivery_id}`;
+          await commands.handle(
+            deliveryAggregate,
+            deliveryId,
+            {
+              type: 'ParkDelivery',
+              endpointId: row.endpoint_id,
+              deliveryId,
+              eventType: row.type!,
+              attempts: row.attempts!,
+              ...by,
+            },
+            context,
+          );
+          break;
+        }
+        case 'gone':
+        case 'failing':
+          await commands.handle(
+            endpointAggregate,
+            row.endpoint_id,
+            { type: 'DisableEndpoint', reason: row.kind, ...by },
+            context,
+          );
+          break;
+      }
+      log.info(
+        {
+          endpoint: row.endpoint_id,
+          delivery: row.delivery_id && `dlv_${row.delivery_id}`,
+          correlationId: context.correlationId,
+        },
+        `webhook ${row.kind}`,
+      );
+    } catch (error) {
+      // The endpoint was deleted in the meantime: nobody is left to be told.
+      if (!(error instanceof DomainError)) throw error;
+      log.info({ endpoint: row.endpoint_id, code: error.code }, `webhook ${row.kind}, but no longer`);
+    }
+  }
+
+  /** What follows from a delivery belongs to the correlation of its event. */
+  private async cause({ id, position }: FactRow): Promise<{ correlationId: string; causationId: string | null }> {
+    if (position !== null) {
+      const { events } = await this.needs.store.readAll({ after: position - 1, limit: 1, upTo: position });
+      if (events[0]) return { correlationId: events[0].metadata.correlationId, causationId: events[0].id };
+    }
+    return { correlationId: id, causationId: null };
+  }
+}

@@ -1,0 +1,84 @@
+import type { Database } from '#postgres';
+import type { Outcome } from '../record/outcome';
+import { laneName, OrderedLane, type OrderedLaneNeeds } from './ordered-lane';
+
+export interface OrderedLanesNeeds extends OrderedLaneNeeds {
+  readonly db: Database;
+  readonly hold: (name: string) => Promise<boolean>;
+  readonly isKnown: (endpoint: number) => boolean;
+  readonly refreshEndpoints: () => Promise<void>;
+  /** Another process holds the lane and should look. */
+  readonly tellHolder: (endpoint: number) => void;
+}
+
+const LOOK_MS = 1_000;
+
+/** The lanes of `ordered` endpoints that this worker holds. */
+export class OrderedLanes {
+  private readonly lanes = new Map<number, OrderedLane>();
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(private readonly needs: OrderedLanesNeeds) {}
+
+  start(): void {
+    void this.look();
+  }
+
+  /** Something was queued for the endpoint by this process (`isOurs`), or another said so. */
+  async queued(endpoint: number, isOurs: boolean): Promise<void> {
+    try {
+      const lane = this.lanes.get(endpoint) ?? (isOurs ? await this.open(endpoint) : undefined);
+      if (lane) await lane.pull();
+      else if (isOurs) this.needs.tellHolder(endpoint);
+    } catch (error) {
+      if (!this.stopped) this.needs.onFault(error as Error);
+    }
+  }
+
+  /** The queue was changed behind the lane's back. */
+  async changed(endpoint: number): Promise<void> {
+    await this.lanes.get(endpoint)?.reset();
+  }
+
+  recorded(outcome: Outcome): void {
+    this.lanes.get(outcome.task.endpoint)?.recorded(outcome);
+  }
+
+  /** What this worker held is another's now. */
+  lost(): void {
+    for (const lane of this.lanes.values()) lane.stop();
+    this.lanes.clear();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.lost();
+  }
+
+  /** Finds queues that nobody works on, as after the death of their holder. */
+  private async look(): Promise<void> {
+    try {
+      for (const { endpoint } of await this.needs.db.query<{ endpoint: number }>(
+        'select endpoint from delivery.queued_endpoints()',
+      )) {
+        const lane = this.lanes.get(endpoint) ?? (await this.open(endpoint));
+        await lane?.pull();
+      }
+    } catch (error) {
+      if (!this.stopped) this.needs.onFault(error as Error);
+    }
+    if (!this.stopped) this.timer = setTimeout(() => void this.look(), LOOK_MS);
+  }
+
+  private async open(endpoint: number): Promise<OrderedLane | undefined> {
+    if (!(await this.needs.hold(laneName(endpoint)))) return undefined;
+    if (!this.needs.isKnown(endpoint)) await this.needs.refreshEndpoints();
+    const held = this.lanes.get(endpoint);
+    if (held || this.stopped || !this.needs.isKnown(endpoint)) return held;
+    const lane = new OrderedLane(endpoint, this.needs);
+    this.lanes.set(endpoint, lane);
+    return lane;
+  }
+}

@@ -1,0 +1,128 @@
+import type { Clock } from '#kernel';
+import type { Database } from '#postgres';
+
+export interface JobsNeeds {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly hold: (name: string) => Promise<boolean>;
+  readonly letGo: (name: string) => Promise<void>;
+  /** Deliveries of the endpoint wait now. */
+  readonly onReplayed: (endpoint: number, ordered: boolean) => void;
+  readonly onFault: (error: Error) => void;
+}
+
+interface JobRow {
+  readonly id: string;
+  readonly workspace: string;
+  readonly endpoint: number;
+  readonly since: string;
+  readonly until: string;
+  readonly status_filter: string | null;
+  readonly cursor: string | null;
+  readonly total: number;
+  readonly open: boolean;
+  readonly ordered: boolean;
+}
+
+const LOOK_MS = 1_000;
+const PAGE = 200;
+
+const JOB = `select j.*, e.enabled and e.phase <> 'deleted' as open, (e.config ->> 'ordered')::boolean as ordered
+  from delivery.job j join delivery.endpoint e on e.no = j.endpoint where j.status = 'running'`;
+/** Without a filter: all but what is on its way anyhow. `status_of` is the API's own word. */
+const MATCH = `d.endpoint = $1 and d.id >= delivery.id_at($2) and d.id < delivery.id_at($3)
+  and case when $4::text is null then delivery.status_of(d.id, d.state) <> 'pending' else delivery.status_of(d.id, d.state) = $4 end`;
+
+/** Works bulk replays off, page by page; the cursor moves in the transaction of its page, so any process can go on. */
+export class Jobs {
+  private timer: NodeJS.Timeout | undefined;
+  private working: Promise<void> | undefined;
+  private again = false;
+  private stopped = false;
+
+  constructor(private readonly needs: JobsNeeds) {}
+
+  start(): void {
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.stopped) return;
+    if (this.working) {
+      this.again = true;
+      return;
+    }
+    clearTimeout(this.timer);
+    this.working = this.work().finally(() => {
+      this.working = undefined;
+      if (this.stopped) return;
+      this.timer = setTimeout(() => this.wake(), this.again ? 0 : LOOK_MS);
+      this.again = false;
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.working;
+  }
+
+  kill(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private async work(): Promise<void> {
+    const { db, hold, letGo, onFault } = this.needs;
+    try {
+      for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit 20`)) {
+        const name = `job:${workspace}:${id}`;
+        if (!(await hold(name))) continue;
+        while (!this.stopped && (await this.page(workspace, id)));
+        await letGo(name);
+      }
+    } catch (error) {
+      if (!this.stopped) onFault(error as Error);
+    }
+  }
+
+  /** Replays one page of a job. Returns whether there is more. */
+  private async page(workspace: string, id: string): Promise<boolean> {
+    const { db, clock, onReplayed } = this.needs;
+    const result = await db.tx(async (sql) => {
+      const [job] = await sql.query<JobRow>(`${JOB} and j.workspace = $1 and j.id = $2 for update of j`, [
+        workspace,
+        id,
+      ]);
+      if (!job) return undefined;
+      const own = 'where workspace = $1 and id = $2';
+      if (!job.open) {
+        await sql.query(
+          `update delivery.job set status = 'failed', error = 'The endpoint is disabled or deleted' ${own}`,
+          [workspace, id],
+        );
+        return undefined;
+      }
+      const match = [job.endpoint, job.since, job.until, job.status_filter];
+      if (job.cursor === null)
+        await sql.query(
+          `update delivery.job set total = (select count(*) from delivery.delivery d where ${MATCH}) where workspace = $5 and id = $6`,
+          [...match, workspace, id],
+        );
+      const rows = await sql.query<{ id: string }>(
+        `select d.id from delivery.delivery d where ${MATCH} and d.id > coalesce($5, '00000000-0000-0000-0000-000000000000') order by d.id limit ${PAGE}`,
+        [...match, job.cursor],
+      );
+      const ids = rows.map((row) => row.id);
+      if (ids.length > 0) await sql.query('select delivery.replay($1, $2, $3)', [job.endpoint, ids, clock()]);
+      const isDone = ids.length < PAGE;
+      await sql.query(
+        `update delivery.job set done = done + $3, cursor = coalesce($4, cursor), total = case when $5 then done + $3 else total end, status = case when $5 then 'done' else status end ${own}`,
+        [workspace, id, ids.length, ids.at(-1) ?? null, isDone],
+      );
+      return { job, count: ids.length, isDone };
+    });
+    if (result && result.count > 0) onReplayed(result.job.endpoint, result.job.ordered);
+    return result !== undefined && !result.isDone;
+  }
+}

@@ -1,0 +1,79 @@
+import type { Clock } from '#kernel';
+import type { Database, Sql } from '#postgres';
+import type { CoreMessage } from '#public-messages';
+
+/** What people ask for by the API: it comes over the log, so it is in the audit log and is done once. */
+export const REQUESTS: ReadonlySet<string> = new Set([
+  'webhook.delivery_replay_requested',
+  'webhook.delivery_discarded',
+  'webhook.replay_requested',
+]);
+
+export interface RequestNeeds {
+  readonly db: Database;
+  readonly clock: Clock;
+}
+
+/** What has to be woken after a request. */
+export type Effect =
+  { readonly wake: 'retry' | 'requeue'; readonly endpoint: number } | { readonly wake: 'job' } | undefined;
+
+interface Target {
+  readonly no: number;
+  readonly enabled: boolean;
+  readonly ordered: boolean;
+}
+
+/** Does what one message asks for, once. An endpoint or delivery that is not there, or closed, makes it a request for nothing. */
+export function fulfil({ db, clock }: RequestNeeds, message: CoreMessage): Promise<Effect> {
+  return db.tx(async (sql) => {
+    const fresh = await sql.query(
+      'insert into delivery.inbox (position, index, created_at) values ($1, $2, $3) on conflict do nothing returning 1',
+      [message.position, message.index, message.createdAt],
+    );
+    if (fresh.length === 0) return undefined;
+    const data = JSON.parse(message.dataJson) as { endpointId: string; deliveryId?: string };
+    const endpoint = await target(sql, message.workspace, data.endpointId);
+    if (!endpoint) return undefined;
+    switch (message.type) {
+      case 'webhook.delivery_replay_requested':
+        return replayOne(sql, endpoint, data.deliveryId!, clock());
+      case 'webhook.delivery_discarded':
+        await sql.query('select delivery.discard($1, $2, $3)', [endpoint.no, uuidOf(data.deliveryId!), clock()]);
+        return { wake: endpoint.ordered ? 'requeue' : 'retry', endpoint: endpoint.no };
+      default:
+        return startJob(sql, endpoint, message);
+    }
+  });
+}
+
+const uuidOf = (deliveryId: string): string => deliveryId.slice('dlv_'.length);
+
+async function target(sql: Sql, workspace: string, id: string): Promise<Target | undefined> {
+  const [row] = await sql.query<Target>(
+    "select no, enabled and phase <> 'deleted' as enabled, (config ->> 'ordered')::boolean as ordered from delivery.endpoint where workspace = $1 and id = $2",
+    [workspace, id],
+  );
+  return row;
+}
+
+async function replayOne(sql: Sql, endpoint: Target, deliveryId: string, now: string): Promise<Effect> {
+  if (!endpoint.enabled) return undefined;
+  await sql.query('select delivery.replay($1, array[$2::uuid], $3)', [endpoint.no, uuidOf(deliveryId), now]);
+  return { wake: endpoint.ordered ? 'requeue' : 'retry', endpoint: endpoint.no };
+}
+
+/** A job's row outlives the process that works on it. */
+async function startJob(sql: Sql, endpoint: Target, { workspace, dataJson, createdAt }: CoreMessage): Promise<Effect> {
+  const { jobId, since, until, status } = JSON.parse(dataJson) as {
+    jobId: string;
+    since: string;
+    until: string | null;
+    status: string | null;
+  };
+  await sql.query(
+    `insert into delivery.job (id, workspace, endpoint, since, until, status_filter) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+    [jobId, workspace, endpoint.no, since, until ?? createdAt, status],
+  );
+  return { wake: 'job' };
+}

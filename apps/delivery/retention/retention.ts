@@ -1,0 +1,113 @@
+import { DAY, instant, type Clock } from '#kernel';
+import type { Logger } from '#platform';
+import type { Database } from '#postgres';
+import { contracts } from '#webhook-contracts';
+import type { Metrics } from '../metrics';
+
+export interface RetentionNeeds {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly days: number;
+  readonly hold: (name: string) => Promise<boolean>;
+  readonly onFault: (error: Error) => void;
+}
+
+const EVERY_MS = 60 * 60 * 1_000;
+const AHEAD_DAYS = 4;
+
+/** Makes partitions ahead of time and drops old ones; parked deliveries stay as long as their contract says. */
+export class Retention {
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(private readonly needs: RetentionNeeds) {}
+
+  start(): void {
+    void this.run();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** One round: idempotent, and harmless when two processes do it at once. */
+  async once(): Promise<{ dropped: number; expired: number }> {
+    const { db, clock, days, metrics, log } = this.needs;
+    const now = Date.parse(clock());
+    await db.query("select delivery.ensure_days(($1::timestamptz at time zone 'UTC')::date - 1, $2)", [
+      clock(),
+      AHEAD_DAYS + 2,
+    ]);
+    const oldest = instant(now - days * DAY).slice(0, 10);
+    const expired = await this.expireParked(now);
+    const old = await db.query<{ day: string }>(
+      `select distinct to_char(to_date(right(c.relname, 8), 'YYYYMMDD'), 'YYYY-MM-DD') as day
+       from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent join pg_namespace n on n.oid = p.relnamespace
+       where n.nspname = 'delivery' and p.relname in ('delivery', 'attempt', 'body', 'inbox') and c.relname ~ '_[0-9]{8}$'
+         and to_date(right(c.relname, 8), 'YYYYMMDD') < $1::date
+       order by day`,
+      [oldest],
+    );
+    let dropped = 0;
+    for (const { day } of old) {
+      const [row] = await db.query<{ dropped: number }>('select delivery.drop_day($1) as dropped', [day]);
+      dropped += row!.dropped;
+    }
+    await this.sweepDefault(oldest);
+    if (dropped > 0) {
+      metrics.partitionsDropped.inc(dropped);
+      log.info({ dropped, before: oldest }, 'old delivery partitions dropped');
+    }
+    return { dropped, expired };
+  }
+
+  /** CONTRACTS §1: some contracts keep a parked delivery for fewer days than it would stay. */
+  private async expireParked(now: number): Promise<number> {
+    const { db, clock } = this.needs;
+    let expired = 0;
+    for (const contract of contracts.values()) {
+      if (contract.parkedRetentionDays === null) continue;
+      const rows = await db.query(
+        `update delivery.delivery d set state = 'discarded', reason = 'expired', changed_at = $3 from delivery.endpoint e
+         where e.no = d.endpoint and e.config ->> 'contract' = $1 and d.state = 'parked' and d.changed_at < $2 returning 1`,
+        [contract.name, instant(now - contract.parkedRetentionDays * DAY), clock()],
+      );
+      expired += rows.length;
+    }
+    return expired;
+  }
+
+  /** The few that outlived their day, once they are over: the only rows ever deleted one by one. */
+  private async sweepDefault(oldest: string): Promise<void> {
+    await this.needs.db.query(
+      `with over as (
+         delete from delivery.delivery_default d where d.id < delivery.id_at($1::timestamptz) and (d.state is null or d.state = 'discarded') returning d.id, d.body_id
+       ), attempts as (
+         delete from delivery.attempt_default a using over where a.delivery_id = over.id
+       )
+       delete from delivery.body_default b using over where b.id = over.body_id
+         and not exists (select from delivery.delivery_default d where d.body_id = b.id and d.state in ('queued', 'retrying', 'parked'))`,
+      [`${oldest}T00:00:00Z`],
+    );
+  }
+
+  private async run(): Promise<void> {
+    try {
+      if (await this.needs.hold('retention')) await this.once();
+      await this.estimate();
+    } catch (error) {
+      if (!this.stopped) this.needs.onFault(error as Error);
+    }
+    if (!this.stopped) this.timer = setTimeout(() => void this.run(), EVERY_MS);
+  }
+
+  private async estimate(): Promise<void> {
+    const rows = await this.needs.db.query<{ name: string; rows: number }>(
+      "select relname as name, greatest(reltuples, 0)::bigint as rows from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'delivery' and relname in ('retry', 'queue')",
+    );
+    for (const { name, rows: count } of rows) this.needs.metrics.waiting.set({ where: name }, count);
+  }
+}

@@ -1,0 +1,191 @@
+import { eventually, Receiver } from '#testing';
+import { DeliveriesQuery } from '#read-models';
+import { deliveryAggregate, endpointAggregate } from '#webhooks';
+import { World } from '../testing/world';
+import type { DeliveryWorker } from './delivery-worker';
+
+describe('what becomes of a delivery', () => {
+  let world: World;
+  let worker: DeliveryWorker;
+  let receiver: Receiver;
+  let deliveries: DeliveriesQuery;
+  beforeAll(async () => {
+    [world, receiver] = await Promise.all([World.open({ retryScale: 0.000001 }), Receiver.open()]);
+    worker = await world.worker();
+    deliveries = new DeliveriesQuery(world.test.db);
+  });
+  afterAll(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  const list = async (endpointId: string) => (await deliveries.list('ws_1', { endpointId }, { limit: 50 })).data;
+  const first = async (endpointId: string) => (await list(endpointId))[0]!;
+  const listed = (endpointId: string, ...expected: object[]) =>
+    eventually(async () => expect(await list(endpointId)).toEqual(expected.map((one) => expect.objectContaining(one))));
+
+  it('is parked after its last retry, which the log hears of', async () => {
+    receiver.always('/parked', 500);
+    await world.register('whe_parked', receiver.url('/parked'));
+    await world.pass(worker);
+    await world.happen('east');
+    await world.pass(worker);
+    await listed('whe_parked', { status: 'parked', sequence: 1 });
+    expect(receiver.on('/parked')).toHaveLength(10);
+    const { id } = await first('whe_parked');
+    const detail = await deliveries.get('ws_1', id);
+    expect(detail!.attempts.map(({ number, statusCode }) => [number, statusCode])).toEqual(
+      Array.from({ length: 10 }, (_, n) => [n + 1, 500]),
+    );
+    await eventually(async () =>
+      expect((await world.commands.load(deliveryAggregate, 'ws_1', id)).state).toEqual({
+        status: 'parked',
+        attempts: 10,
+      }),
+    );
+    expect(await deliveries.get('ws_2', id)).toBeUndefined();
+  });
+
+  it('is sent again on request: same id, bytes and number, a new ladder, and a header that says so', async () => {
+    const { id } = await first('whe_parked');
+    receiver.always('/parked', 204);
+    const before = receiver.on('/parked')[0]!;
+    const command = { type: 'RequestDeliveryReplay' as const, endpointId: 'whe_parked', deliveryId: id, ...world.by() };
+    const context = {
+      workspace: 'ws_1',
+      actor: 'usr_1',
+      correlationId: 'c',
+      causationId: null,
+      commandId: 'b1',
+      at: command.at,
+    };
+    await world.commands.handle(deliveryAggregate, id, command, context);
+    const messages = await world.fresh();
+    await worker.handle(messages);
+    await worker.handle(messages);
+    await eventually(() => expect(receiver.on('/parked')).toHaveLength(11));
+    const again = receiver.on('/parked')[10]!;
+    expect(again.body).toBe(before.body);
+    expect(again.headers['webhook-id']).toBe(before.headers['webhook-id']);
+    expect(again.headers['webhook-sequence']).toBe('1');
+    expect([before.headers['webhook-replay'], again.headers['webhook-replay']]).toEqual([undefined, 'true']);
+    await listed('whe_parked', { status: 'delivered' });
+  });
+
+  it('is discarded by hand, once and for all', async () => {
+    receiver.always('/discard', { status: 503, headers: { 'retry-after': '3600' } });
+    await world.register('whe_discard', receiver.url('/discard'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('west');
+    await world.pass(worker);
+    await listed('whe_discard', { status: 'retrying' });
+    const { id, nextAttemptAt } = await first('whe_discard');
+    expect(Date.parse(nextAttemptAt!) - Date.now()).toBeGreaterThan(3_500_000);
+    const command = { type: 'DiscardDelivery' as const, endpointId: 'whe_discard', deliveryId: id, ...world.by() };
+    await world.commands.handle(deliveryAggregate, id, command, {
+      workspace: 'ws_1',
+      actor: 'usr_1',
+      correlationId: 'c',
+      causationId: null,
+      commandId: 'b2',
+      at: command.at,
+    });
+    await world.pass(worker);
+    await listed('whe_discard', { status: 'discarded', reason: 'discarded' });
+    expect(await world.test.db.query('select * from delivery.retry')).toEqual([]);
+  });
+
+  it('is discarded with the others when the endpoint says 410, and the endpoint is disabled as gone', async () => {
+    receiver.always('/gone', 410);
+    await world.register('whe_gone', receiver.url('/gone'));
+    await world.pass(worker);
+    await world.happen('south', 3);
+    await world.pass(worker);
+    await eventually(async () =>
+      expect((await world.commands.load(endpointAggregate, 'ws_1', 'whe_gone')).state).toMatchObject({
+        config: { status: 'disabled', disabledReason: 'gone' },
+      }),
+    );
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(
+        (await list('whe_gone')).filter(({ sequence }) => sequence <= 3).map(({ status, reason }) => [status, reason]),
+      ).toEqual(Array(3).fill(['discarded', 'gone'])),
+    );
+  });
+
+  it('is numbered and discarded while the endpoint is disabled, and sent by a replay job after it is enabled', async () => {
+    await world.register('whe_off', receiver.url('/off'), { eventTypes: ['region.*'] });
+    await world.happen('off-1');
+    await world.pass(worker);
+    await world.endpointCommand('whe_off', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
+    await world.happen('off-2', 250);
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(
+        (await deliveries.list('ws_1', { endpointId: 'whe_off', status: 'discarded' }, { limit: 200 })).data,
+      ).toHaveLength(200),
+    );
+    await eventually(() => expect(receiver.on('/off')).toHaveLength(1));
+    await world.endpointCommand('whe_off', { type: 'EnableEndpoint', ...world.by() });
+    await world.endpointCommand('whe_off', {
+      type: 'RequestReplay',
+      jobId: 'job_1',
+      since: world.by().at.replace(/^\d{4}/, '2020') as never,
+      until: null,
+      status: 'discarded',
+      ...world.by(),
+    });
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(await deliveries.job('ws_1', 'job_1')).toEqual({
+        id: 'job_1',
+        endpointId: 'whe_off',
+        status: 'done',
+        total: 250,
+        done: 250,
+      }),
+    );
+    await eventually(() => expect(receiver.on('/off')).toHaveLength(251));
+    expect(new Set(receiver.on('/off').map(({ headers }) => headers['webhook-sequence'])).size).toBe(251);
+  });
+
+  it('is fed to who pulls, in order', async () => {
+    const feed = await deliveries.feed('ws_1', 'whe_off', { after: 10, limit: 3 });
+    expect(feed!.data.map(({ sequence }) => sequence)).toEqual([11, 12, 13]);
+    expect(feed!.nextCursor).toBe('13');
+    expect(JSON.parse(feed!.data[0]!.body)).toMatchObject({
+      type: 'region.performance_updated',
+      id: feed!.data[0]!.id,
+    });
+    expect(await deliveries.feed('ws_2', 'whe_off', { after: 0, limit: 3 })).toBeUndefined();
+  });
+
+  it('ends with the endpoint', async () => {
+    receiver.always('/deleted', { status: 503, headers: { 'retry-after': '3600' } });
+    await world.register('whe_deleted', receiver.url('/deleted'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('deleted');
+    await world.pass(worker);
+    await listed('whe_deleted', { status: 'retrying' });
+    await world.endpointCommand('whe_deleted', { type: 'DeleteEndpoint', ...world.by() });
+    await world.pass(worker);
+    await listed('whe_deleted', { status: 'discarded', reason: 'deleted' });
+  });
+
+  it('disables an endpoint that has failed for five days, across processes and restarts', async () => {
+    receiver.always('/failing', 500);
+    await world.register('whe_failing', receiver.url('/failing'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.test.db.query(
+      "update delivery.endpoint set failing_since = now() - interval '5 days 1 second' where id = 'whe_failing'",
+    );
+    await world.happen('failing');
+    await world.pass(worker);
+    await eventually(async () =>
+      expect((await world.commands.load(endpointAggregate, 'ws_1', 'whe_failing')).state).toMatchObject({
+        config: { status: 'disabled', disabledReason: 'failing' },
+      }),
+    );
+  });
+});
