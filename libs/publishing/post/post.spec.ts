@@ -175,6 +175,10 @@ describe('scheduling a post', () => {
     given()
       .when(schedule({ destinations: [instagram, { ...instagram, id: 'dst_3' }] }))
       .fails('POST_DESTINATIONS_INVALID'));
+  it('may go to one destination', () =>
+    given()
+      .when(schedule({ destinations: [linkedin] }))
+      .then({ type: 'PostScheduled', data: { ...scheduledData, destinations: [linkedin] } }));
   it('needs a destination, and at most fifty', () => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, n) => ({ id: `dst_${n}`, accountId: `acct_${n}`, platform: 'x' }));

@@ -31,8 +31,8 @@ export const deliveryDecider = decider<DeliveryCommand, DeliveryEvent, Delivery>
       { type: 'DeliveryReplayRequested', data: { endpointId, deliveryId } },
     ],
 
-    DiscardDelivery: ({ endpointId, deliveryId }, { status }) =>
-      status === 'discarded' ? [] : [{ type: 'DeliveryDiscarded', data: { endpointId, deliveryId } }],
+    // A replay of the whole endpoint may have woken it since, and that is not in this stream.
+    DiscardDelivery: ({ endpointId, deliveryId }) => [{ type: 'DeliveryDiscarded', data: { endpointId, deliveryId } }],
   },
   evolve: {
     DeliveryParked: (_, { attempts }) => ({ status: 'parked', attempts }),
