@@ -21,6 +21,16 @@ import { EndpointVetting } from './webhooks/endpoint-vetting';
 import { EndpointsController } from './webhooks/endpoints.controller';
 import { FeedController } from './webhooks/feed.controller';
 import { Jobs } from './webhooks/jobs';
+import { CampaignsController } from './campaigns/campaigns.controller';
+import { TeamController } from './team/team.controller';
+import { SubscriptionController } from './subscription/subscription.controller';
+import { MediaController } from './studio/media.controller';
+import { OperationsController } from './studio/operations.controller';
+import { DesignsController } from './studio/designs.controller';
+import { AssetsController } from './studio/assets.controller';
+import { GalleriesController } from './studio/galleries.controller';
+import { ContentController } from './studio/content.controller';
+import { RegionsController } from './studio/regions.controller';
 import { Things } from './reads/things';
 
 /** The http edge. Stands on the `ENGINES` of the platform; `configureApi` does the rest before the process listens. */
@@ -40,6 +50,16 @@ export class ApiModule implements OnApplicationShutdown {
         KeysController,
         PostsController,
         AccountsController,
+        CampaignsController,
+        TeamController,
+        SubscriptionController,
+        MediaController,
+        OperationsController,
+        DesignsController,
+        AssetsController,
+        GalleriesController,
+        ContentController,
+        RegionsController,
         EndpointsController,
         FeedController,
         DeliveriesController,

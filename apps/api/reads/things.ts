@@ -10,6 +10,11 @@ import { problem } from '../http/problem';
 
 const LIST_WAIT_MS = 1_000;
 
+/** A workspace has one of each, in one stream with the workspace's id; their views divide it into rows. */
+const ONE_PER_WORKSPACE = new Set(['team', 'subscription']);
+const streamIdOf = ({ category }: { readonly category: string }, workspace: string, id: string): string =>
+  ONE_PER_WORKSPACE.has(category) ? workspace : id;
+
 /** A thing as one revision has it. */
 export interface Seen<S, Shown> {
   readonly state: S;
@@ -111,9 +116,10 @@ export class Things implements OnApplicationShutdown {
     id: string,
   ): Promise<Seen<S, Shown> | undefined> {
     const { view } = query;
+    const streamId = streamIdOf(view, workspace, id);
     const found = await query.get(workspace, id).catch(unlessUnbuilt);
-    if (found && found.revision >= this.written.revision(workspace, view.category, id)) return found;
-    return (await this.fromLog(view, streamName(view.category, workspace, id), id)) ?? found;
+    if (found && found.revision >= this.written.revision(workspace, view.category, streamId)) return found;
+    return (await this.fromLog(view, streamName(view.category, workspace, streamId), id)) ?? found;
   }
 
   private async waited<S extends object, Shown extends object>(
@@ -126,7 +132,8 @@ export class Things implements OnApplicationShutdown {
     const found = await query.get(call.workspace, id).catch(unlessUnbuilt);
     if (found && found.revision >= minRevision) return found;
     // What is not even in the log is no matter of waiting.
-    if (!found && !(await this.fromLog(view, streamName(view.category, call.workspace, id), id))) return undefined;
+    const stream = streamName(view.category, call.workspace, streamIdOf(view, call.workspace, id));
+    if (!found && !(await this.fromLog(view, stream, id))) return undefined;
     const isSeen = await this.progress
       .revisionSeen(view.name, call.workspace, id, minRevision, call.waitMs)
       .catch(unlessUnbuilt);

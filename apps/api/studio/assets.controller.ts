@@ -1,0 +1,95 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentAsset, type AssetView, type Page } from '#read-models';
+import { assetAggregate, type AssetCommand } from '#studio';
+import { Commands, type Asked } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { Id, OneOf, Reference, Text } from '../http/fields';
+import { PageQuery, RevisionQuery } from '../http/page.query';
+import { newThingId } from '../http/path-id';
+import { ApiController, Read, Write } from '../http/routes';
+import { answer, nullable, object, oneOf, pageOf, text } from '../openapi/schema';
+import { Things } from '../reads/things';
+import { studioErrors } from './studio.errors';
+
+const STATUSES = ['organized', 'delivered'] as const;
+
+export class PlaceAsset {
+  @Reference({ example: 'client_7' })
+  clientId!: string;
+
+  @Text({ max: 1_000, example: 'spring/posters' })
+  folder!: string;
+
+  @Id('cmp', { optional: true, nullable: true })
+  campaignId?: string | null;
+}
+
+export class AssetsQuery extends PageQuery {
+  @OneOf(STATUSES, { optional: true })
+  status?: string;
+
+  @Reference({ optional: true })
+  clientId?: string;
+
+  @Id('cmp', { optional: true })
+  campaignId?: string;
+}
+
+const assetAnswer = answer(
+  'Asset',
+  'The asset',
+  object({ id: text, status: oneOf(...STATUSES), clientId: text, folder: text, campaignId: nullable(text) }),
+);
+const assetPage = pageOf(assetAnswer);
+
+const absent = () => errorsOf(studioErrors)('ASSET_NOT_FOUND');
+const written = { scope: 'commands', body: PlaceAsset, answer: assetAnswer, tagged: true } as const;
+
+@ApiController('assets', 'Studio')
+export class AssetsController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write(':id/organize', { ...written, summary: 'Put it in its place' })
+  organize(@Param('id') id: string, @Body() body: PlaceAsset, @TheCall() call: Call): Promise<AssetView> {
+    return this.run({ type: 'OrganizeAsset', ...placement(id, body) }, call);
+  }
+
+  @Write(':id/deliver', { ...written, summary: 'Hand it over' })
+  deliver(@Param('id') id: string, @Body() body: PlaceAsset, @TheCall() call: Call): Promise<AssetView> {
+    return this.run({ type: 'DeliverAsset', ...placement(id, body) }, call);
+  }
+
+  @Read('', { scope: 'read', query: AssetsQuery, answer: assetPage, summary: 'List assets, newest first' })
+  list(@Query() query: AssetsQuery, @TheCall() call: Call): Promise<Page<AssetView>> {
+    return this.things.list(this.things.models.assets, { ...query }, call);
+  }
+
+  @Read(':id', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: assetAnswer,
+    tagged: true,
+    errors: ['ASSET_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One asset',
+  })
+  get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<AssetView> {
+    return this.things.get(this.things.models.assets, id, absent, call, minRevision);
+  }
+
+  private async run(asked: Asked<AssetCommand>, call: Call): Promise<AssetView> {
+    const { state } = await this.commands.run(assetAggregate, asked.assetId, asked, call);
+    if (state.status === 'absent') throw absent();
+    return presentAsset(state);
+  }
+}
+
+const placement = (id: string, { clientId, folder, campaignId = null }: PlaceAsset) => ({
+  assetId: newThingId('ast', id),
+  clientId,
+  folder,
+  campaignId,
+});

@@ -1,0 +1,92 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentContent, type ContentView, type Page } from '#read-models';
+import { contentAggregate } from '#studio';
+import { Commands } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { Text, TextList } from '../http/fields';
+import { PageQuery, RevisionQuery } from '../http/page.query';
+import { newThingId } from '../http/path-id';
+import { ApiController, Read, Write } from '../http/routes';
+import { answer, list, object, oneOf, pageOf, text } from '../openapi/schema';
+import { Things } from '../reads/things';
+import { studioErrors } from './studio.errors';
+
+export class AdaptContent {
+  @Text({ max: 200, example: 'emea/nordics' })
+  region!: string;
+
+  @Text({ max: 35, example: 'da-DK' })
+  locale!: string;
+
+  @TextList({ max: 100, length: 2_000, optional: true, description: 'Any: a person has to look at it' })
+  reasons?: string[];
+}
+
+export class ContentQuery extends PageQuery {
+  @Text({ max: 200, optional: true })
+  region?: string;
+}
+
+const adaptation = object({
+  region: text,
+  locale: text,
+  status: oneOf('adapted', 'review_required'),
+  reasons: list(text),
+});
+const contentAnswer = answer(
+  'Content',
+  'The newest adaptation for each region and locale',
+  object({ id: text, adaptations: list(adaptation) }),
+);
+const contentPage = pageOf(contentAnswer);
+
+const absent = () => errorsOf(studioErrors)('CONTENT_NOT_FOUND');
+
+@ApiController('content', 'Studio')
+export class ContentController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write(':id/adaptation', {
+    scope: 'commands',
+    body: AdaptContent,
+    answer: contentAnswer,
+    tagged: true,
+    summary: 'It was adapted to a culture, or needs a person to look',
+  })
+  async adapt(
+    @Param('id') id: string,
+    @Body() { region, locale, reasons = [] }: AdaptContent,
+    @TheCall() call: Call,
+  ): Promise<ContentView> {
+    const contentId = newThingId('cnt', id);
+    const { state } = await this.commands.run(
+      contentAggregate,
+      contentId,
+      { type: 'AdaptContent', contentId, region, locale, reasons },
+      call,
+    );
+    if (state.status === 'absent') throw absent();
+    return presentContent(state);
+  }
+
+  @Read('', { scope: 'read', query: ContentQuery, answer: contentPage, summary: 'List content, newest first' })
+  list(@Query() query: ContentQuery, @TheCall() call: Call): Promise<Page<ContentView>> {
+    return this.things.list(this.things.models.content, { ...query }, call);
+  }
+
+  @Read(':id', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: contentAnswer,
+    tagged: true,
+    errors: ['CONTENT_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One piece of content',
+  })
+  get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<ContentView> {
+    return this.things.get(this.things.models.content, id, absent, call, minRevision);
+  }
+}

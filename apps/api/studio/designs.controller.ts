@@ -1,0 +1,112 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentDesign, type DesignView, type Page } from '#read-models';
+import { designAggregate, designErrors, type DesignCommand } from '#studio';
+import { Commands, type Asked } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { RevisionQuery } from '../http/page.query';
+import { ApiController, Read, Write } from '../http/routes';
+import { Things } from '../reads/things';
+import {
+  ApproveDesign,
+  CheckCompliance,
+  CreateDesign,
+  designAnswer,
+  designPage,
+  DesignsQuery,
+  RequestRevision,
+} from './designs.dto';
+
+const fail = errorsOf(designErrors);
+const absent = () => fail('DESIGN_NOT_FOUND');
+const written = { scope: 'commands', answer: designAnswer, tagged: true } as const;
+
+@ApiController('designs', 'Studio')
+export class DesignsController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write('', {
+    ...written,
+    status: 201,
+    body: CreateDesign,
+    errors: ['DESIGN_ALREADY_EXISTS'],
+    summary: 'Begin a design',
+  })
+  create(@Body() { id, clientId, name = null }: CreateDesign, @TheCall() call: Call): Promise<DesignView> {
+    const designId = id ?? call.newId('dsg');
+    return this.run(designId, { type: 'CreateDesign', designId, clientId, name }, call);
+  }
+
+  @Read('', { scope: 'read', query: DesignsQuery, answer: designPage, summary: 'List designs, newest first' })
+  list(@Query() query: DesignsQuery, @TheCall() call: Call): Promise<Page<DesignView>> {
+    return this.things.list(this.things.models.designs, { ...query }, call);
+  }
+
+  @Read(':id', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: designAnswer,
+    tagged: true,
+    errors: ['DESIGN_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One design',
+  })
+  get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<DesignView> {
+    return this.things.get(this.things.models.designs, id, absent, call, minRevision);
+  }
+
+  @Write(':id/submit', {
+    ...written,
+    errors: ['DESIGN_NOT_FOUND', 'DESIGN_NOT_SUBMITTABLE'],
+    summary: 'Ask for a review',
+  })
+  submit(@Param('id') id: string, @TheCall() call: Call): Promise<DesignView> {
+    return this.run(id, { type: 'SubmitDesign' }, call);
+  }
+
+  @Write(':id/approve', {
+    ...written,
+    body: ApproveDesign,
+    errors: ['DESIGN_NOT_FOUND', 'DESIGN_NOT_IN_REVIEW'],
+    summary: 'Approve it',
+  })
+  approve(@Param('id') id: string, @Body() { note = null }: ApproveDesign, @TheCall() call: Call): Promise<DesignView> {
+    return this.run(id, { type: 'ApproveDesign', note }, call);
+  }
+
+  @Write(':id/request-revision', {
+    ...written,
+    body: RequestRevision,
+    errors: ['DESIGN_NOT_FOUND', 'DESIGN_NOT_IN_REVIEW'],
+    summary: 'Send it back',
+  })
+  requestRevision(
+    @Param('id') id: string,
+    @Body() { note }: RequestRevision,
+    @TheCall() call: Call,
+  ): Promise<DesignView> {
+    return this.run(id, { type: 'RequestRevision', note }, call);
+  }
+
+  @Write(':id/compliance', {
+    ...written,
+    body: CheckCompliance,
+    errors: ['DESIGN_NOT_FOUND'],
+    summary: 'Say whether it keeps to the brand',
+  })
+  compliance(
+    @Param('id') id: string,
+    @Body() { guidelines, violations, manualReview = false }: CheckCompliance,
+    @TheCall() call: Call,
+  ): Promise<DesignView> {
+    return this.run(id, { type: 'CheckCompliance', guidelines, violations, manualReview }, call);
+  }
+
+  private async run(id: string, asked: Asked<DesignCommand>, call: Call): Promise<DesignView> {
+    const { state } = await this.commands.run(designAggregate, id, asked, call);
+    if (state.status === 'absent') throw absent();
+    return presentDesign(state);
+  }
+}

@@ -1,0 +1,82 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentGallery, type GalleryView, type Page } from '#read-models';
+import { galleryAggregate } from '#studio';
+import { Commands } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { Text, TextList } from '../http/fields';
+import { PageQuery, RevisionQuery } from '../http/page.query';
+import { newThingId } from '../http/path-id';
+import { ApiController, Read, Write } from '../http/routes';
+import { answer, list, object, pageOf, text } from '../openapi/schema';
+import { Things } from '../reads/things';
+import { studioErrors } from './studio.errors';
+
+export class UpdateGallery {
+  @Text({ max: 200, example: 'emea/nordics' })
+  region!: string;
+
+  @TextList({ max: 1_000, length: 200 })
+  added!: string[];
+
+  @TextList({ max: 1_000, length: 200 })
+  removed!: string[];
+}
+
+export class GalleriesQuery extends PageQuery {
+  @Text({ max: 200, optional: true })
+  region?: string;
+}
+
+const galleryAnswer = answer('Gallery', 'The gallery', object({ id: text, region: text, items: list(text) }));
+const galleryPage = pageOf(galleryAnswer);
+
+const absent = () => errorsOf(studioErrors)('GALLERY_NOT_FOUND');
+
+@ApiController('galleries', 'Studio')
+export class GalleriesController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write(':id/update', {
+    scope: 'commands',
+    body: UpdateGallery,
+    answer: galleryAnswer,
+    tagged: true,
+    summary: 'Add to it and take from it',
+  })
+  async update(
+    @Param('id') id: string,
+    @Body() { region, added, removed }: UpdateGallery,
+    @TheCall() call: Call,
+  ): Promise<GalleryView> {
+    const galleryId = newThingId('gal', id);
+    const { state } = await this.commands.run(
+      galleryAggregate,
+      galleryId,
+      { type: 'UpdateGallery', galleryId, region, added, removed },
+      call,
+    );
+    if (state.status === 'absent') throw absent();
+    return presentGallery(state);
+  }
+
+  @Read('', { scope: 'read', query: GalleriesQuery, answer: galleryPage, summary: 'List galleries, newest first' })
+  list(@Query() query: GalleriesQuery, @TheCall() call: Call): Promise<Page<GalleryView>> {
+    return this.things.list(this.things.models.galleries, { ...query }, call);
+  }
+
+  @Read(':id', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: galleryAnswer,
+    tagged: true,
+    errors: ['GALLERY_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One gallery',
+  })
+  get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<GalleryView> {
+    return this.things.get(this.things.models.galleries, id, absent, call, minRevision);
+  }
+}

@@ -1,0 +1,114 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentMedia, type MediaView, type Page } from '#read-models';
+import { mediaAggregate, mediaErrors, type Media } from '#studio';
+import { Commands } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { Id, OneOf, Text, Whole } from '../http/fields';
+import { PageQuery, RevisionQuery } from '../http/page.query';
+import { ApiController, Read, Write } from '../http/routes';
+import { answer, nullable, object, oneOf, pageOf, text, whole } from '../openapi/schema';
+import { Things } from '../reads/things';
+
+const STATUSES = ['added', 'processed'] as const;
+
+export class AddMedia {
+  @Id('med', { optional: true })
+  id?: string;
+
+  @Text({ max: 50, example: 'image' })
+  kind!: string;
+
+  @Text({ max: 2_048, optional: true, nullable: true })
+  url?: string | null;
+
+  @Whole({ optional: true, nullable: true })
+  bytes?: number | null;
+}
+
+export class MediaProcessed {
+  @Text({ max: 2_048 })
+  url!: string;
+
+  @Whole()
+  bytes!: number;
+}
+
+export class MediaQuery extends PageQuery {
+  @Text({ max: 50, optional: true })
+  kind?: string;
+
+  @OneOf(STATUSES, { optional: true })
+  status?: string;
+}
+
+const mediaAnswer = answer(
+  'Media',
+  'The medium',
+  object({ id: text, kind: text, status: oneOf(...STATUSES), url: nullable(text), bytes: nullable(whole) }),
+);
+const mediaPage = pageOf(mediaAnswer);
+
+const fail = errorsOf(mediaErrors);
+const absent = () => fail('MEDIA_NOT_FOUND');
+const shown = (media: Media): MediaView => {
+  if (media.status === 'absent') throw absent();
+  return presentMedia(media);
+};
+
+@ApiController('media', 'Studio')
+export class MediaController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write('', {
+    scope: 'commands',
+    status: 201,
+    body: AddMedia,
+    answer: mediaAnswer,
+    tagged: true,
+    errors: ['MEDIA_ALREADY_EXISTS'],
+    summary: 'Add a medium',
+  })
+  async add(@Body() { id, kind, url = null, bytes = null }: AddMedia, @TheCall() call: Call): Promise<MediaView> {
+    const mediaId = id ?? call.newId('med');
+    return shown(
+      (await this.commands.run(mediaAggregate, mediaId, { type: 'AddMedia', mediaId, kind, url, bytes }, call)).state,
+    );
+  }
+
+  @Read('', { scope: 'read', query: MediaQuery, answer: mediaPage, summary: 'List media, newest first' })
+  list(@Query() query: MediaQuery, @TheCall() call: Call): Promise<Page<MediaView>> {
+    return this.things.list(this.things.models.media, { ...query }, call);
+  }
+
+  @Read(':id', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: mediaAnswer,
+    tagged: true,
+    errors: ['MEDIA_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One medium',
+  })
+  get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<MediaView> {
+    return this.things.get(this.things.models.media, id, absent, call, minRevision);
+  }
+
+  @Write(':id/processed', {
+    scope: 'commands',
+    body: MediaProcessed,
+    answer: mediaAnswer,
+    tagged: true,
+    errors: ['MEDIA_NOT_FOUND', 'MEDIA_ALREADY_PROCESSED'],
+    summary: 'The medium is ready',
+  })
+  async processed(
+    @Param('id') id: string,
+    @Body() { url, bytes }: MediaProcessed,
+    @TheCall() call: Call,
+  ): Promise<MediaView> {
+    return shown((await this.commands.run(mediaAggregate, id, { type: 'MarkMediaProcessed', url, bytes }, call)).state);
+  }
+}

@@ -1,0 +1,123 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentOperation, type OperationView, type Page } from '#read-models';
+import { operationAggregate, operationErrors, type OperationCommand } from '#studio';
+import { Commands, type Asked } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { RevisionQuery } from '../http/page.query';
+import { ApiController, Read, Write } from '../http/routes';
+import { Things } from '../reads/things';
+import {
+  CompleteOperation,
+  FailOperation,
+  operationAnswer,
+  operationPage,
+  OperationsQuery,
+  ReportProgress,
+  StartOperation,
+} from './operations.dto';
+
+const fail = errorsOf(operationErrors);
+const absent = () => fail('OPERATION_NOT_FOUND');
+
+@ApiController('operations', 'Studio')
+export class OperationsController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write('', {
+    scope: 'commands',
+    status: 201,
+    body: StartOperation,
+    answer: operationAnswer,
+    tagged: true,
+    errors: ['OPERATION_ALREADY_EXISTS', 'OPERATION_INCOMPLETE'],
+    summary: 'Begin an operation',
+  })
+  start(
+    @Body() { id, kind, region = null, total = null, campaignId = null }: StartOperation,
+    @TheCall() call: Call,
+  ): Promise<OperationView> {
+    const operationId = id ?? call.newId('op');
+    return this.run(operationId, { type: 'StartOperation', operationId, kind, region, total, campaignId }, call);
+  }
+
+  @Read('', { scope: 'read', query: OperationsQuery, answer: operationPage, summary: 'List operations, newest first' })
+  list(@Query() query: OperationsQuery, @TheCall() call: Call): Promise<Page<OperationView>> {
+    return this.things.list(this.things.models.operations, { ...query }, call);
+  }
+
+  @Read(':id', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: operationAnswer,
+    tagged: true,
+    errors: ['OPERATION_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One operation',
+  })
+  get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<OperationView> {
+    return this.things.get(this.things.models.operations, id, absent, call, minRevision);
+  }
+
+  @Write(':id/progress', {
+    scope: 'commands',
+    body: ReportProgress,
+    answer: operationAnswer,
+    tagged: true,
+    errors: [
+      'OPERATION_NOT_FOUND',
+      'OPERATION_NOT_RUNNING',
+      'OPERATION_TOTAL_UNKNOWN',
+      'PROGRESS_EXCEEDS_TOTAL',
+      'PROGRESS_WENT_BACK',
+    ],
+    summary: 'Say how far it is',
+  })
+  progress(
+    @Param('id') id: string,
+    @Body() { done, failed = 0 }: ReportProgress,
+    @TheCall() call: Call,
+  ): Promise<OperationView> {
+    return this.run(id, { type: 'ReportProgress', done, failed }, call);
+  }
+
+  @Write(':id/complete', {
+    scope: 'commands',
+    body: CompleteOperation,
+    answer: operationAnswer,
+    tagged: true,
+    errors: ['OPERATION_NOT_FOUND', 'OPERATION_NOT_RUNNING', 'OPERATION_RESULT_INCOMPLETE'],
+    summary: 'It succeeded',
+  })
+  complete(
+    @Param('id') id: string,
+    @Body() { url = null, contentId = null, contentIds = null, assets = null }: CompleteOperation,
+    @TheCall() call: Call,
+  ): Promise<OperationView> {
+    return this.run(id, { type: 'CompleteOperation', url, contentId, contentIds, assets }, call);
+  }
+
+  @Write(':id/fail', {
+    scope: 'commands',
+    body: FailOperation,
+    answer: operationAnswer,
+    tagged: true,
+    errors: ['OPERATION_NOT_FOUND', 'OPERATION_NOT_RUNNING'],
+    summary: 'It failed',
+  })
+  fail(
+    @Param('id') id: string,
+    @Body() { error: { code, message, detail = null } }: FailOperation,
+    @TheCall() call: Call,
+  ): Promise<OperationView> {
+    return this.run(id, { type: 'FailOperation', error: { code, message, detail } }, call);
+  }
+
+  private async run(id: string, asked: Asked<OperationCommand>, call: Call): Promise<OperationView> {
+    const { state } = await this.commands.run(operationAggregate, id, asked, call);
+    if (state.status === 'absent') throw absent();
+    return presentOperation(state);
+  }
+}

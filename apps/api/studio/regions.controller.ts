@@ -1,0 +1,83 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentRegion, type Page, type RegionView } from '#read-models';
+import { regionAggregate } from '#studio';
+import { Commands } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { Text, Whole } from '../http/fields';
+import { PageQuery, RevisionQuery } from '../http/page.query';
+import { ApiController, Read, Write } from '../http/routes';
+import { answer, object, pageOf, text, whole } from '../openapi/schema';
+import { Things } from '../reads/things';
+import { studioErrors } from './studio.errors';
+
+export class UpdatePerformance {
+  @Text({ max: 100, example: '2026-04' })
+  period!: string;
+
+  @Whole()
+  impressions!: number;
+
+  @Whole()
+  engagements!: number;
+
+  @Whole()
+  contentCount!: number;
+}
+
+const regionAnswer = answer(
+  'Region',
+  "The region's newest figures",
+  object({ region: text, period: text, impressions: whole, engagements: whole, contentCount: whole }),
+);
+const regionPage = pageOf(regionAnswer);
+
+const absent = () => errorsOf(studioErrors)('REGION_NOT_FOUND');
+
+/** A region is whatever its owner calls it; one that looks like a path is escaped in the URL. */
+@ApiController('regions', 'Studio')
+export class RegionsController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write(':region/performance', {
+    scope: 'commands',
+    body: UpdatePerformance,
+    answer: regionAnswer,
+    tagged: true,
+    summary: 'New figures of a region',
+  })
+  async update(
+    @Param('region') region: string,
+    @Body() { period, impressions, engagements, contentCount }: UpdatePerformance,
+    @TheCall() call: Call,
+  ): Promise<RegionView> {
+    const update = { type: 'UpdatePerformance', region, period, impressions, engagements, contentCount } as const;
+    const { state } = await this.commands.run(regionAggregate, region, update, call);
+    if (state.status === 'absent') throw absent();
+    return presentRegion(state);
+  }
+
+  @Read('', { scope: 'read', query: PageQuery, answer: regionPage, summary: 'List regions, newest first' })
+  list(@Query() query: PageQuery, @TheCall() call: Call): Promise<Page<RegionView>> {
+    return this.things.list(this.things.models.regions, { ...query }, call);
+  }
+
+  @Read(':region', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: regionAnswer,
+    tagged: true,
+    errors: ['REGION_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One region',
+  })
+  get(
+    @Param('region') region: string,
+    @Query() { minRevision }: RevisionQuery,
+    @TheCall() call: Call,
+  ): Promise<RegionView> {
+    return this.things.get(this.things.models.regions, region, absent, call, minRevision);
+  }
+}

@@ -1,0 +1,123 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { presentSubscription, type Page, type PaymentView, type SubscriptionView } from '#read-models';
+import { subscriptionAggregate, type SubscriptionCommand } from '#workspace';
+import { Commands, type Asked } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { RevisionQuery } from '../http/page.query';
+import { ApiController, Read, Write } from '../http/routes';
+import { Things } from '../reads/things';
+import {
+  CancelSubscription,
+  ChangePlan,
+  paymentAnswer,
+  paymentPage,
+  PaymentsQuery,
+  RecordPayment,
+  subscriptionAnswer,
+} from './subscription.dto';
+
+export const paymentErrors = { PAYMENT_NOT_FOUND: ['not-found', 'There is no such payment.'] } as const;
+const fail = errorsOf(paymentErrors);
+
+/** A workspace has one subscription, whose stream has the workspace's id; it is there from the beginning, and free. */
+@ApiController('subscription', 'Billing')
+export class SubscriptionController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Read('', {
+    scope: 'read',
+    answer: subscriptionAnswer,
+    tagged: true,
+    summary: 'The plan in force',
+  })
+  async get(@TheCall() call: Call): Promise<SubscriptionView> {
+    // From the log: it is short, there before its first event, and one never reads less than one wrote.
+    const { state, revision } = await this.commands.load(subscriptionAggregate, call.workspace, call.workspace);
+    if (revision >= 0) call.revision(revision);
+    return presentSubscription(state, call.at);
+  }
+
+  @Write('plan', {
+    scope: 'commands',
+    body: ChangePlan,
+    answer: subscriptionAnswer,
+    tagged: true,
+    errors: ['PLAN_UNCHANGED'],
+    summary: 'Change the plan',
+  })
+  changePlan(@Body() { plan, effectiveAt = null }: ChangePlan, @TheCall() call: Call): Promise<SubscriptionView> {
+    return this.run({ type: 'ChangePlan', workspaceId: call.workspace, plan, effectiveAt }, call);
+  }
+
+  @Write('cancel', {
+    scope: 'commands',
+    body: CancelSubscription,
+    answer: subscriptionAnswer,
+    tagged: true,
+    errors: ['SUBSCRIPTION_NOT_ACTIVE'],
+    summary: 'Go back to free',
+  })
+  cancel(@Body() { effectiveAt = null }: CancelSubscription, @TheCall() call: Call): Promise<SubscriptionView> {
+    return this.run({ type: 'CancelSubscription', workspaceId: call.workspace, effectiveAt }, call);
+  }
+
+  @Write('payments', {
+    scope: 'commands',
+    body: RecordPayment,
+    answer: paymentAnswer,
+    tagged: true,
+    summary: 'Record what became of an invoice; it counts once per outcome',
+  })
+  async pay(@Body() body: RecordPayment, @TheCall() call: Call): Promise<PaymentView> {
+    const { invoiceId, amountCents, currency, outcome, reason = null } = body;
+    const payment = { workspaceId: call.workspace, invoiceId, amountCents, currency } as const;
+    const command =
+      outcome === 'succeeded'
+        ? ({ type: 'RecordPayment', ...payment, outcome } as const)
+        : ({ type: 'RecordPayment', ...payment, outcome, reason } as const);
+    await this.commands.run(subscriptionAggregate, call.workspace, command, call);
+    return {
+      invoiceId,
+      amountCents,
+      currency,
+      outcome,
+      ...(outcome === 'failed' && reason !== null && { reason }),
+    };
+  }
+
+  @Read('payments', {
+    scope: 'read',
+    query: PaymentsQuery,
+    answer: paymentPage,
+    summary: 'List payments, newest first',
+  })
+  payments(@Query() query: PaymentsQuery, @TheCall() call: Call): Promise<Page<PaymentView>> {
+    return this.things.list(this.things.models.payments, { ...query }, call);
+  }
+
+  @Read('payments/:invoiceId', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: paymentAnswer,
+    tagged: true,
+    errors: ['PAYMENT_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One payment',
+  })
+  payment(
+    @Param('invoiceId') invoiceId: string,
+    @Query() { minRevision }: RevisionQuery,
+    @TheCall() call: Call,
+  ): Promise<PaymentView> {
+    const absent = () => fail('PAYMENT_NOT_FOUND');
+    return this.things.get(this.things.models.payments, invoiceId, absent, call, minRevision);
+  }
+
+  private async run(asked: Asked<SubscriptionCommand>, call: Call): Promise<SubscriptionView> {
+    const { state } = await this.commands.run(subscriptionAggregate, call.workspace, asked, call);
+    return presentSubscription(state, call.at);
+  }
+}

@@ -1,0 +1,138 @@
+import { Body, Param, Query } from '@nestjs/common';
+import { errorsOf } from '#kernel';
+import { invitationOf, memberOf, type InvitationView, type MemberView, type Page } from '#read-models';
+import { teamAggregate, teamErrors, type Team, type TeamCommand } from '#workspace';
+import { Commands, type Asked } from '../commands/commands';
+import { TheCall, type Call } from '../http/call';
+import { RevisionQuery } from '../http/page.query';
+import { ApiController, Read, Write } from '../http/routes';
+import { Things } from '../reads/things';
+import {
+  AcceptInvitation,
+  ChangeRole,
+  invitationAnswer,
+  invitationPage,
+  InvitationsQuery,
+  InviteMember,
+  memberAnswer,
+  memberPage,
+  MembersQuery,
+} from './team.dto';
+
+const fail = errorsOf(teamErrors);
+const noInvitation = () => fail('INVITATION_NOT_FOUND');
+const noMember = () => fail('MEMBER_NOT_FOUND');
+
+/** A workspace has one team, whose stream has the workspace's id. */
+@ApiController('team', 'Team')
+export class TeamController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly things: Things,
+  ) {}
+
+  @Write('invitations', {
+    scope: 'commands',
+    status: 201,
+    body: InviteMember,
+    answer: invitationAnswer,
+    tagged: true,
+    errors: ['INVITATION_ALREADY_EXISTS'],
+    summary: 'Invite somebody',
+  })
+  async invite(@Body() { id, email, role }: InviteMember, @TheCall() call: Call): Promise<InvitationView> {
+    const inviteId = id ?? call.newId('inv');
+    return this.invitation(await this.run({ type: 'InviteMember', inviteId, email, role }, call), inviteId);
+  }
+
+  @Write('invitations/:id/accept', {
+    scope: 'commands',
+    body: AcceptInvitation,
+    answer: invitationAnswer,
+    tagged: true,
+    errors: ['INVITATION_NOT_FOUND', 'INVITATION_ALREADY_ACCEPTED', 'MEMBER_ALREADY_EXISTS'],
+    summary: 'Join by an invitation',
+  })
+  async accept(
+    @Param('id') id: string,
+    @Body() { userId }: AcceptInvitation,
+    @TheCall() call: Call,
+  ): Promise<InvitationView> {
+    return this.invitation(await this.run({ type: 'AcceptInvitation', inviteId: id, userId }, call), id);
+  }
+
+  @Write('members/:userId/role', {
+    scope: 'commands',
+    body: ChangeRole,
+    answer: memberAnswer,
+    tagged: true,
+    errors: ['MEMBER_NOT_FOUND'],
+    summary: 'Give a member another role',
+  })
+  async changeRole(
+    @Param('userId') userId: string,
+    @Body() { role }: ChangeRole,
+    @TheCall() call: Call,
+  ): Promise<MemberView> {
+    const member = memberOf(await this.run({ type: 'ChangeRole', userId, role }, call), userId);
+    if (!member) throw noMember();
+    return member;
+  }
+
+  @Read('invitations', {
+    scope: 'read',
+    query: InvitationsQuery,
+    answer: invitationPage,
+    summary: 'List invitations, newest first',
+  })
+  invitations(@Query() query: InvitationsQuery, @TheCall() call: Call): Promise<Page<InvitationView>> {
+    return this.things.list(this.things.models.invitations, { ...query }, call);
+  }
+
+  @Read('invitations/:id', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: invitationAnswer,
+    tagged: true,
+    errors: ['INVITATION_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One invitation',
+  })
+  getInvitation(
+    @Param('id') id: string,
+    @Query() { minRevision }: RevisionQuery,
+    @TheCall() call: Call,
+  ): Promise<InvitationView> {
+    return this.things.get(this.things.models.invitations, id, noInvitation, call, minRevision);
+  }
+
+  @Read('members', { scope: 'read', query: MembersQuery, answer: memberPage, summary: 'List members, newest first' })
+  members(@Query() query: MembersQuery, @TheCall() call: Call): Promise<Page<MemberView>> {
+    return this.things.list(this.things.models.members, { ...query }, call);
+  }
+
+  @Read('members/:userId', {
+    scope: 'read',
+    query: RevisionQuery,
+    answer: memberAnswer,
+    tagged: true,
+    errors: ['MEMBER_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    summary: 'One member',
+  })
+  getMember(
+    @Param('userId') userId: string,
+    @Query() { minRevision }: RevisionQuery,
+    @TheCall() call: Call,
+  ): Promise<MemberView> {
+    return this.things.get(this.things.models.members, userId, noMember, call, minRevision);
+  }
+
+  private async run(asked: Asked<TeamCommand>, call: Call): Promise<Team> {
+    return (await this.commands.run(teamAggregate, call.workspace, asked, call)).state;
+  }
+
+  private invitation(team: Team, id: string): InvitationView {
+    const found = invitationOf(team, id);
+    if (!found) throw noInvitation();
+    return found;
+  }
+}

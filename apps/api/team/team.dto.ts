@@ -1,0 +1,54 @@
+import { ROLES, type Role } from '#workspace';
+import { Id, OneOf, Pattern } from '../http/fields';
+import { PageQuery } from '../http/page.query';
+import { answer, nullable, object, oneOf, pageOf, text } from '../openapi/schema';
+
+const INVITATION_STATUSES = ['pending', 'accepted'] as const;
+
+export class InviteMember {
+  @Id('inv', { optional: true })
+  id?: string;
+
+  @Pattern(/^(?=.{3,320}$)[^\s@<>"',;]+@[^\s@<>"',;]+$/u, 'an e-mail address', { example: 'ada@example.com' })
+  email!: string;
+
+  @OneOf(ROLES)
+  role!: Role;
+}
+
+export class AcceptInvitation {
+  @Id('usr', { example: 'usr_ada' })
+  userId!: string;
+}
+
+export class ChangeRole {
+  @OneOf(ROLES)
+  role!: Role;
+}
+
+export class InvitationsQuery extends PageQuery {
+  @OneOf(INVITATION_STATUSES, { optional: true })
+  status?: string;
+}
+
+export class MembersQuery extends PageQuery {
+  @OneOf(ROLES, { optional: true })
+  role?: string;
+}
+
+const role = oneOf(...ROLES);
+export const invitationAnswer = answer(
+  'Invitation',
+  'The invitation',
+  object({
+    id: text,
+    email: text,
+    role,
+    invitedBy: text,
+    status: oneOf(...INVITATION_STATUSES),
+    acceptedBy: nullable(text),
+  }),
+);
+export const invitationPage = pageOf(invitationAnswer);
+export const memberAnswer = answer('Member', 'The member', object({ userId: text, role, inviteId: text }));
+export const memberPage = pageOf(memberAnswer);
