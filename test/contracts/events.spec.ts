@@ -62,6 +62,7 @@ describe.each(types)('the stored shape of %s', (type) => {
       throw new Error(
         `${type} version ${version} is released: events of this shape are in logs. Undo the change, or make version ${version + 1}: ` +
           `raise \`version\` where the event is declared, add an upcaster from ${version}, and run this test with GOLDEN=add.\n${(difference as Error).message}`,
+        { cause: difference },
       );
     }
   });

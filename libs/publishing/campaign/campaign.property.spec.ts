@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { apply, decide, DomainError, instant } from '#kernel';
 import type { CampaignCommand } from './campaign.commands';
 import { campaignDecider, type Campaign } from './campaign.decider';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { apply, decide, DomainError, instant, MINUTE, plus, type Instant } from '#kernel';
 import type { Outcome, PostCommand } from './post.commands';
 import { postDecider } from './post.decider';

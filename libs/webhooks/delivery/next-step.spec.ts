@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { DAY, instant, millis, plus } from '#kernel';
 import { FAILING_AFTER_MS, isFailingForGood, nextStep, type EndedAttempt, type Ladder } from './next-step';
 
