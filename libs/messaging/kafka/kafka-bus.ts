@@ -1,0 +1,122 @@
+import { Kafka, logLevel, type Admin, type ISocketFactory } from 'kafkajs';
+import type { Bus, BusMessage, ReceivedMessage, SubscribeOptions, Subscription } from '../port/bus';
+import { KafkaProducer } from './kafka-producer';
+import { connectionOf } from './kafka-settings';
+import { KafkaSubscription } from './kafka-subscription';
+
+export interface KafkaBusOptions {
+  readonly clientId?: string;
+  /** Partitions of topics that are made (12). One that exists is never changed. */
+  readonly partitions?: number;
+  /** The broker takes a consumer that was silent for so long for dead (6,000). */
+  readonly sessionTimeoutMs?: number;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What kafkajs has to say, from errors upwards. */
+  readonly onLog?: (line: string) => void;
+  readonly socketFactory?: ISocketFactory;
+}
+
+/** Where a message goes that a group cannot handle. */
+export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;
+
+/** The bus on Apache Kafka through kafkajs. Opens its connections when they are first needed. */
+export class KafkaBus implements Bus {
+  private readonly kafka: Kafka;
+  private readonly producer: KafkaProducer;
+  private readonly subscriptions = new Set<KafkaSubscription>();
+  private admin: Promise<Admin> | undefined;
+
+  /** `url`: `kafka://[user:password@]host:port,host:port[?tls=true&mechanism=…]`. Throws when it cannot be read. */
+  constructor(
+    url: string,
+    private readonly options: KafkaBusOptions = {},
+  ) {
+    // The default partitioner of the Java client, by key: kafkajs asks to be told that this is known.
+    process.env['KAFKAJS_NO_PARTITIONER_WARNING'] ??= '1';
+    this.kafka = new Kafka({
+      ...connectionOf(url, options.env),
+      clientId: options.clientId ?? 'postledger',
+      connectionTimeout: 3_000,
+      requestTimeout: 15_000,
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 10 },
+      logLevel: logLevel.ERROR,
+      logCreator:
+        () =>
+        ({ namespace, log: { message, error } }) =>
+          options.onLog?.(`${namespace}: ${message}${error ? ` (${String(error)})` : ''}`),
+      ...(options.socketFactory && { socketFactory: options.socketFactory }),
+    });
+    this.producer = new KafkaProducer(this.kafka);
+  }
+
+  publish(messages: readonly BusMessage[]): Promise<void> {
+    return this.producer.publish(messages);
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    const subscription: KafkaSubscription = new KafkaSubscription(
+      {
+        kafka: this.kafka,
+        admin: () => this.connectedAdmin(),
+        park: (message, reason) => this.park(message, reason, options.group),
+        onClosed: () => this.subscriptions.delete(subscription),
+      },
+      options,
+      { sessionTimeoutMs: this.options.sessionTimeoutMs ?? 6_000 },
+    );
+    await subscription.start();
+    this.subscriptions.add(subscription);
+    return subscription;
+  }
+
+  async ensureTopics(topics: readonly string[]): Promise<void> {
+    const admin = await this.connectedAdmin();
+    const known = new Set(await admin.listTopics());
+    const missing = topics.filter((topic) => !known.has(topic));
+    if (missing.length === 0) return;
+    const numPartitions = this.options.partitions ?? 12;
+    await admin.createTopics({ waitForLeaders: true, topics: missing.map((topic) => ({ topic, numPartitions })) });
+  }
+
+  async check(): Promise<{ engine: string; version: string }> {
+    try {
+      const { brokers, clusterId } = await (await this.connectedAdmin()).describeCluster();
+      return { engine: 'Apache Kafka', version: `cluster ${clusterId}, brokers ${brokers.length}` };
+    } catch (error) {
+      throw new Error(`Kafka does not answer: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
+    await this.producer.close();
+    await (await this.admin)?.disconnect();
+  }
+
+  private connectedAdmin(): Promise<Admin> {
+    this.admin ??= (async () => {
+      // Fails soon: health asks, and topics are made while somebody waits.
+      const admin = this.kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 4 } });
+      try {
+        await admin.connect();
+        return admin;
+      } catch (error) {
+        this.admin = undefined;
+        throw error;
+      }
+    })();
+    return this.admin;
+  }
+
+  private async park(message: ReceivedMessage, reason: string, group: string): Promise<void> {
+    const topic = deadLetterTopic(message.topic);
+    await this.ensureTopics([topic]);
+    const headers = {
+      ...message.headers,
+      'postledger-dead-reason': reason,
+      'postledger-dead-group': group,
+      'postledger-dead-place': `${message.topic}/${message.partition}/${message.offset}`,
+    };
+    await this.producer.publish([{ ...message, topic, headers }]);
+  }
+}

@@ -1,0 +1,60 @@
+import { connect as connectTls } from 'node:tls';
+import { connect, type Socket } from 'node:net';
+import { busConformance } from '#messaging/conformance/bus.conformance';
+import { KafkaBus } from '#messaging/kafka/kafka-bus';
+import { KafkaNode } from './kafka';
+
+/** A bus whose connections can be cut or refused for good, without touching those of others. */
+function doorOf(): {
+  factory: NonNullable<ConstructorParameters<typeof KafkaBus>[1]>['socketFactory'];
+  cut(): void;
+  shut(): void;
+} {
+  const sockets = new Set<Socket>();
+  let isOpen = true;
+  const cut = (): void => sockets.forEach((socket) => socket.destroy());
+  return {
+    factory: ({ host, port, ssl, onConnect }) => {
+      const socket = ssl ? connectTls({ host, port, ...ssl }, onConnect) : connect({ host, port }, onConnect);
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      if (!isOpen) socket.destroy();
+      return socket;
+    },
+    cut,
+    shut() {
+      isOpen = false;
+      cut();
+    },
+  };
+}
+
+busConformance(
+  `KafkaBus on Apache Kafka ${KafkaNode.version}`,
+  async () => {
+    const node = await KafkaNode.start();
+    const doors = new Map<KafkaBus, ReturnType<typeof doorOf>>();
+    const killed: KafkaBus[] = [];
+    return {
+      async open() {
+        const door = doorOf();
+        const bus = new KafkaBus(node.url, {
+          sessionTimeoutMs: 2_000,
+          ...(door.factory && { socketFactory: door.factory }),
+        });
+        doors.set(bus, door);
+        return bus;
+      },
+      kill(bus) {
+        doors.get(bus as KafkaBus)?.shut();
+        killed.push(bus as KafkaBus);
+      },
+      cut: () => doors.forEach(({ cut }) => cut()),
+      async close() {
+        await Promise.allSettled(killed.map((bus) => bus.close()));
+        await node.remove();
+      },
+    };
+  },
+  { within: 30_000 },
+);
