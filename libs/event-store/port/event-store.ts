@@ -61,7 +61,7 @@ export interface LogBatch {
 }
 
 export interface ReadAllOptions {
-  /** Exclusive. */
+  /** Exclusive: 0, or a position that this store gave (others need not be places at all). */
   readonly after: Position;
   /** At most so many events. */
   readonly limit: number;

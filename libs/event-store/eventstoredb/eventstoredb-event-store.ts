@@ -1,0 +1,233 @@
+import {
+  BACKWARDS,
+  END,
+  excludeSystemEvents,
+  FORWARDS,
+  jsonEvent,
+  NO_STREAM as ESDB_NO_STREAM,
+  START,
+  StreamNotFoundError,
+  WrongExpectedVersionError,
+  type JSONEventType,
+  type ResolvedEvent,
+} from '@eventstore/db-client';
+import {
+  NO_STREAM,
+  WrongRevisionError,
+  type Appended,
+  type EventStore,
+  type LogBatch,
+  type NewEvent,
+  type Position,
+  type ReadAllOptions,
+  type RecordedEvent,
+  type Revision,
+  type StreamName,
+} from '../port/event-store';
+import { toStoredMetadata } from '../port/stored-metadata';
+import { Connection, type Deadlines } from './connection';
+import { unavailable } from './faults';
+import { positionOf, recordedOf } from './recorded';
+import { SubscriptionReader } from './subscription';
+
+export interface EventStoreDbOptions extends Partial<Deadlines> {
+  /** A follower that hears nothing for so many milliseconds compares itself with the head (1,000). */
+  readonly watchMs?: number;
+}
+
+const HEAD_PAGE = 64;
+const FIRST_BACKOFF_MS = 25;
+const MAX_BACKOFF_MS = 2_000;
+/** KurrentDB is what EventStoreDB is called from this version on. */
+const FIRST_KURRENT = 25;
+
+/** A place in `$all`: gRPC appends commit each event by itself, so both halves are the same. */
+const placeOf = (position: Position) =>
+  position <= 0 ? START : { commit: BigInt(position), prepare: BigInt(position) };
+
+/**
+ * The log in EventStoreDB or KurrentDB. `url` is a connection string (`esdb://admin:secret@host:2113?tls=true`): TLS,
+ * credentials, cluster discovery and keep-alive come from it.
+ */
+export class EventStoreDbEventStore implements EventStore {
+  private readonly connection: Connection;
+  private readonly watchMs: number;
+  private readonly closing = new AbortController();
+  /** The newest own event that is known of, and the place up to which the log has been searched for it. */
+  private newest: Position = 0;
+  private searched: Position = 0;
+
+  constructor(url: string, { deadlineMs = 15_000, attemptMs = 5_000, watchMs = 1_000 }: EventStoreDbOptions = {}) {
+    this.connection = new Connection(url, { deadlineMs, attemptMs });
+    this.watchMs = watchMs;
+  }
+
+  async append(stream: StreamName, events: readonly NewEvent[], expected: Revision): Promise<Appended> {
+    if (events.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
+    const proposed = events.map(({ id, type, data, metadata }) =>
+      jsonEvent({ id, type, data: data as JSONEventType['data'], metadata: toStoredMetadata(metadata) }),
+    );
+    try {
+      // The same ids at an exact revision: a repeated append is the same append, so a lost answer may be asked for again.
+      const { position } = await this.connection.request((client) =>
+        client.appendToStream(stream, proposed, {
+          expectedRevision: expected === NO_STREAM ? ESDB_NO_STREAM : BigInt(expected),
+        }),
+      );
+      const revision = expected + events.length;
+      const at = position && events.length === 1 ? Number(position.commit) : await this.positionAt(stream, revision);
+      this.newest = Math.max(this.newest, at);
+      return { revision, position: at };
+    } catch (error) {
+      if (!(error instanceof WrongExpectedVersionError)) throw error;
+      throw new WrongRevisionError(
+        stream,
+        expected,
+        typeof error.actualVersion === 'bigint' ? Number(error.actualVersion) : NO_STREAM,
+      );
+    }
+  }
+
+  async read(stream: StreamName, from: Revision = 0): Promise<readonly RecordedEvent[]> {
+    try {
+      const events = await this.connection.drain((client) =>
+        client.readStream(stream, { fromRevision: BigInt(Math.max(0, from)), requiresLeader: true }),
+      );
+      return events.flatMap((event) => recordedOf(event) ?? []);
+    } catch (error) {
+      if (error instanceof StreamNotFoundError) return [];
+      throw error;
+    }
+  }
+
+  async readAll({ after, limit, workspace, upTo = Number.MAX_SAFE_INTEGER }: ReadAllOptions): Promise<LogBatch> {
+    const events: RecordedEvent[] = [];
+    // A read begins with the event at its place, which is the one that is known already.
+    const maxCount = Math.max(limit + 1, HEAD_PAGE);
+    for (let position = after; ;) {
+      const page = await this.page(position, maxCount);
+      for (const resolved of page) {
+        const at = positionOf(resolved);
+        if (at <= position) continue;
+        if (at > upTo) return { events, position };
+        position = at;
+        const event = recordedOf(resolved);
+        if (!event || (workspace !== undefined && event.metadata.workspace !== workspace)) continue;
+        events.push(event);
+        if (events.length === limit) return { events, position };
+      }
+      if (page.length < maxCount) return { events, position };
+    }
+  }
+
+  async head(): Promise<Position> {
+    let top: Position | undefined;
+    for (let from: Position | undefined; ;) {
+      const fromPosition = from === undefined ? END : placeOf(from);
+      const page = await this.connection.drain((client) =>
+        client.readAll({ direction: BACKWARDS, fromPosition, maxCount: HEAD_PAGE, requiresLeader: true }),
+      );
+      for (const resolved of page) {
+        const at = positionOf(resolved);
+        top ??= at;
+        const isOwn = recordedOf(resolved) !== undefined;
+        // What was searched before need not be searched again.
+        if (!isOwn && at > this.searched) continue;
+        this.newest = Math.max(this.newest, isOwn ? at : 0);
+        this.searched = Math.max(this.searched, top);
+        return this.newest;
+      }
+      if (page.length < HEAD_PAGE) return this.newest;
+      from = positionOf(page.at(-1)!);
+    }
+  }
+
+  async *follow({
+    after,
+    maxBatch,
+    signal: asked,
+    onFault,
+  }: Parameters<EventStore['follow']>[0]): AsyncGenerator<LogBatch> {
+    const signal = AbortSignal.any([asked, this.closing.signal]);
+    for (
+      let position = after, backoff = FIRST_BACKOFF_MS;
+      !signal.aborted;
+      backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)
+    ) {
+      const { client, gone } = await this.connection.current();
+      // Checkpoints run ahead of what has been consumed, so they are not listened to: our place is our last event's.
+      const subscription = client.subscribeToAll(
+        { fromPosition: placeOf(position), filter: excludeSystemEvents() },
+        { highWaterMark: maxBatch },
+      );
+      const reader = new SubscriptionReader(subscription, {
+        maxBatch,
+        signal,
+        gone,
+        watchMs: this.watchMs,
+        isBehind: async () => (await this.head()) > position,
+      });
+      try {
+        while (!signal.aborted) {
+          const events: RecordedEvent[] = [];
+          for (const resolved of await reader.next()) {
+            const at = positionOf(resolved);
+            if (at <= position) continue;
+            position = at;
+            const event = recordedOf(resolved);
+            if (event) events.push(event);
+          }
+          if (events.length === 0) continue;
+          backoff = FIRST_BACKOFF_MS;
+          yield { events, position };
+        }
+      } catch (error) {
+        onFault?.(unavailable(error));
+      } finally {
+        reader.stop();
+      }
+      await rest(backoff, signal);
+    }
+  }
+
+  async check(): Promise<{ engine: string; version: string }> {
+    await this.connection.drain((client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }));
+    const version = await this.connection.request(async (client) => (await client['capabilities']).serverVersion);
+    return { engine: Number.parseInt(version, 10) >= FIRST_KURRENT ? 'KurrentDB' : 'EventStoreDB', version };
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.connection.close();
+  }
+
+  private page(from: Position, maxCount: number): Promise<ResolvedEvent[]> {
+    return this.connection.drain((client) =>
+      client.readAll({ direction: FORWARDS, fromPosition: placeOf(from), maxCount, requiresLeader: true }),
+    );
+  }
+
+  /** A node may leave the position out of its answer, and tells one of several events; the event itself knows. */
+  private async positionAt(stream: StreamName, revision: Revision): Promise<Position> {
+    const [resolved] = await this.connection.drain((client) =>
+      client.readStream(stream, { fromRevision: BigInt(revision), maxCount: 1, requiresLeader: true }),
+    );
+    if (!resolved)
+      throw unavailable(new Error(`${stream} does not hold revision ${revision}, which it has just taken`));
+    return positionOf(resolved);
+  }
+}
+
+/** A pause that an abort cuts short. */
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+  });
+}
