@@ -35,13 +35,10 @@ async function call(method, path, body) {
   // A press that is sent twice by a shaky network has one effect.
   if (method !== 'GET') headers['idempotency-key'] = randomId();
   if (body !== undefined) headers['content-type'] = 'application/json';
+  const content = body === undefined ? {} : { body: JSON.stringify(body) };
   let response;
   try {
-    response = await fetch(`/api/v1${path}`, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    response = await fetch(`/api/v1${path}`, { method, headers, ...content });
   } catch (cause) {
     throw Object.assign(new Error('The api cannot be reached.', { cause }), { title: 'No connection.' });
   }

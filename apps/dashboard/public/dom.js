@@ -14,16 +14,16 @@ export function h(tag, props = {}, ...children) {
 let labels = 0;
 
 /** A labelled field: `field('Name', h('input', { name: 'name' }))`. */
-export function field(label, control, { hint, wide } = {}) {
+export function field(label, control, { hint, width } = {}) {
   const id = `field-${++labels}`;
   control.id = id;
   if (hint) control.setAttribute('aria-describedby', `${id}-hint`);
   return h(
     'div',
-    { class: wide ? 'field wide' : 'field' },
+    { class: `field ${width ?? ''}` },
     h('label', { for: id }, label),
+    hint && h('span', { id: `${id}-hint`, class: 'hint' }, hint),
     control,
-    hint && h('span', { id: `${id}-hint` }, hint),
   );
 }
 

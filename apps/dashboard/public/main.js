@@ -105,7 +105,7 @@ function showKeyForm(error) {
           begin();
         },
       },
-      field('API key', key, { hint: 'Kept in this tab only. npm start prints it.', wide: true }),
+      field('API key', key, { hint: 'Kept in this tab only. npm start prints it.', width: 'wide' }),
     ),
   );
   key.focus();

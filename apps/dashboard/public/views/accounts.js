@@ -40,7 +40,7 @@ export function render(root, { stream }) {
         'Platform',
         h('input', { name: 'platform', required: true, pattern: '[a-z][a-z0-9_]{1,31}', placeholder: 'mastodon' }),
       ),
-      field('Username', h('input', { name: 'username', required: true }), { hint: sandbox, wide: true }),
+      field('Username', h('input', { name: 'username', required: true }), { hint: sandbox, width: 'wide' }),
       field('Profile', h('input', { name: 'profileId', required: true, value: 'prof_main' })),
       field('Credential expires', h('input', { name: 'credentialExpiresAt', type: 'datetime-local' })),
     ),

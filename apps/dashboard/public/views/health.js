@@ -36,12 +36,22 @@ export function render(root) {
   return () => clearInterval(timer);
 }
 
-function said(ok, detail, rest) {
-  const more = Object.entries(rest).map(([name, value]) =>
-    h('div', {}, `${name}: `, h('code', {}, typeof value === 'object' ? JSON.stringify(value) : String(value))),
-  );
+function said(ok, detail, facts) {
+  const more = Object.entries(facts).map(([name, value]) => h('div', {}, `${name}: `, fact(value)));
   return [
     detail && h('div', {}, detail),
     more.length > 0 ? more : !detail && h('span', { class: 'soft' }, ok ? 'fine' : 'no word'),
   ];
+}
+
+/** Facts may hold facts, such as a position for each projection. */
+function fact(value) {
+  if (value === null || typeof value !== 'object') return h('code', {}, String(value));
+  const inner = Object.entries(value);
+  if (inner.length === 0) return 'none';
+  return h(
+    'span',
+    { class: 'inline' },
+    inner.map(([name, each]) => h('span', {}, `${name} `, h('code', {}, JSON.stringify(each)))),
+  );
 }

@@ -103,10 +103,10 @@ function scheduleForm(onDone) {
         onDone();
       },
     },
-    field('Text', h('textarea', { name: 'text', rows: 3, required: true, maxlength: 10_000 }), { wide: true }),
+    field('Text', h('textarea', { name: 'text', rows: 3, required: true, maxlength: 10_000 }), { width: 'whole' }),
+    h('fieldset', { class: 'whole' }, h('legend', {}, 'Accounts'), accounts),
     field('Profile', profile),
     field('Publish at (empty: now)', h('input', { name: 'scheduledAt', type: 'datetime-local' })),
-    h('fieldset', { class: 'wide' }, h('legend', {}, 'Accounts'), accounts),
   );
 }
 

@@ -81,7 +81,7 @@ function renderList(root, { stream }) {
         },
       },
       field('Target URL', h('input', { name: 'targetUrl', type: 'url', required: true, placeholder: 'https://' }), {
-        wide: true,
+        width: 'wide',
       }),
       field('Event types', h('input', { name: 'eventTypes', required: true, value: '*' }), {
         hint: 'Names, post.* or *, with commas between',
