@@ -27,15 +27,17 @@ export interface DispatcherNeeds {
 /** One endpoint takes no more than this share of the slots, so that it alone cannot fill them. */
 const WIDEST_SHARE = 1 / 2;
 const WIDEST = 128;
-/** Deliveries in memory over all lanes; above, intake waits, but never longer than CALM_MS. */
-const BUFFERED = 6_000;
-const CALM_MS = 500;
+/** Deliveries in memory of endpoints that keep up: above, intake waits for them, but never longer than CALM_MS. */
+const BUSY = 2_000;
+const CALM_MS = 2_000;
+const LOOK_MS = 2;
+/** Deliveries in memory over all lanes: above, everything waits in the database. */
+const FULL = 20_000;
 
 /** Sends what is in memory: a lane per endpoint, a bound for all, the lanes taking turns when the bound is reached. */
 export class Dispatcher {
   private readonly lanes = new Map<number, Lane>();
   private readonly line = new Fifo<Lane>();
-  private readonly calmers = new Set<() => void>();
   private readonly abort = new AbortController();
   private inFlight = 0;
   private buffered = 0;
@@ -52,7 +54,7 @@ export class Dispatcher {
 
   /** How many more deliveries of the endpoint memory takes; 0 while stopping. */
   room(endpoint: Endpoint): number {
-    return this.stopped ? 0 : this.lane(endpoint).room();
+    return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).room(Date.now());
   }
 
   /** Endpoints with work in memory or in flight, and how much of it. */
@@ -61,18 +63,18 @@ export class Dispatcher {
     return lane ? lane.tasks.length + lane.inFlight : 0;
   }
 
-  /** Resolves when memory has room, or after half a second: what then finds none waits in the database. */
+  /** Resolves when what is about to be sent anyhow is few enough: endpoints that do not keep up are not waited for. */
   async calm(): Promise<void> {
-    if (this.buffered < BUFFERED || this.stopped) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.calmers.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, CALM_MS);
-      this.calmers.add(done);
-    });
+    for (const until = Date.now() + CALM_MS; this.isBusy() && Date.now() < until;)
+      await new Promise((look) => setTimeout(look, LOOK_MS));
+  }
+
+  private isBusy(): boolean {
+    if (this.buffered < BUSY || this.stopped) return false;
+    const now = Date.now();
+    let busy = 0;
+    for (const lane of this.lanes.values()) if (lane.tasks.length > 0 && lane.keepsUp(now)) busy += lane.tasks.length;
+    return busy >= BUSY;
   }
 
   submit(tasks: readonly Task[]): void {
@@ -118,7 +120,6 @@ export class Dispatcher {
       left.push(...lane.tasks.clear());
     }
     this.buffered = 0;
-    this.calmers.forEach((done) => done());
     if (this.inFlight > 0) {
       const timer = setTimeout(() => this.abort.abort(), graceMs);
       await new Promise<void>((done) => (this.idle = done));
@@ -134,7 +135,6 @@ export class Dispatcher {
       clearTimeout(lane.timer);
       lane.tasks.clear();
     }
-    this.calmers.forEach((done) => done());
     this.abort.abort();
   }
 
@@ -250,7 +250,6 @@ export class Dispatcher {
       this.pump(waiting);
     }
     this.pump(lane);
-    if (this.buffered < BUFFERED && this.calmers.size > 0) this.calmers.forEach((done) => done());
     if (lane.tasks.length < lane.share.limit) this.needs.onRoom(lane.endpoint.no);
   }
 

@@ -8,7 +8,11 @@ import type { Task } from './task';
 /** What an endpoint that cannot keep up may hold in memory: so many, or what it sends within the time. */
 const ALWAYS_ROOM = 50;
 const ROOM_MS = 2_000;
+/** One that keeps up, and one that has yet to answer for the first time. */
 const MOST_ROOM = 4_000;
+const FIRST_ROOM = 200;
+/** Answers that take longer, or stay away for longer, make an endpoint one that cannot keep up. */
+const KEEPS_UP_MS = 500;
 
 export interface LaneLimits {
   /** Exchanges of one endpoint at once. */
@@ -27,6 +31,9 @@ export class Lane {
   timer: NodeJS.Timeout | undefined;
   readonly share: Share;
   readonly circuit: Circuit;
+  private hasAnswered = false;
+  /** When it last answered, or began to be waited for. */
+  private aliveAt = 0;
   private pace: Pace;
   private present: Endpoint;
 
@@ -51,14 +58,28 @@ export class Lane {
     return this.circuit.isOpen ? 1 : this.share.limit;
   }
 
-  /** How many more deliveries memory takes for it. */
-  room(): number {
-    const allowed = this.circuit.isOpen ? 1 : Math.min(MOST_ROOM, Math.max(ALWAYS_ROOM, this.share.within(ROOM_MS)));
-    const paced =
+  /** Whether what waits in memory will be gone in a moment, so that intake had better wait for it. */
+  keepsUp(now: number): boolean {
+    const isStalled = this.inFlight > 0 && now - this.aliveAt > KEEPS_UP_MS;
+    return (
+      this.hasAnswered &&
+      !isStalled &&
+      this.share.latencyMs < KEEPS_UP_MS &&
+      !this.circuit.isOpen &&
       this.pace.perSecond === null
-        ? allowed
-        : Math.min(allowed, Math.max(1, Math.ceil((this.pace.perSecond * ROOM_MS) / 1000)));
-    return paced - this.tasks.length - this.inFlight;
+    );
+  }
+
+  /** How many more deliveries memory takes for it. */
+  room(now: number): number {
+    return this.allowed(now) - this.tasks.length - this.inFlight;
+  }
+
+  private allowed(now: number): number {
+    if (this.circuit.isOpen) return 1;
+    if (this.keepsUp(now)) return MOST_ROOM;
+    if (this.pace.perSecond !== null) return Math.max(1, Math.ceil((this.pace.perSecond * ROOM_MS) / 1000));
+    return this.hasAnswered ? Math.min(MOST_ROOM, Math.max(ALWAYS_ROOM, this.share.within(ROOM_MS))) : FIRST_ROOM;
   }
 
   /** Milliseconds until it may send, by its rate and its circuit. */
@@ -67,12 +88,14 @@ export class Lane {
   }
 
   went(now: number): void {
-    this.inFlight++;
+    if (this.inFlight++ === 0) this.aliveAt = now;
     this.pace.went(now);
   }
 
   came(ms: number, wasAnswered: boolean, now: number): void {
     this.inFlight--;
+    this.aliveAt = now;
+    if (wasAnswered) this.hasAnswered = true;
     this.share.took(ms, wasAnswered);
     if (wasAnswered) this.circuit.reached();
     else this.circuit.failed(now);

@@ -110,14 +110,14 @@ export class Jobs {
           [...match, workspace, id],
         );
       const rows = await sql.query<{ id: string }>(
-        `select d.id from delivery.delivery d where ${MATCH} and d.id > coalesce($5, '00000000-0000-0000-0000-000000000000') order by d.id limit ${PAGE}`,
+        `select d.id from delivery.delivery d where ${MATCH} and d.id > coalesce($5::uuid, '00000000-0000-0000-0000-000000000000') order by d.id limit ${PAGE}`,
         [...match, job.cursor],
       );
       const ids = rows.map((row) => row.id);
       if (ids.length > 0) await sql.query('select delivery.replay($1, $2, $3)', [job.endpoint, ids, clock()]);
       const isDone = ids.length < PAGE;
       await sql.query(
-        `update delivery.job set done = done + $3, cursor = coalesce($4, cursor), total = case when $5 then done + $3 else total end, status = case when $5 then 'done' else status end ${own}`,
+        `update delivery.job set done = done + $3, cursor = coalesce($4::uuid, cursor), total = case when $5::boolean then done + $3 else total end, status = case when $5 then 'done' else status end ${own}`,
         [workspace, id, ids.length, ids.at(-1) ?? null, isDone],
       );
       return { job, count: ids.length, isDone };
