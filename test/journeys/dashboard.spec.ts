@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { eventually } from '#testing';
 import { KEY, Standalone } from '../harness/standalone';
 import type { Client } from '../harness/client';
 
@@ -213,7 +214,7 @@ const TEXT = '<img src=x onerror="document.title=1"> & <b>Grüße</b> 😀';
     await page.emulateMedia({ colorScheme });
     for (const view of ['live', 'posts', 'accounts', 'webhooks', 'deliveries', 'audit', 'health']) {
       await open(view);
-      await page.waitForFunction("!document.body.textContent.includes('Loading')");
+      await eventually(async () => expect(await page.getByText(/^Loading/).count()).toBe(0));
       expect([view, await page.evaluate(ACCESSIBILITY)]).toEqual([view, { unlabelled: [], pale: [] }]);
     }
   });

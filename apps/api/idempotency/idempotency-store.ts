@@ -61,11 +61,15 @@ export class IdempotencyStore {
   /** Keeps the answer; it must be durable before it is sent. */
   async keep(reservation: Reservation, answer: KeptAnswer): Promise<void> {
     const { workspace, key, epoch } = reservation;
-    await this.engines.db.query(
-      'update api.idempotency set answer = $4 where workspace = $1 and key = $2 and epoch = $3',
-      [workspace, key, epoch, this.engines.secrets.encrypt(JSON.stringify(answer))],
-    );
-    this.release(reservation);
+    try {
+      await this.engines.db.query(
+        'update api.idempotency set answer = $4 where workspace = $1 and key = $2 and epoch = $3',
+        [workspace, key, epoch, this.engines.secrets.encrypt(JSON.stringify(answer))],
+      );
+    } finally {
+      // Also when this fails: a lease that went on being renewed would lock the key for ever.
+      this.release(reservation);
+    }
   }
 
   /** The request failed on our side: the next try may begin at once, with the same time and so the same ids. */

@@ -42,6 +42,7 @@ export async function startApp(
   options: Partial<OpenOptions> = {},
 ): Promise<RunningApp> {
   const engines = await openEngines(settings, { name: definition.name, ...options });
+  let started: NestFastifyApplication | undefined;
   try {
     const root: DynamicModule = {
       module: RootModule,
@@ -57,6 +58,7 @@ export async function startApp(
       logger: nestLogger(engines.log),
       abortOnError: false,
     });
+    started = app;
     await definition.configure?.(app, engines);
     for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
     // First the modules, then what feeds them.
