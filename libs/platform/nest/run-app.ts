@@ -84,9 +84,11 @@ export async function startApp(
       stop: () => (stopping ??= stop()),
     };
   } catch (error) {
-    await engines
-      .close()
-      .catch((closing: Error) => engines.log.warn({ err: closing.message }, 'engines did not close'));
+    const giveUp = async () => {
+      await started?.close();
+      await engines.close();
+    };
+    await giveUp().catch((closing: Error) => engines.log.warn({ err: closing.message }, 'engines did not close'));
     throw error;
   }
 }
