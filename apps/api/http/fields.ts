@@ -219,6 +219,12 @@ export const IdList = (prefix: IdPrefix, options: ListOptions): PropertyDecorato
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The document knows a class that is named later by a function called `type`. */
+const documentedAs = (dto: () => Dto, list: object = {}): PropertyDecorator => {
+  const type = () => dto();
+  return ApiProperty({ type, ...list });
+};
+
 /** An object of its own class. */
 export const Nested = (dto: () => Dto, options: FieldOptions = {}): PropertyDecorator =>
   applyDecorators(
@@ -226,7 +232,7 @@ export const Nested = (dto: () => Dto, options: FieldOptions = {}): PropertyDeco
     field(
       options,
       {},
-      ApiProperty({ type: dto }),
+      documentedAs(dto),
       ValidateBy({ name: 'isObject', validator: { validate: isObject, defaultMessage: () => 'must be an object' } }),
       ValidateNested(),
     ),
@@ -242,7 +248,7 @@ export const NestedList = (
     field(
       options,
       {},
-      ApiProperty({ type: dto, isArray: true, minItems: min, maxItems: max }),
+      documentedAs(dto, { isArray: true, minItems: min, maxItems: max }),
       ...listRules(min, max),
       ValidateBy({
         name: 'areObjects',

@@ -1,6 +1,6 @@
 import { applyDecorators, Controller, Delete, Get, HttpCode, Patch, Post } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiBearerAuth, ApiBody, ApiExtension, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiExtension, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { AnswerSchema } from '../openapi/schema';
 import type { RouteContract } from './caller';
 import type { Dto } from './fields';
@@ -65,6 +65,5 @@ function described(
     ApiExtension('x-tagged', tagged ?? false),
     ApiExtension('x-errors', errors),
     ...(body ? [ApiBody({ type: body })] : []),
-    ...(query ? [ApiQuery({ type: query, name: '' } as never)] : []),
   );
 }

@@ -5,6 +5,7 @@ import { testDatabase } from '#testing';
 import { ApiModule } from '../api.module';
 import { configureApi } from '../configure-api';
 import { ensureFirstWorkspace } from '../keys/first-workspace';
+import { projectViews } from './project-views';
 
 /** An answer as it came. */
 export interface Answer {
@@ -37,7 +38,7 @@ export interface BootedApi {
 
 /** A real api on a free port, over a database of its own: for tests over HTTP. `databaseUrl` makes it one more process's api on the same. */
 export async function bootApi(
-  options: { databaseUrl?: string; secretKey?: string; env?: Record<string, string> } = {},
+  options: { databaseUrl?: string; secretKey?: string; views?: boolean; env?: Record<string, string> } = {},
 ): Promise<BootedApi> {
   const database = options.databaseUrl ? undefined : await testDatabase();
   const url = options.databaseUrl ?? database!.url;
@@ -63,6 +64,7 @@ export async function bootApi(
       running.url,
       options.env?.['POSTLEDGER_API_KEY'] && bearer === key ? options.env['POSTLEDGER_API_KEY'] : bearer,
     );
+  const views = options.views ? await projectViews(running.engines) : undefined;
   return {
     running,
     workspace: workspaceId,
@@ -70,6 +72,7 @@ export async function bootApi(
     send: as(key),
     as,
     async close() {
+      await views?.stop();
       await running.stop();
       await database?.drop();
     },
