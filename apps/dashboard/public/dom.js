@@ -147,6 +147,14 @@ export const facts = (pairs) =>
       .map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
   );
 
+/** Puts new content in place of the old; who was on a button there stays on it. */
+export function redraw(place, ...content) {
+  const before = place.contains(document.activeElement) ? document.activeElement.textContent : undefined;
+  place.replaceChildren(...content);
+  if (before === undefined) return;
+  [...place.querySelectorAll('button, a')].find((it) => it.textContent === before)?.focus({ preventScroll: true });
+}
+
 /** Says something that is over in a moment, to eyes and screen readers. */
 export function notify(text) {
   const note = h('p', {}, text);

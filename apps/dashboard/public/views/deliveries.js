@@ -11,6 +11,7 @@ import {
   link,
   notify,
   problem,
+  redraw,
   select,
   table,
   time,
@@ -74,9 +75,9 @@ function renderList(root, { filters: given }) {
     ),
     deliveries.element,
   );
-  // Attempts are no events of the stream, so this list looks for itself; not while nobody sees it.
+  // Attempts are no events of the stream, so this list looks for itself; not unseen, and not under somebody's focus.
   const timer = setInterval(() => {
-    if (!document.hidden && !root.contains(document.activeElement)) deliveries.refresh();
+    if (!document.hidden && !deliveries.element.contains(document.activeElement)) deliveries.refresh();
   }, REFRESH_MS);
   return () => clearInterval(timer);
 }
@@ -96,10 +97,17 @@ function renderDelivery(root, { id }) {
   const path = `/webhooks/deliveries/${encodeURIComponent(id)}`;
   const place = h('div', {}, empty('Loading …'));
 
+  let shown;
+
   async function load() {
     try {
-      place.replaceChildren(...detail(await api.get(path)));
+      const delivery = await api.get(path);
+      // Only news is drawn, so that a response that is being read stays open.
+      if (JSON.stringify(delivery) === shown) return;
+      shown = JSON.stringify(delivery);
+      redraw(place, ...detail(delivery));
     } catch (error) {
+      shown = undefined;
       place.replaceChildren(problem(error, load));
     }
   }
@@ -158,6 +166,8 @@ function renderDelivery(root, { id }) {
 
   root.append(h('p', {}, link('#/deliveries', 'All deliveries')), place);
   load();
+  const timer = setInterval(() => !document.hidden && load(), REFRESH_MS);
+  return () => clearInterval(timer);
 }
 
 const describe = (error) =>
