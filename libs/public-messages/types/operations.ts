@@ -80,7 +80,7 @@ export const operations = {
   'location.recommendations_ready': coreType({
     topic: 'studio',
     description: 'Recommended content for a location is ready.',
-    data: shape({ operationId: id('op'), region: nullable(text()), contentIds: list(id('cnt')) }),
+    data: shape({ operationId: id('op'), region: nullable(text()), contentIds: list(text()) }),
     example: { operationId: 'op_loc2', region: 'jp-kansai', contentIds: ['cnt_1', 'cnt_2'] },
     exampleKey: 'op_loc2',
   }),
