@@ -4,6 +4,8 @@ import { busConformance } from '#messaging/conformance/bus.conformance';
 import { KafkaBus } from '#messaging/kafka/kafka-bus';
 import { KafkaNode } from './kafka';
 
+const reset = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+
 /** A bus whose connections can be cut or refused for good, without touching those of others. */
 function doorOf(): {
   factory: NonNullable<ConstructorParameters<typeof KafkaBus>[1]>['socketFactory'];
@@ -12,13 +14,13 @@ function doorOf(): {
 } {
   const sockets = new Set<Socket>();
   let isOpen = true;
-  const cut = (): void => sockets.forEach((socket) => socket.destroy());
+  const cut = (): void => sockets.forEach((socket) => socket.destroy(reset()));
   return {
     factory: ({ host, port, ssl, onConnect }) => {
       const socket = ssl ? connectTls({ host, port, ...ssl }, onConnect) : connect({ host, port }, onConnect);
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
-      if (!isOpen) socket.destroy();
+      if (!isOpen) socket.destroy(reset());
       return socket;
     },
     cut,

@@ -16,6 +16,9 @@ export interface KafkaBusOptions {
   readonly socketFactory?: ISocketFactory;
 }
 
+const LEADER_TRIES = 100;
+const LEADER_PAUSE_MS = 100;
+
 /** Where a message goes that a group cannot handle. */
 export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;
 
@@ -75,7 +78,23 @@ export class KafkaBus implements Bus {
     const missing = topics.filter((topic) => !known.has(topic));
     if (missing.length === 0) return;
     const numPartitions = this.options.partitions ?? 12;
-    await admin.createTopics({ waitForLeaders: true, topics: missing.map((topic) => ({ topic, numPartitions })) });
+    await admin.createTopics({ waitForLeaders: false, topics: missing.map((topic) => ({ topic, numPartitions })) });
+    await this.untilLed(admin, missing);
+  }
+
+  /** A new topic is not there at once: brokers deny it, or lack a leader, for some milliseconds. */
+  private async untilLed(admin: Admin, topics: string[]): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        const { topics: made } = await admin.fetchTopicMetadata({ topics });
+        if (made.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+          return;
+        if (tries >= LEADER_TRIES) throw new Error(`No leader for the partitions of ${topics.join(', ')}`);
+      } catch (error) {
+        if (tries >= LEADER_TRIES) throw error;
+      }
+      await new Promise((again) => setTimeout(again, LEADER_PAUSE_MS));
+    }
   }
 
   async check(): Promise<{ engine: string; version: string }> {

@@ -3,8 +3,8 @@ import type { ReceivedMessage } from '../port/bus';
 import { PARTITIONS } from '../outbox/outbox';
 import type { Claim } from './group-member';
 
-/** At most so many positions are looked at by one query, whatever few of them are for this group. */
-const WINDOW = 20_000;
+/** One query looks at so many positions at most: a bound on its cost, however few are for this group and whatever the plan. */
+const WINDOW = 2_000;
 const NOT_OURS = Number.MAX_SAFE_INTEGER;
 
 /** Messages of the owned partitions in global order, and how far the log was read. */
