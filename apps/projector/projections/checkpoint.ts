@@ -76,6 +76,7 @@ export async function openBuilding(sql: Sql, projection: Projection, epoch: numb
 async function open(sql: Sql, projection: Projection, row: BuildRow, epoch: number): Promise<OpenedBuild> {
   const build = projection.build(row.version);
   await build.prepare(sql);
+  if (row.status === 'current') await build.index?.(sql);
   await sql.query('update projector.checkpoint set epoch = $3 where name = $1 and version = $2 and epoch < $3', [
     projection.name,
     row.version,
@@ -96,7 +97,10 @@ export async function addBuild(
     [name, version, shape, status, epoch],
   );
   await build.prepare(sql);
-  if (status === 'current') await build.publish?.(sql);
+  if (status === 'current') {
+    await build.index?.(sql);
+    await build.publish?.(sql);
+  }
   return opened(name, build, { version, epoch, status, position: 0 });
 }
 

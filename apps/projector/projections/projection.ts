@@ -30,6 +30,8 @@ export interface Projection {
 export interface ProjectionBuild {
   /** Makes what is missing; runs before the first batch, may run again. */
   prepare(sql: Sql): Promise<void>;
+  /** Adds what only readers need; runs before the build is read, may run again. */
+  index?(sql: Sql): Promise<void>;
   /** Makes this build what readers see; in the transaction of the switch. */
   publish?(sql: Sql): Promise<void>;
   /** Throws the tables away. */

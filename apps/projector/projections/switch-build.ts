@@ -6,7 +6,13 @@ import type { Projection } from './projection';
  * Makes a build that has caught up with the current one the current one, in one transaction: readers go from a table to one that
  * is at least as new. False when it is not there yet. The former build keeps its tables until the grace time is over.
  */
-export function switchBuild(db: Database, { name }: Projection, { build, checkpoint }: OpenedBuild): Promise<boolean> {
+export async function switchBuild(
+  db: Database,
+  { name }: Projection,
+  { build, checkpoint }: OpenedBuild,
+): Promise<boolean> {
+  // Before the switch, since it takes its time.
+  if (build.index) await db.tx((sql) => build.index!(sql));
   return db.tx(async (sql) => {
     const [current] = await sql.query<{ position: number }>(
       "select position from projector.checkpoint where name = $1 and status = 'current' for update",

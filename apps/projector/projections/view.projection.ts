@@ -6,7 +6,10 @@ import type { Projection, ScratchBuild } from './projection';
 /** A burst of commands reaches a view in a few transactions; alone, a command reaches it at once. */
 const PACE_MS = 20;
 
-type Table = Pick<KeyedTable<object>, 'prepare' | 'publish' | 'drop' | 'forget' | 'apply' | 'firstDifference'>;
+type Table = Pick<
+  KeyedTable<object>,
+  'prepare' | 'index' | 'publish' | 'drop' | 'forget' | 'apply' | 'firstDifference'
+>;
 
 /** Builds a keyed view. */
 export const viewProjection = (view: KeyedView): Projection =>
@@ -44,6 +47,7 @@ function ofTables({
   const build = (of: Table) =>
     ({
       prepare: (sql) => of.prepare(sql),
+      index: (sql) => of.index(sql),
       publish: (sql) => of.publish(sql),
       drop: (sql) => of.drop(sql),
       forget: () => of.forget(),

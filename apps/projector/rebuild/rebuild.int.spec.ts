@@ -87,15 +87,18 @@ describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
       }
     })();
     const positions: number[] = [];
-    for (let version: number | undefined; version === undefined;) {
+    let version: number | undefined;
+    for (let kills = 0; version === undefined; kills++) {
       const kill = new AbortController();
       const rebuilding = rebuild({ db: test.db, store }, projection, {
         signal: kill.signal,
         onProgress: ({ position }) => positions.push(position),
       });
-      await add(50);
-      await sleep(Math.random() * 5);
-      kill.abort();
+      if (kills < 4) {
+        await add(50);
+        await sleep(Math.random() * 10);
+        kill.abort();
+      }
       version = await rebuilding;
     }
     isDone = true;

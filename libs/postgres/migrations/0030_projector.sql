@@ -57,3 +57,29 @@ create table projector.audit_head (
   lag       bigint not null,
   primary key (version, workspace)
 ) with (fillfactor = 50);
+
+-- The first position of a workspace's audit log at which the newest time so far is `in_at` or later; null when there is none. Both grow
+-- together, so halving the range finds it in some twenty steps along the primary key.
+create function projector.audit_position(in_workspace text, in_at timestamptz) returns bigint language plpgsql stable as $$
+declare
+  low bigint;
+  high bigint;
+  middle record;
+begin
+  select position into low from read.audit where workspace = in_workspace order by position limit 1;
+  select position, latest into middle from read.audit where workspace = in_workspace order by position desc limit 1;
+  if middle is null or middle.latest < in_at then
+    return null;
+  end if;
+  high := middle.position;
+  while low < high loop
+    select position, latest into middle from read.audit
+      where workspace = in_workspace and position <= low + (high - low) / 2 order by position desc limit 1;
+    if middle.latest < in_at then
+      select position into low from read.audit where workspace = in_workspace and position > middle.position order by position limit 1;
+    else
+      high := middle.position;
+    end if;
+  end loop;
+  return high;
+end $$;

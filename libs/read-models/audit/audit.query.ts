@@ -124,12 +124,9 @@ export class AuditQuery {
   ): Promise<{ above: number | undefined; below: number }> {
     if (from === undefined && to === undefined) return { above: 0, below: Infinity };
     const [row] = await sql.query<{ above: number | null; below: number | null }>(
-      `select
-        (select position from read.audit where workspace = $1 and latest >= coalesce($2::timestamptz, '-infinity') order by latest, position limit 1) as above,
-        (select position from read.audit where workspace = $1
-          and latest >= $3::timestamptz + coalesce((select lag from read.audit_head where workspace = $1), 0) * interval '1 millisecond'
-          order by latest, position limit 1) as below`,
-      [workspace, from ?? null, to ?? null],
+      `select projector.audit_position($1, $2) as above, projector.audit_position($1,
+        $3::timestamptz + coalesce((select lag from read.audit_head where workspace = $1), 0) * interval '1 millisecond') as below`,
+      [workspace, from ?? '-infinity', to ?? 'infinity'],
     );
     return { above: row!.above ?? undefined, below: row!.below ?? Infinity };
   }
