@@ -161,7 +161,7 @@ export class EventStoreDbDouble {
     await this.slow();
     const options = call.request.getOptions()!;
     try {
-      if (this.refusesFollower(call.metadata, (error) => call.destroy(error as Error))) return;
+      if (this.refusesFollower(call.metadata, (error) => call.emit('error', error))) return;
       if (!options.hasSubscription()) return await answerRead(call, this.log);
       if (!options.hasAll()) return void unimplementedStream(call);
       const all = options.getAll()!;
@@ -176,7 +176,7 @@ export class EventStoreDbDouble {
       call.on('close', () => this.forget(subscription)).on('cancelled', () => this.forget(subscription));
     } catch (error) {
       if (!(error instanceof NoSuchPositionError)) throw error;
-      call.destroy(Object.assign(error, { code: grpc.status.INVALID_ARGUMENT, details: error.message }));
+      call.emit('error', Object.assign(error, { code: grpc.status.INVALID_ARGUMENT, details: error.message }));
     }
   }
 
@@ -202,7 +202,7 @@ export class EventStoreDbDouble {
   private batchAppend(call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>): void {
     const open = new Map<string, { stream: string; expected: Expected; events: Proposed[] }>();
     call.on('data', (message: BatchAppendReq) => {
-      if (this.refusesFollower(call.metadata, (error) => call.destroy(error as Error), true)) return;
+      if (this.refusesFollower(call.metadata, (error) => call.emit('error', error), true)) return;
       const correlation = message.getCorrelationId()!;
       const key = correlation.getString();
       if (message.hasOptions()) {
@@ -219,8 +219,6 @@ export class EventStoreDbDouble {
       });
     });
     call.on('end', () => call.end());
-    // A client that goes away in the middle of a call is none of the node's faults.
-    call.on('error', () => call.end());
   }
 
   private async write(
@@ -270,7 +268,8 @@ const unimplemented = (_: unknown, answer: sendUnaryData<never>) =>
   answer({ code: grpc.status.UNIMPLEMENTED, details: 'The double cannot do this' });
 
 const unimplementedStream = (call: ServerWritableStream<ReadReq, ReadResp>) =>
-  call.destroy(
+  call.emit(
+    'error',
     Object.assign(new Error('The double cannot do this'), {
       code: grpc.status.UNIMPLEMENTED,
       details: 'The double cannot do this',
