@@ -1,0 +1,179 @@
+import { eventually, Receiver } from '#testing';
+import type { ReceivedMessage } from '#messaging';
+import { World } from '../testing/world';
+import type { DeliveryWorker } from '../worker/delivery-worker';
+
+/** Two intakes that take what they are handed in an order nobody can foresee; messages of one key keep theirs, as on any bus. */
+async function scatter(workers: readonly DeliveryWorker[], messages: readonly ReceivedMessage[]): Promise<void> {
+  const byKey = new Map<string, ReceivedMessage[]>();
+  for (const message of messages) byKey.set(message.key, [...(byKey.get(message.key) ?? []), message]);
+  await Promise.all(
+    [...byKey.values()].map(async (line) => {
+      // Endpoint messages come late more often than not.
+      await new Promise((later) => setTimeout(later, Math.random() * (line[0]!.type.startsWith('webhook.') ? 20 : 8)));
+      const worker = workers[Math.random() < 0.5 ? 0 : 1]!;
+      await worker.handle(line);
+    }),
+  );
+}
+
+const idsAt = (receiver: Receiver, path: string): string[] =>
+  receiver.on(path).map(({ headers }) => String(headers['webhook-id']));
+const sequencesAt = (receiver: Receiver, path: string): number[] =>
+  receiver
+    .on(path)
+    .map(({ headers }) => Number(headers['webhook-sequence']))
+    .sort((a, b) => a - b);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+
+describe('an endpoint is a subscription to the log', () => {
+  let world: World;
+  let receiver: Receiver;
+  let workers: DeliveryWorker[];
+  beforeAll(async () => {
+    [world, receiver] = await Promise.all([World.open({ max: 30 }), Receiver.open()]);
+    workers = [await world.worker(), await world.worker()];
+  });
+  afterAll(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  it('gets what happened after its registration and nothing before, once each, hundreds of times, whatever reaches delivery first', async () => {
+    const expected = new Map<string, string[]>();
+    for (let round = 0; round < 30; round++) {
+      const names = Array.from({ length: 8 }, (_, n) => `r${round}-${n}`);
+      await Promise.all(
+        names.map(async (name) => {
+          const workspace = `ws_${name}`;
+          await world.happen('before', 1, workspace);
+          await world.register(`whe_${name}`, receiver.url(`/${name}`), { eventTypes: ['region.*'] }, workspace);
+          expected.set(name, [
+            ...(await world.happen('one', 2, workspace)),
+            ...(await world.happen('two', 1, workspace)),
+          ]);
+        }),
+      );
+      await scatter(workers, await world.fresh());
+    }
+    await eventually(
+      () => {
+        for (const [name, ids] of expected) expect(idsAt(receiver, `/${name}`).sort()).toEqual([...ids].sort());
+      },
+      { within: 30_000, every: 200 },
+    );
+    for (const name of expected.keys()) expect(sequencesAt(receiver, `/${name}`)).toEqual([1, 2, 3]);
+  });
+
+  it('is caught up by another process when the one that had begun is killed', async () => {
+    const third = await world.worker();
+    const workspace = 'ws_killed';
+    await world.register('whe_killed', receiver.url('/killed'), { eventTypes: ['region.*'] }, workspace);
+    const ids = await world.happen('long', 1_500, workspace);
+    const [registration, ...events] = await world.fresh();
+    const handling = third.handle([registration!]);
+    await eventually(async () =>
+      expect(await world.test.db.query("select 1 from delivery.endpoint where id = 'whe_killed'")).toHaveLength(1),
+    );
+    third.kill();
+    await handling;
+    await workers[0]!.handle(events);
+    await eventually(() => expect(new Set(idsAt(receiver, '/killed'))).toEqual(new Set(ids)), {
+      within: 30_000,
+      every: 200,
+    });
+    expect([...new Set(sequencesAt(receiver, '/killed'))]).toEqual(upTo(1_500));
+  });
+
+  it('begins in the past where it asked to, with the same ids and bytes as one that was there', async () => {
+    const workspace = 'ws_past';
+    await world.register('whe_there', receiver.url('/there'), { eventTypes: ['region.*'] }, workspace);
+    await scatter(workers, await world.fresh());
+    const first = await world.happen('a', 30, workspace);
+    const middle = new Date().toISOString();
+    await new Promise((tick) => setTimeout(tick, 2));
+    const second = await world.happen('b', 30, workspace);
+    await world.register(
+      'whe_all',
+      receiver.url('/all'),
+      { eventTypes: ['region.*'], startFrom: '2020-01-01T00:00:00.000Z' },
+      workspace,
+    );
+    await world.register('whe_time', receiver.url('/time'), { eventTypes: ['region.*'], startFrom: middle }, workspace);
+    await world.register(
+      'whe_event',
+      receiver.url('/event'),
+      { eventTypes: ['region.*'], startFrom: first[9]! },
+      workspace,
+    );
+    const third = await world.happen('a', 5, workspace);
+    await scatter(workers, await world.fresh());
+    const sent = (path: string) =>
+      receiver
+        .on(path)
+        .map(({ body }) => body)
+        .sort();
+    await eventually(() => {
+      expect(idsAt(receiver, '/there').sort()).toEqual([...first, ...second, ...third].sort());
+      expect(sent('/all')).toEqual(sent('/there'));
+      expect(idsAt(receiver, '/time').sort()).toEqual([...second, ...third].sort());
+      expect(idsAt(receiver, '/event').sort()).toEqual([...first.slice(10), ...second, ...third].sort());
+    });
+    const numbered = await world.test.db.query(
+      "select array_agg(d.position order by d.sequence) = array_agg(d.position order by d.position) as inorder from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where e.id = 'whe_all'",
+    );
+    expect(numbered).toEqual([{ inorder: true }]);
+  });
+
+  it('follows a change of its types from the moment of the change, also when the change is heard of late', async () => {
+    const workspace = 'ws_types';
+    await world.register('whe_types', receiver.url('/types'), { eventTypes: ['account.*', 'webhook.test'] }, workspace);
+    await scatter(workers, await world.fresh());
+    await world.happen('a', 3, workspace);
+    await world.endpointCommand(
+      'whe_types',
+      { type: 'UpdateEndpoint', changes: { eventTypes: ['region.*'] }, ...world.by() },
+      workspace,
+    );
+    const wanted = await world.happen('a', 3, workspace);
+    const messages = await world.fresh();
+    await workers[0]!.handle(messages.filter(({ type }) => type.startsWith('region.')));
+    expect(receiver.on('/types')).toEqual([]);
+    await workers[1]!.handle(messages.filter(({ type }) => !type.startsWith('region.')));
+    wanted.push(...(await world.happen('a', 2, workspace)));
+    await scatter(workers, [...(await world.fresh()), ...messages]);
+    await eventually(() => expect(idsAt(receiver, '/types').sort()).toEqual([...wanted].sort()));
+  });
+
+  it('follows disabling and enabling from the moment of each, heard of late and together', async () => {
+    const workspace = 'ws_switch';
+    await world.register('whe_switch', receiver.url('/switch'), { eventTypes: ['region.*'] }, workspace);
+    await scatter(workers, await world.fresh());
+    const wanted = await world.happen('a', 2, workspace);
+    await scatter(workers, await world.fresh());
+    await eventually(() => expect(receiver.on('/switch')).toHaveLength(2));
+    await world.endpointCommand('whe_switch', { type: 'DisableEndpoint', reason: 'manual', ...world.by() }, workspace);
+    await workers[0]!.handle(await world.fresh());
+    await world.happen('a', 2, workspace);
+    await world.endpointCommand('whe_switch', { type: 'EnableEndpoint', ...world.by() }, workspace);
+    wanted.push(...(await world.happen('a', 2, workspace)));
+    const messages = await world.fresh();
+    await workers[0]!.handle(messages.filter(({ type }) => type.startsWith('region.')));
+    await workers[1]!.handle(messages.filter(({ type }) => !type.startsWith('region.')));
+    await eventually(() => expect(idsAt(receiver, '/switch').sort()).toEqual([...wanted].sort()));
+    expect(sequencesAt(receiver, '/switch')).toEqual([1, 2, 5, 6]);
+  });
+
+  it('never hears of itself, nor of another workspace', async () => {
+    const workspace = 'ws_self';
+    for (const name of ['self', 'other'])
+      await world.register(`whe_${name}`, receiver.url(`/${name}`), { eventTypes: ['webhook.*'] }, workspace);
+    await world.register('whe_else', receiver.url('/else'), { eventTypes: ['*'] }, 'ws_else');
+    await scatter(workers, await world.fresh());
+    await world.endpointCommand('whe_self', { type: 'DisableEndpoint', reason: 'manual', ...world.by() }, workspace);
+    await world.endpointCommand('whe_self', { type: 'EnableEndpoint', ...world.by() }, workspace);
+    await scatter(workers, await world.fresh());
+    await eventually(() => expect(receiver.on('/other')).toHaveLength(1));
+    expect([receiver.on('/self'), receiver.on('/else')]).toEqual([[], []]);
+  });
+});

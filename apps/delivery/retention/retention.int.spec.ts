@@ -1,0 +1,70 @@
+import { plus, systemClock, DAY, type Instant } from '#kernel';
+import { eventually, Receiver } from '#testing';
+import { DeliveriesQuery } from '#read-models';
+import { World } from '../testing/world';
+
+describe('retention', () => {
+  let ahead = 0;
+  const clock = (): Instant => plus(systemClock(), ahead);
+  let world: World;
+  let receiver: Receiver;
+  beforeAll(async () => {
+    [world, receiver] = await Promise.all([World.open({ retryScale: 0.0000001, clock }), Receiver.open()]);
+  });
+  afterAll(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  const partitions = async (table: string): Promise<string[]> =>
+    (
+      await world.test.db.query<{ name: string }>(
+        'select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = $1::regclass order by 1',
+        [`delivery.${table}`],
+      )
+    ).map(({ name }) => name);
+
+  it('drops whole days, and keeps what is parked as long as its contract says', async () => {
+    const worker = await world.worker();
+    receiver.always('/core', 500);
+    receiver.always('/posternity', 500);
+    for (const contract of ['core', 'posternity'])
+      await world.register(`whe_${contract}`, receiver.url(`/${contract}`), { contract, eventTypes: ['region.*'] });
+    await world.register('whe_fine', receiver.url('/fine'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 2);
+    await world.pass(worker);
+    const deliveries = new DeliveriesQuery(world.test.db);
+    const statuses = async (endpointId: string) =>
+      (await deliveries.list('ws_1', { endpointId }, { limit: 10 })).data.map(({ status, reason }) => reason ?? status);
+    await eventually(async () => {
+      expect(await statuses('whe_core')).toEqual(['parked', 'parked']);
+      expect(await statuses('whe_posternity')).toEqual(['parked', 'parked']);
+      expect(await statuses('whe_fine')).toEqual(['delivered', 'delivered']);
+    });
+    const today = `delivery_${clock().slice(0, 10).replaceAll('-', '')}`;
+    expect(await partitions('delivery')).toContain(today);
+
+    ahead = 8 * DAY;
+    await worker.retention.once();
+    expect(await statuses('whe_posternity')).toEqual(['expired', 'expired']);
+    expect(await statuses('whe_core')).toEqual(['parked', 'parked']);
+
+    ahead += 23 * DAY;
+    // A parked one of which the contract says thirty days goes with its day; one that has no end stays.
+    await world.test.db.query(
+      "update delivery.delivery d set changed_at = $1 from delivery.endpoint e where e.no = d.endpoint and e.id = 'whe_core' and d.sequence = 2",
+      [clock()],
+    );
+    expect((await worker.retention.once()).dropped).toBeGreaterThanOrEqual(4);
+    for (const table of ['delivery', 'attempt', 'body', 'inbox'])
+      expect(await partitions(table)).not.toContain(today.replace('delivery', table));
+    expect(await statuses('whe_fine')).toEqual([]);
+    const kept = (await deliveries.list('ws_1', { endpointId: 'whe_core' }, { limit: 10 })).data;
+    expect(kept.map(({ sequence, status }) => [sequence, status])).toEqual([[2, 'parked']]);
+    const detail = await deliveries.get('ws_1', kept[0]!.id);
+    expect(detail!.body).toContain('region.performance_updated');
+    expect(detail!.attempts).toHaveLength(10);
+    expect(await partitions('delivery')).toContain(`delivery_${clock().slice(0, 10).replaceAll('-', '')}`);
+  });
+});

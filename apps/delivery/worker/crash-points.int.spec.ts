@@ -1,0 +1,190 @@
+import { eventually, Receiver } from '#testing';
+import { World } from '../testing/world';
+import type { DeliveryWorker } from './delivery-worker';
+
+const sequences = (receiver: Receiver, path: string): number[] =>
+  [...new Set(receiver.on(path).map(({ headers }) => Number(headers['webhook-sequence'])))].sort((a, b) => a - b);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+const TAKE_OVER = { within: 30_000, every: 50 };
+
+/**
+ * A worker is stopped dead at each point where it could be, another goes on: everything arrives, under the ids and bytes it had,
+ * and with no number missing. `kill` does what SIGKILL does: nothing is finished, recorded or given back.
+ */
+describe('a killed worker', () => {
+  let world: World;
+  let receiver: Receiver;
+  let worker: DeliveryWorker;
+  beforeEach(async () => {
+    [world, receiver] = await Promise.all([World.open({ retryScale: 0.02 }), Receiver.open()]);
+    worker = await world.worker();
+    await world.register('whe_a', receiver.url('/a'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
+    );
+  });
+  afterEach(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  const everythingArrives = async (count: number): Promise<void> => {
+    await eventually(() => expect(sequences(receiver, '/a')).toEqual(upTo(count)), TAKE_OVER);
+    await eventually(async () => {
+      expect(
+        await world.test.db.query("select 1 from delivery.delivery where delivery.status_of(id, state) <> 'delivered'"),
+      ).toEqual([]);
+      expect(await world.test.db.query('select 1 from delivery.lease union all select 1 from delivery.retry')).toEqual(
+        [],
+      );
+    }, TAKE_OVER);
+    for (const sequence of upTo(count)) {
+      const sent = receiver.on('/a').filter(({ headers }) => headers['webhook-sequence'] === String(sequence));
+      expect(new Set(sent.map(({ headers, body }) => `${String(headers['webhook-id'])} ${body}`)).size).toBe(1);
+    }
+  };
+
+  it('after the lease, before anything is sent', async () => {
+    const second = await world.worker();
+    await world.happen('a', 20);
+    const messages = await world.fresh();
+    worker['dispatcher'].submit = () => worker.kill();
+    await worker.handle(messages);
+    expect(receiver.on('/a')).toEqual([]);
+    await second.handle(messages);
+    await everythingArrives(20);
+    expect(receiver.on('/a')).toHaveLength(20);
+  });
+
+  it('after the send, before the answer', async () => {
+    const second = await world.worker();
+    receiver.always('/a', 'hang');
+    await world.happen('a', 5);
+    await worker.handle(await world.fresh());
+    await eventually(() => expect(receiver.on('/a')).toHaveLength(5));
+    worker.kill();
+    receiver.always('/a', 204);
+    await everythingArrives(5);
+    await second.handle([]);
+  });
+
+  it('after the answer, before the record', async () => {
+    await world.worker();
+    worker['recorder'].add = () => undefined;
+    await world.happen('a', 5);
+    await worker.handle(await world.fresh());
+    await eventually(() => expect(receiver.on('/a')).toHaveLength(5));
+    worker.kill();
+    await everythingArrives(5);
+  });
+
+  it('in the write of a batch of outcomes', async () => {
+    await world.worker();
+    await world.happen('a', 30);
+    // Everything is written, and then the connection is gone before the commit.
+    const record = world.test.db.tx.bind(world.test.db);
+    let cut = false;
+    worker['recorder']['needs'].db.tx = (work, options) =>
+      record(async (sql) => {
+        const result = await work(sql);
+        const isRecord = !cut && result instanceof Set;
+        if (!isRecord) return result;
+        cut = true;
+        worker.kill();
+        throw new Error('the process is gone');
+      }, options);
+    await worker.handle(await world.fresh());
+    await everythingArrives(30);
+    expect(cut).toBe(true);
+  });
+
+  it('between the commit of intake and its acknowledgement: the messages come again', async () => {
+    const second = await world.worker();
+    await world.happen('a', 50);
+    const messages = await world.fresh();
+    await Promise.all([worker.handle(messages), second.handle(messages), worker.handle(messages)]);
+    await everythingArrives(50);
+    expect(receiver.on('/a')).toHaveLength(50);
+  });
+
+  it('with retries that wait, and with some just claimed', async () => {
+    const second = await world.worker();
+    receiver.always('/a', 500);
+    await world.happen('a', 20);
+    await worker.handle(await world.fresh());
+    await eventually(() => expect(receiver.on('/a').length).toBeGreaterThanOrEqual(30));
+    worker.kill();
+    receiver.always('/a', 204);
+    await everythingArrives(20);
+    await second.handle([]);
+  });
+
+  it('in the middle of a bulk replay', async () => {
+    await world.happen('a', 700);
+    await worker.handle(await world.fresh());
+    await everythingArrives(700);
+    const page = worker['jobs']['page'].bind(worker['jobs']);
+    worker['jobs']['page'] = async (workspace, id) => {
+      const more = await page(workspace, id);
+      worker.kill();
+      return more;
+    };
+    await world.endpointCommand('whe_a', {
+      type: 'RequestReplay',
+      jobId: 'job_1',
+      since: '2020-01-01T00:00:00.000Z' as never,
+      until: null,
+      status: null,
+      ...world.by(),
+    });
+    await worker.handle(await world.fresh());
+    await eventually(async () =>
+      expect(await world.test.db.query('select status, done from delivery.job')).toEqual([
+        { status: 'running', done: 200 },
+      ]),
+    );
+    await world.worker();
+    await eventually(
+      async () =>
+        expect(await world.test.db.query('select status, total, done from delivery.job')).toEqual([
+          { status: 'done', total: 700, done: 700 },
+        ]),
+      TAKE_OVER,
+    );
+    await eventually(() => {
+      const replayed = receiver.on('/a').filter(({ headers }) => headers['webhook-replay'] === 'true');
+      expect(new Set(replayed.map(({ headers }) => headers['webhook-sequence'])).size).toBe(700);
+    }, TAKE_OVER);
+  });
+
+  it('before the log has heard that a delivery was parked', async () => {
+    worker['facts'].wake = () => undefined;
+    receiver.always('/a', 410);
+    await world.happen('a');
+    await worker.handle(await world.fresh());
+    await eventually(async () =>
+      expect(await world.test.db.query('select kind from delivery.fact')).toEqual([{ kind: 'gone' }]),
+    );
+    worker.kill();
+    await world.worker();
+    await eventually(
+      async () => expect((await world.fresh()).map(({ type }) => type)).toContain('webhook.endpoint_disabled'),
+      TAKE_OVER,
+    );
+  });
+
+  it('is not waited for when it stopped in good order: what it held waits for the others at once', async () => {
+    const second = await world.worker();
+    receiver.always('/a', 'hang');
+    await world.happen('a', 100);
+    await worker.handle(await world.fresh());
+    await eventually(() => expect(receiver.on('/a').length).toBeGreaterThan(0));
+    const stopping = worker['dispatcher'].stop.bind(worker['dispatcher']);
+    worker['dispatcher'].stop = () => stopping(10);
+    await worker.stop();
+    receiver.always('/a', 204);
+    await second['woken']('retry');
+    await everythingArrives(100);
+  });
+});
