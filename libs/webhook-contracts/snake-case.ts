@@ -21,8 +21,12 @@ export function snakeKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeKeys);
   if (typeof value !== 'object' || value === null) return value;
   const result: Record<string, unknown> = {};
-  for (const [key, inner] of Object.entries(value))
-    result[snake(key)] = MAPS.has(key) ? snakeValues(inner) : snakeKeys(inner);
+  // `for in`, for this is the hot path of a contract and what JSON.parse makes has no inherited keys.
+  for (const key in value) {
+    const inner = (value as Record<string, unknown>)[key];
+    result[snake(key)] =
+      typeof inner !== 'object' || inner === null ? inner : MAPS.has(key) ? snakeValues(inner) : snakeKeys(inner);
+  }
   return result;
 }
 

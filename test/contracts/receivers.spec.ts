@@ -54,7 +54,7 @@ beforeAll(() => {
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
   const installed = run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${tarball}`]);
   if (installed.status !== 0) throw new Error(installed.stderr);
-});
+}, 180_000);
 
 afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
@@ -127,7 +127,7 @@ describe.each(['express.mjs', 'fastify.mjs', 'nest.ts'])('the example %s of the 
       });
       child.once('exit', (code) => reject(new Error(`${file} ended with ${code}: ${output}`)));
     });
-  });
+  }, 180_000);
 
   const post = async (body: string, headers: Record<string, string>) => {
     const response = await fetch(url, { method: 'POST', body, headers });
