@@ -111,7 +111,12 @@ describe('the bus on Apache Kafka', () => {
       const headers = Object.fromEntries(
         Object.entries(message!.headers!).map(([name, value]) => [name, String(value)]),
       );
-      const binding = { headers, body: String(message!.value), key: String(message!.key), value: String(message!.value) };
+      const binding = {
+        headers,
+        body: String(message!.value),
+        key: String(message!.key),
+        value: String(message!.value),
+      };
       const event = CloudEventsKafka.toEvent(binding) as CloudEvent;
       expect(event.validate()).toBe(true);
       expect(event).toMatchObject({

@@ -11,7 +11,7 @@ const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
  * Throws one sentence, without the password, when it cannot be read.
  */
 export function connectionOf(url: string, env: Readonly<Record<string, string | undefined>> = process.env): Connection {
-  const parts = /^kafka:\/\/(?:([^:@/]*):([^@/]*)@)?([^/?]+)\/?(?:\?(.*))?$/.exec(url);
+  const parts = /^kafka:\/\/(?:([^:@/]*):([^@/]*)@)?([^/?@]+)\/?(?:\?(.*))?$/.exec(url);
   if (!parts) throw new Error('BUS_URL is not of the form kafka://host:port,host:port');
   const [, user, password, hosts, query] = parts;
   const brokers = hosts!.split(',').map((host) => (/:\d+$/.test(host) ? host : `${host}:9092`));

@@ -1,0 +1,102 @@
+import { numbered } from '../conformance/ledger';
+import { PoisonMessageError, type ReceivedMessage } from '../port/bus';
+import { BatchCollector } from './batch-collector';
+
+const of = (partition: number, count: number): ReceivedMessage[] =>
+  Array.from({ length: count }, (_, n) => ({
+    ...numbered('test.v1', `key-${partition}`, n + 1),
+    partition,
+    offset: n,
+  }));
+
+/** A collector whose handler and commit are told what to do, with a diary of both. */
+function collector(
+  onBatch: (messages: readonly ReceivedMessage[], signal: AbortSignal) => Promise<void>,
+  maxBatch = 500,
+) {
+  const [commits, parked, faults]: [number[], string[], string[]] = [[], [], []];
+  const it = new BatchCollector(
+    { onBatch, maxBatch, onFault: ({ message }) => faults.push(message) },
+    async ({ poison }) => void parked.push(poison.id),
+    async ({ length }) => void commits.push(length),
+  );
+  return { it, commits, parked, faults };
+}
+
+describe('a collector of partitions', () => {
+  it('makes one batch and one commit of what several partitions bring at once', async () => {
+    const sizes: number[] = [];
+    const { it, commits } = collector(async ({ length }) => void sizes.push(length));
+    expect(await Promise.all([0, 1, 2, 3].map((partition) => it.handle(of(partition, 10))))).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(sizes).toEqual([40]);
+    expect(commits).toEqual([40]);
+  });
+
+  it('keeps to the largest batch', async () => {
+    const sizes: number[] = [];
+    const { it } = collector(async ({ length }) => void sizes.push(length), 25);
+    await Promise.all([0, 1, 2, 3].map((partition) => it.handle(of(partition, 10))));
+    expect(sizes).toEqual([20, 20]);
+  });
+
+  it('commits nothing of a batch that fails, and tries it again', async () => {
+    let failures = 2;
+    const { it, commits, faults } = collector(async () => {
+      if (failures-- > 0) throw new TypeError('no');
+    });
+    expect(await it.handle(of(0, 3))).toBe(true);
+    expect(faults).toEqual(['no', 'no']);
+    expect(commits).toEqual([3]);
+  });
+
+  it('parks what cannot be handled and commits it with the rest', async () => {
+    const { it, commits, parked } = collector(async (messages) => {
+      const poison = messages.find(({ offset }) => offset === 1);
+      if (poison) throw new PoisonMessageError(poison, 'bad');
+    });
+    expect(await it.handle(of(0, 3))).toBe(true);
+    expect(parked).toEqual(['evt_key-0_2']);
+    expect(commits).toEqual([3]);
+  });
+
+  it('when stopped, ends what is in hand and lets go of the rest', async () => {
+    let finish: () => void = () => undefined;
+    let aborted = false;
+    const { it, commits } = collector(
+      (_, signal) =>
+        new Promise((done) => {
+          finish = done;
+          signal.addEventListener('abort', () => (aborted = true));
+        }),
+      10,
+    );
+    const inHand = it.handle(of(0, 10));
+    const waiting = it.handle(of(1, 10));
+    await new Promise(setImmediate);
+    it.stop({ abort: true });
+    expect(await waiting).toBe(false);
+    expect(aborted).toBe(true);
+    finish();
+    expect(await inHand).toBe(true);
+    expect(commits).toEqual([10]);
+    expect(await it.handle(of(2, 1))).toBe(false);
+  });
+
+  it('when stopped, gives up a batch that keeps failing', async () => {
+    const { it, commits, faults } = collector(async () => {
+      throw new Error('never');
+    });
+    const failing = it.handle(of(0, 1));
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(faults).toEqual(['never']);
+    it.stop({ abort: false });
+    expect(await failing).toBe(false);
+    expect(commits).toEqual([]);
+  });
+});

@@ -1,0 +1,31 @@
+import { connectionOf } from './kafka-settings';
+
+describe('the settings of a Kafka connection', () => {
+  it('reads several brokers, and the usual port when none is given', () => {
+    expect(connectionOf('kafka://a:9093,b', {})).toEqual({ brokers: ['a:9093', 'b:9092'] });
+  });
+
+  it('reads user, password, mechanism and TLS from the URL', () => {
+    expect(connectionOf('kafka://me:p%40ss%3A@a:1/?tls=true&mechanism=SCRAM-SHA-512', {})).toEqual({
+      brokers: ['a:1'],
+      ssl: true,
+      sasl: { mechanism: 'scram-sha-512', username: 'me', password: 'p@ss:' },
+    });
+  });
+
+  it('takes what the URL leaves out from the environment', () => {
+    const env = { KAFKA_USERNAME: 'me', KAFKA_PASSWORD: 'secret', KAFKA_CA_FILE: __filename };
+    const { ssl, sasl } = connectionOf('kafka://a:1', env);
+    expect(sasl).toEqual({ mechanism: 'plain', username: 'me', password: 'secret' });
+    expect(ssl).toEqual({ ca: [expect.stringContaining('KAFKA_CA_FILE')] });
+  });
+
+  it('refuses what it cannot read, without repeating a password', () => {
+    expect(() => connectionOf('kafka://me:hunter2@', {})).toThrow(
+      'BUS_URL is not of the form kafka://host:port,host:port',
+    );
+    expect(() => connectionOf('kafka://me:hunter2@a:1?mechanism=gssapi', {})).toThrow(
+      'BUS_URL asks for the mechanism gssapi; there are plain, scram-sha-256, scram-sha-512',
+    );
+  });
+});
