@@ -14,6 +14,7 @@ const documents = {
   '.env.example': settings.envExample,
   'docs/reference/settings.md': settings.settingsReference,
   'docs/reference/errors.md': from('apps/api/http/error-reference').errorReference,
+  'docs/reference/openapi.json': from('apps/api/openapi/openapi-text').openApiText,
   'docs/reference/asyncapi.json': from('libs/public-messages/asyncapi').asyncApiText,
   'docs/reference/event-types.md': from('libs/webhook-contracts/event-types-reference').eventTypesReference,
 };

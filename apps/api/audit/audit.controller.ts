@@ -2,7 +2,6 @@ import { createGzip } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { Inject, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { errorsOf } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import {
   entityAt,
@@ -27,9 +26,8 @@ import {
   auditVerifyAnswer,
   entityAnswer,
 } from './audit.dto';
+import { fail } from './audit.errors';
 
-export const auditErrors = { ENTITY_NOT_FOUND: ['not-found', 'There was no such thing at that time.'] } as const;
-const fail = errorsOf(auditErrors);
 /** A verification that takes longer says how far it came. */
 const VERIFY_MS = 25_000;
 

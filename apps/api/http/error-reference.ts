@@ -1,43 +1,6 @@
-import { accountErrors } from '#accounts';
 import type { ErrorCatalogue } from '#kernel';
-import { campaignErrors, postErrors } from '#publishing';
-import {
-  assetErrors,
-  contentErrors,
-  designErrors,
-  galleryErrors,
-  mediaErrors,
-  operationErrors,
-  regionErrors,
-} from '#studio';
-import { endpointErrors } from '#webhooks';
-import { apiKeyErrors, subscriptionErrors, teamErrors, workspaceErrors } from '#workspace';
-import { webhookErrors } from '../webhooks/webhooks.errors';
+import { catalogues } from './error-catalogues';
 import { edgeErrors, STATUS_OF } from './problem';
-
-/** What any command may meet; the command handler raises it (If-Match). */
-const commandErrors = { REVISION_STALE: ['stale', 'The thing has changed since you read it.'] } as const;
-
-/** Every catalogue of the domain, by the noun it is about. */
-const catalogues: Readonly<Record<string, ErrorCatalogue>> = {
-  'Any command': commandErrors,
-  Posts: postErrors,
-  Campaigns: campaignErrors,
-  Accounts: accountErrors,
-  Workspaces: workspaceErrors,
-  'API keys': apiKeyErrors,
-  Team: teamErrors,
-  Subscription: subscriptionErrors,
-  Media: mediaErrors,
-  Operations: operationErrors,
-  Designs: designErrors,
-  Assets: assetErrors,
-  Galleries: galleryErrors,
-  Content: contentErrors,
-  Regions: regionErrors,
-  'Webhook endpoints': endpointErrors,
-  Webhooks: webhookErrors,
-};
 
 const table = (rows: readonly (readonly [code: string, status: number, title: string])[]): string =>
   [

@@ -1,7 +1,7 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { presentAsset, type AssetView, type Page } from '#read-models';
-import { assetAggregate, type AssetCommand } from '#studio';
+import { assetAggregate, assetErrors, type AssetCommand } from '#studio';
 import { Commands, type Asked } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { Id, OneOf, Reference, Text } from '../http/fields';
@@ -10,7 +10,6 @@ import { newThingId } from '../http/path-id';
 import { ApiController, Read, Write } from '../http/routes';
 import { answer, nullable, object, oneOf, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
-import { studioErrors } from './studio.errors';
 
 const STATUSES = ['organized', 'delivered'] as const;
 
@@ -43,7 +42,7 @@ const assetAnswer = answer(
 );
 const assetPage = pageOf(assetAnswer);
 
-const absent = () => errorsOf(studioErrors)('ASSET_NOT_FOUND');
+const absent = () => errorsOf(assetErrors)('ASSET_NOT_FOUND');
 const written = { scope: 'commands', body: PlaceAsset, answer: assetAnswer, tagged: true } as const;
 
 @ApiController('assets', 'Studio')

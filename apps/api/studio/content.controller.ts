@@ -1,7 +1,7 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { presentContent, type ContentView, type Page } from '#read-models';
-import { contentAggregate } from '#studio';
+import { contentAggregate, contentErrors } from '#studio';
 import { Commands } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { Text, TextList } from '../http/fields';
@@ -10,7 +10,6 @@ import { newThingId } from '../http/path-id';
 import { ApiController, Read, Write } from '../http/routes';
 import { answer, list, object, oneOf, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
-import { studioErrors } from './studio.errors';
 
 export class AdaptContent {
   @Text({ max: 200, example: 'emea/nordics' })
@@ -41,7 +40,7 @@ const contentAnswer = answer(
 );
 const contentPage = pageOf(contentAnswer);
 
-const absent = () => errorsOf(studioErrors)('CONTENT_NOT_FOUND');
+const absent = () => errorsOf(contentErrors)('CONTENT_NOT_FOUND');
 
 @ApiController('content', 'Studio')
 export class ContentController {

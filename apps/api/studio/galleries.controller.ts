@@ -1,7 +1,7 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { presentGallery, type GalleryView, type Page } from '#read-models';
-import { galleryAggregate } from '#studio';
+import { galleryAggregate, galleryErrors } from '#studio';
 import { Commands } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { Text, TextList } from '../http/fields';
@@ -10,7 +10,6 @@ import { newThingId } from '../http/path-id';
 import { ApiController, Read, Write } from '../http/routes';
 import { answer, list, object, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
-import { studioErrors } from './studio.errors';
 
 export class UpdateGallery {
   @Text({ max: 200, example: 'emea/nordics' })
@@ -31,7 +30,7 @@ export class GalleriesQuery extends PageQuery {
 const galleryAnswer = answer('Gallery', 'The gallery', object({ id: text, region: text, items: list(text) }));
 const galleryPage = pageOf(galleryAnswer);
 
-const absent = () => errorsOf(studioErrors)('GALLERY_NOT_FOUND');
+const absent = () => errorsOf(galleryErrors)('GALLERY_NOT_FOUND');
 
 @ApiController('galleries', 'Studio')
 export class GalleriesController {

@@ -1,7 +1,7 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { presentRegion, type Page, type RegionView } from '#read-models';
-import { regionAggregate } from '#studio';
+import { regionAggregate, regionErrors } from '#studio';
 import { Commands } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { Text, Whole } from '../http/fields';
@@ -9,7 +9,6 @@ import { PageQuery, RevisionQuery } from '../http/page.query';
 import { ApiController, Read, Write } from '../http/routes';
 import { answer, object, pageOf, text, whole } from '../openapi/schema';
 import { Things } from '../reads/things';
-import { studioErrors } from './studio.errors';
 
 export class UpdatePerformance {
   @Text({ max: 100, example: '2026-04' })
@@ -32,7 +31,7 @@ const regionAnswer = answer(
 );
 const regionPage = pageOf(regionAnswer);
 
-const absent = () => errorsOf(studioErrors)('REGION_NOT_FOUND');
+const absent = () => errorsOf(regionErrors)('REGION_NOT_FOUND');
 
 /** A region is whatever its owner calls it; one that looks like a path is escaped in the URL. */
 @ApiController('regions', 'Studio')

@@ -1,5 +1,4 @@
 import { Body, Param, Query } from '@nestjs/common';
-import { errorsOf } from '#kernel';
 import { presentSubscription, type Page, type PaymentView, type SubscriptionView } from '#read-models';
 import { subscriptionAggregate, type SubscriptionCommand } from '#workspace';
 import { Commands, type Asked } from '../commands/commands';
@@ -16,9 +15,7 @@ import {
   RecordPayment,
   subscriptionAnswer,
 } from './subscription.dto';
-
-export const paymentErrors = { PAYMENT_NOT_FOUND: ['not-found', 'There is no such payment.'] } as const;
-const fail = errorsOf(paymentErrors);
+import { fail } from './payment.errors';
 
 /** A workspace has one subscription, whose stream has the workspace's id; it is there from the beginning, and free. */
 @ApiController('subscription', 'Billing')
