@@ -105,13 +105,16 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
 }
 
 async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<EventStore> {
-  if (eventStoreUrl) throw new SettingsError('EVENT_STORE_URL: this build has no EventStoreDB adapter.');
-  return new PostgresEventStore(db);
+  if (!eventStoreUrl) return new PostgresEventStore(db);
+  // Its client and gRPC are loaded by those who use them only.
+  const { EventStoreDbEventStore } = await import('#event-store/eventstoredb/eventstoredb-event-store');
+  return new EventStoreDbEventStore(eventStoreUrl);
 }
 
-async function openBus({ busUrl }: Settings, outbox: PostgresBus, _log: Logger): Promise<Bus> {
-  if (busUrl) throw new SettingsError('BUS_URL: this build has no Kafka adapter.');
-  return outbox;
+async function openBus({ busUrl, busPartitions }: Settings, outbox: PostgresBus, log: Logger): Promise<Bus> {
+  if (!busUrl) return outbox;
+  const { KafkaBus } = await import('#messaging/kafka/kafka-bus');
+  return new KafkaBus(busUrl, { partitions: busPartitions, onLog: (line) => log.warn({ kafka: line }, 'kafka') });
 }
 
 function sandboxKey({ mode, dataDir }: Settings): string {

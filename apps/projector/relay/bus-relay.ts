@@ -1,0 +1,46 @@
+import { Counter, Gauge } from 'prom-client';
+import type { Subscription } from '#messaging';
+import { startRelay } from '#messaging/outbox/relay';
+import type { Engines } from '#platform';
+import { TOPICS } from '#public-messages';
+
+/** Carries the outbox to the bus where that is another engine; on PostgreSQL the outbox is the bus, and there is nothing to carry. */
+export class BusRelay {
+  private subscription: Subscription | undefined;
+
+  constructor(private readonly engines: Pick<Engines, 'bus' | 'outbox' | 'log' | 'metrics' | 'health'>) {}
+
+  async start(): Promise<void> {
+    const { bus, outbox, log, metrics, health } = this.engines;
+    const topics = Object.values(TOPICS);
+    if ((bus as unknown) === outbox) return bus.ensureTopics(topics);
+    const registers = [metrics];
+    const relayed = new Counter({
+      name: 'postledger_relay_messages_total',
+      help: 'Messages carried from the outbox to the bus',
+      registers,
+    });
+    const subscription = await startRelay({
+      outbox,
+      target: bus,
+      topics,
+      onRelayed: (count) => relayed.inc(count),
+      onFault: (error) => log.warn({ err: error.message }, 'relay: a passing fault'),
+    });
+    this.subscription = subscription;
+    new Gauge({
+      name: 'postledger_relay_lag_messages',
+      help: 'Messages in the outbox that the bus does not have yet',
+      registers,
+      async collect() {
+        this.set(await subscription.lag());
+      },
+    });
+    health.part('relay', async () => ({ ok: true, lag: await subscription.lag() }));
+  }
+
+  /** After the projector, so that what it wrote last is carried too where there is time. */
+  async stop(): Promise<void> {
+    await this.subscription?.close();
+  }
+}
