@@ -1,13 +1,6 @@
 import { eventually } from '#testing';
-import { derivedUuid } from '#kernel';
-import {
-  NO_STREAM,
-  WrongRevisionError,
-  type EventStore,
-  type LogBatch,
-  type NewEvent,
-  type RecordedEvent,
-} from '../port/event-store';
+import { NO_STREAM, WrongRevisionError, type EventStore, type NewEvent, type RecordedEvent } from '../port/event-store';
+import { collect, event, expectInOrder } from './support';
 
 export interface OpenStore {
   readonly store: EventStore;
@@ -17,24 +10,6 @@ export interface OpenStore {
 }
 
 let run = 0;
-
-/** An event with an id of its own, or of the same name always the same. */
-export function event(name: string, data: object = { name }, workspace = 'ws_1'): NewEvent {
-  return {
-    id: derivedUuid('conformance', name),
-    type: 'ThingHappened',
-    data,
-    metadata: {
-      workspace,
-      actor: 'usr_1',
-      correlationId: 'correlation-1',
-      causationId: null,
-      commandId: name,
-      schemaVersion: 1,
-      occurredAt: '2026-04-22T14:00:00.000Z',
-    },
-  };
-}
 
 /** What every event store does. `open` may be called many times; the log may hold events of earlier tests. */
 export function eventStoreConformance(name: string, open: () => Promise<OpenStore>): void {
@@ -150,7 +125,7 @@ export function eventStoreConformance(name: string, open: () => Promise<OpenStor
     it('keeps any JSON: unicode, odd numbers, order of keys, large values', async () => {
       const data = {
         zulu: 'Zoë 🚀 \u2028 "quoted" \\ back {brace} NULL',
-        alpha: [1e21, -0.1, 0, 12345678901234567, null, true, [], {}],
+        alpha: [1e21, -0.1, 0, 9007199254740991, null, true, [], {}],
         nul: 'a\u0000b',
         '': 'empty key',
         'a "key"': 1,
@@ -307,34 +282,4 @@ export function eventStoreConformance(name: string, open: () => Promise<OpenStor
       });
     });
   });
-}
-
-/** Reads a follower into an array until it ends. */
-export function collect(follower: AsyncIterable<LogBatch>): {
-  events: RecordedEvent[];
-  batches: LogBatch[];
-  done: Promise<void>;
-} {
-  const [events, batches]: [RecordedEvent[], LogBatch[]] = [[], []];
-  const done = (async () => {
-    for await (const batch of follower) {
-      batches.push(batch);
-      events.push(...batch.events);
-    }
-  })();
-  return { events, batches, done };
-}
-
-/** Positions never fall, and a stream's revisions rise one by one. */
-export function expectInOrder(events: readonly RecordedEvent[]): void {
-  const revisions = new Map<string, number>();
-  let position = 0;
-  for (const event of events) {
-    if (event.position < position) throw new Error(`Position ${event.position} after ${position}`);
-    position = event.position;
-    const before = revisions.get(event.stream);
-    if (before !== undefined && event.revision !== before + 1)
-      throw new Error(`${event.stream}: revision ${event.revision} after ${before}`);
-    revisions.set(event.stream, event.revision);
-  }
 }

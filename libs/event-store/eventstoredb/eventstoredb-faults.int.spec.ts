@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { eventually } from '#testing';
-import { collect, event, expectInOrder } from '../conformance/event-store.conformance';
+import { collect, event, expectInOrder } from '../conformance/support';
 import { EventStoreUnavailableError, NO_STREAM, WrongRevisionError } from '../port/event-store';
 import { EventStoreDbDouble } from './double/eventstoredb-double';
 import { EventStoreDbEventStore } from './eventstoredb-event-store';
@@ -159,7 +159,7 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
 
   it('loses, doubles and reorders nothing while connections are cut at random', async () => {
     const WRITERS = 8;
-    const EACH = 40;
+    const EACH = 25;
     const followers = [1_000, 50, 7].map((maxBatch) => follow(0, maxBatch));
     let writing = true;
     const cutting = (async () => {
