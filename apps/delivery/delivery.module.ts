@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import type { CustomStrategy } from '@nestjs/microservices';
 import type { Engines } from '#platform';
+import { Gauge } from 'prom-client';
 import { BusServer } from './bus-server';
 import { IntakeController } from './intake.controller';
 import { DeliveryWorker, WEBHOOK_TOPICS } from './worker/delivery-worker';
@@ -23,6 +24,15 @@ export function deliveryMicroservice(engines: Engines): CustomStrategy {
     onFault: (error) => engines.log.warn({ err: error.message }, 'the bus met a fault'),
   });
   servers.set(engines, strategy);
+  new Gauge({
+    name: 'postledger_delivery_bus_lag',
+    help: 'Messages on the bus that delivery has yet to take',
+    registers: [engines.metrics],
+    async collect() {
+      // While the bus is away nobody knows.
+      this.set(await strategy.lag().catch(() => Number.NaN));
+    },
+  });
   return { strategy };
 }
 

@@ -3,12 +3,22 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30];
 const SIZES = [1, 5, 20, 50, 100, 200, 500, 1000, 2000];
 
+export interface Load {
+  readonly inFlight: number;
+  readonly buffered: number;
+  readonly lanes: number;
+  readonly circuitsOpen: number;
+}
+
 /** What the delivery service tells Prometheus. */
 export type Metrics = ReturnType<typeof deliveryMetrics>;
 
 export function deliveryMetrics(registry: Registry) {
   const registers = [registry];
+  const gauges = loadGauges(registers);
   return {
+    /** Reads the gauges of the present load when somebody asks. */
+    watch: (load: () => Load): void => void (gauges.load = load),
     taken: new Counter({
       name: 'postledger_deliveries_taken_total',
       help: 'Deliveries written by intake and catch-up',
@@ -44,18 +54,6 @@ export function deliveryMetrics(registry: Registry) {
       labelNames: ['status'],
       registers,
     }),
-    inFlight: new Gauge({ name: 'postledger_delivery_in_flight', help: 'Exchanges under way', registers }),
-    buffered: new Gauge({
-      name: 'postledger_delivery_buffered',
-      help: 'Deliveries in memory that wait for their turn',
-      registers,
-    }),
-    lanes: new Gauge({ name: 'postledger_delivery_lanes', help: 'Endpoints with work in memory', registers }),
-    circuitsOpen: new Gauge({
-      name: 'postledger_delivery_circuits_open',
-      help: 'Endpoints that are only probed',
-      registers,
-    }),
     recordBatch: new Histogram({
       name: 'postledger_delivery_record_batch',
       help: 'Outcomes written at once',
@@ -84,4 +82,28 @@ export function deliveryMetrics(registry: Registry) {
       registers,
     }),
   };
+}
+
+const LOAD: Readonly<Record<keyof Load, readonly [name: string, help: string]>> = {
+  inFlight: ['in_flight', 'Exchanges under way'],
+  buffered: ['buffered', 'Deliveries in memory that wait for their turn'],
+  lanes: ['lanes', 'Endpoints this process has sent to'],
+  circuitsOpen: ['circuits_open', 'Endpoints that are only probed'],
+};
+
+/** Gauges that look when they are asked. */
+function loadGauges(registers: Registry[]): { load: () => Load } {
+  const watched = { load: (): Load => ({ inFlight: 0, buffered: 0, lanes: 0, circuitsOpen: 0 }) };
+  for (const key of Object.keys(LOAD) as (keyof Load)[]) {
+    const [name, help] = LOAD[key];
+    new Gauge({
+      name: `postledger_delivery_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(watched.load()[key]);
+      },
+    });
+  }
+  return watched;
 }

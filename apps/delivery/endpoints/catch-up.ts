@@ -22,6 +22,7 @@ export interface CatchUpNeeds {
   readonly worker: () => string;
   readonly decrypt: (box: string) => string;
   readonly room: (endpoint: Endpoint) => number;
+  readonly onTaken: (deliveries: number) => void;
   readonly dispatch: (tasks: readonly Task[]) => void;
   readonly waiting: (where: 'retry' | 'queue', endpoints: ReadonlySet<number>) => void;
 }
@@ -136,6 +137,7 @@ async function write(
   });
   batch.left = tasks.length;
   return () => {
+    needs.onTaken(sequences.size);
     if (tasks.length > 0) needs.dispatch(tasks);
     if (waits) needs.waiting(waits, new Set([row.no]));
   };

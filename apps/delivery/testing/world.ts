@@ -18,7 +18,8 @@ type Wanted = Partial<EndpointSettings> & { contract?: string; startFrom?: strin
 export class World {
   readonly workers: DeliveryWorker[] = [];
   readonly secret = generateSecret('whsec');
-  readonly secrets = new SecretBox(randomBytes(32).toString('base64'));
+  readonly secretKey = randomBytes(32).toString('base64');
+  readonly secrets = new SecretBox(this.secretKey);
   readonly store: EventStore;
   readonly commands: CommandHandler;
   /** Everything of the log that has been read from it as bus messages. */

@@ -133,6 +133,7 @@ export class DeliveryWorker {
       worker,
       decrypt,
       room,
+      onTaken: (deliveries) => this.metrics.taken.inc(deliveries),
       dispatch,
       waiting,
       hold: (held) => this.presence.hold(held),
@@ -238,6 +239,7 @@ export class DeliveryWorker {
     this.orderedLanes.start();
     this.retention.start();
     this.unlisten.push(wake.on(WAKE_CHANNEL, (payload) => void this.woken(payload)));
+    this.metrics.watch(() => this.dispatcher.load);
     health.part('delivery', () => ({
       ok: this.presence.isSure,
       ...this.dispatcher.load,
