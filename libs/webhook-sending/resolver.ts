@@ -16,18 +16,28 @@ async function fromHostsFile(hostname: string): Promise<string[]> {
     .map(([address]) => address!);
 }
 
+const RENEW_MS = 30_000;
+
+function newResolver(servers?: readonly string[]): Resolver {
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  if (servers) resolver.setServers(servers);
+  return resolver;
+}
+
 /**
  * The machine's hosts file and name servers, asked without `getaddrinfo`: that one runs on the few threads which Node shares
  * with file access, so a handful of names with dead servers would hold up every other connection.
  */
 export function systemLookup(servers?: readonly string[]): Lookup {
-  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
-  if (servers) resolver.setServers(servers);
+  let resolver = newResolver(servers);
+  let madeAt = performance.now();
   const underWay = new Map<string, Promise<readonly string[]>>();
 
   const ask = async (hostname: string): Promise<readonly string[]> => {
     const local = servers ? [] : await fromHostsFile(hostname);
     if (local.length > 0) return local;
+    // A resolver reads the list of name servers once: a new one now and then notices when the machine's has changed.
+    if (performance.now() - madeAt > RENEW_MS) [resolver, madeAt] = [newResolver(servers), performance.now()];
     const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
     const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
     if (addresses.length > 0) return addresses;
