@@ -1,4 +1,4 @@
-import { Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { Engines } from '#platform';
 import { AccountsController } from './accounts/accounts.controller';
@@ -31,14 +31,17 @@ import { AssetsController } from './studio/assets.controller';
 import { GalleriesController } from './studio/galleries.controller';
 import { ContentController } from './studio/content.controller';
 import { RegionsController } from './studio/regions.controller';
+import { LiveStream } from './stream/live-stream';
+import { StreamController } from './stream/stream.controller';
 import { Things } from './reads/things';
 
 /** The http edge. Stands on the `ENGINES` of the platform; `configureApi` does the rest before the process listens. */
 @Module({})
-export class ApiModule implements OnApplicationShutdown {
+export class ApiModule implements OnModuleDestroy, OnApplicationShutdown {
   constructor(
     @Inject(KeyStore) private readonly keys: KeyStore,
     @Inject(IdempotencyStore) private readonly idempotency: IdempotencyStore,
+    @Inject(LiveStream) private readonly live: LiveStream,
   ) {}
 
   static forRoot(engines: Engines): DynamicModule {
@@ -60,6 +63,7 @@ export class ApiModule implements OnApplicationShutdown {
         GalleriesController,
         ContentController,
         RegionsController,
+        StreamController,
         EndpointsController,
         FeedController,
         DeliveriesController,
@@ -78,9 +82,15 @@ export class ApiModule implements OnApplicationShutdown {
         EndpointTest,
         Jobs,
         { provide: KeyStore, useFactory: () => new KeyStore(engines) },
+        { provide: LiveStream, useFactory: (keys: KeyStore) => new LiveStream(engines, keys), inject: [KeyStore] },
         { provide: IdempotencyStore, useFactory: () => new IdempotencyStore(engines) },
       ],
     };
+  }
+
+  /** Before the server closes: it waits for every open answer, and these have no end of their own. */
+  onModuleDestroy(): void {
+    this.live.close();
   }
 
   async onApplicationShutdown(): Promise<void> {

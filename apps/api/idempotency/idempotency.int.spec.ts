@@ -1,0 +1,218 @@
+import { eventually } from '#testing';
+import { bootApi, type BootedApi } from '../testing/boot-api';
+import { requestFingerprint } from './idempotency-store';
+
+describe('the Idempotency-Key', () => {
+  let api: BootedApi;
+  let other: BootedApi;
+  beforeAll(async () => {
+    api = await bootApi({ views: true });
+    other = await bootApi({
+      databaseUrl: api.running.engines.settings.databaseUrl!,
+      env: { POSTLEDGER_API_KEY: api.key },
+    });
+  });
+  afterAll(async () => {
+    await other.close();
+    await api.close();
+  });
+
+  const account = { platform: 'instagram', username: 'n', profileId: 'prof_1' };
+  const connect = (key: string, fields: object = {}, by = api) =>
+    by.send('POST', '/accounts', { ...account, ...fields }, { 'idempotency-key': key });
+  const events = async (category: string) =>
+    (
+      await api.running.engines.db.query<{ n: number }>(
+        'select count(*)::int as n from log.event where stream like $1',
+        [`${category}-${api.workspace}:%`],
+      )
+    )[0]!.n;
+
+  it('gives the same answer, with its ETag, and has one effect', async () => {
+    const first = await connect('same');
+    const again = await connect('same');
+    expect(first).toMatchObject({ status: 201, headers: { etag: '"0"' } });
+    expect({ status: again.status, text: again.text, etag: again.headers['etag'] }).toEqual({
+      status: 201,
+      text: first.text,
+      etag: '"0"',
+    });
+    expect(again.headers).toMatchObject({
+      'idempotency-replayed': 'true',
+      'content-type': first.headers['content-type'],
+    });
+  });
+
+  it('takes another spelling of the same body for the same request, and another body or path for another', async () => {
+    await connect('spelling');
+    const spelt = await api.send(
+      'POST',
+      '/accounts',
+      '{ "profileId":"prof_1","username":"\\u006e", "platform":"instagram"}',
+      { 'idempotency-key': 'spelling' },
+    );
+    expect(spelt.status).toBe(201);
+    expect(await connect('spelling', { username: 'm' })).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    });
+    expect(
+      await api.send('POST', '/accounts/acct_x/disconnect', { reason: 'x' }, { 'idempotency-key': 'spelling' }),
+    ).toMatchObject({ status: 422 });
+  });
+
+  it('keeps refusals of ours, of the domain, and of the input', async () => {
+    await connect('taken-1', { id: 'acct_taken' });
+    const refused = await connect('taken-2', { id: 'acct_taken' });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'ACCOUNT_ALREADY_EXISTS' } });
+    expect(await connect('taken-2', { id: 'acct_taken' })).toMatchObject({
+      status: 409,
+      headers: { 'idempotency-replayed': 'true', 'content-type': expect.stringContaining('problem+json') },
+    });
+    expect(await connect('bad', { platform: 5 })).toMatchObject({ status: 400 });
+    expect(await connect('bad', { platform: 5 })).toMatchObject({
+      status: 400,
+      headers: { 'idempotency-replayed': 'true' },
+    });
+  });
+
+  it('belongs to its workspace', async () => {
+    const { apiKey } = (await api.send('POST', '/workspaces', { name: 'Other' })).body as { apiKey: string };
+    const mine = await connect('shared-name');
+    const theirs = await api.as(apiKey)(
+      'POST',
+      '/accounts',
+      { ...account, username: 'they' },
+      { 'idempotency-key': 'shared-name' },
+    );
+    expect(theirs.status).toBe(201);
+    expect(theirs.at('id')).not.toBe(mine.at('id'));
+  });
+
+  it('has one effect when the same request comes twenty times at once, at two processes', async () => {
+    const before = await events('account');
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => connect('at-once', {}, index % 2 ? api : other)),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(await events('account')).toBe(before + 1);
+  });
+
+  it('shows a secret again to whoever repeats the request, and keeps it encrypted', async () => {
+    const issue = () => api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] }, { 'idempotency-key': 'secret' });
+    const first = await issue();
+    expect(await issue()).toMatchObject({ status: 201, body: first.body });
+    const rows = await api.running.engines.db.query<{ text: string }>(
+      'select row_to_json(i)::text as text from api.idempotency i union all select row_to_json(k)::text from api.key k union all select row_to_json(e)::text from log.event e',
+    );
+    expect(rows.filter(({ text }) => text.includes(first.at('key')))).toEqual([]);
+    const register = () =>
+      api.send(
+        'POST',
+        '/webhooks/endpoints',
+        { targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] },
+        { 'idempotency-key': 'whe' },
+      );
+    const endpoint = await register();
+    expect((await register()).text).toBe(endpoint.text);
+  });
+
+  /** What a process leaves behind that died at a point of its way: the reservation, with or without the effect. */
+  async function dieAfter(
+    point: 'reserving' | 'the effect',
+    key: string,
+    method: string,
+    path: string,
+    body: object,
+    send = api.send,
+  ) {
+    if (point === 'the effect') {
+      const { status } = await send(method, path, body, { 'idempotency-key': key });
+      expect(status).toBeLessThan(300);
+      await api.running.engines.db.query(
+        "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = $1",
+        [key],
+      );
+    } else
+      await api.running.engines.db.query(
+        "insert into api.idempotency (workspace, key, fingerprint, at, lease_until) values ($1, $2, $3, date_trunc('milliseconds', now() - interval '1 minute'), now() - interval '1 second')",
+        [api.workspace, key, requestFingerprint(method, `/api/v1${path}`, body)],
+      );
+  }
+
+  it.each([
+    ['an account', 'POST', '/accounts', account, 'account'],
+    ['a key', 'POST', '/api-keys', { name: 'n', scopes: ['read'] }, 'api_key'],
+    [
+      'an endpoint',
+      'POST',
+      '/webhooks/endpoints',
+      { targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] },
+      'webhook_endpoint',
+    ],
+  ])('makes %s once, whatever point the process died at', async (_name, method, path, body, category) => {
+    for (const point of ['reserving', 'the effect'] as const) {
+      const key = `dies ${path} ${point}`;
+      const before = await events(category);
+      const lost = point === 'the effect' ? await api.send(method, path, body, { 'idempotency-key': key }) : undefined;
+      if (lost)
+        await api.running.engines.db.query(
+          "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = $1",
+          [key],
+        );
+      else await dieAfter(point, key, method, path, body);
+      const answer = await other.send(method, path, body, { 'idempotency-key': key });
+      expect(answer.status).toBe(201);
+      if (lost) expect(answer.body).toEqual(lost.body);
+      expect(await events(category)).toBe(before + 1);
+      expect(await api.send(method, path, body, { 'idempotency-key': key })).toMatchObject({
+        status: 201,
+        body: answer.body,
+      });
+    }
+  });
+
+  it('finds its post again although its account has gone since', async () => {
+    await connect('for-post', { id: 'acct_post' });
+    const post = {
+      profileId: 'p',
+      content: { text: 'x' },
+      destinations: [{ accountId: 'acct_post', platform: 'instagram' }],
+    };
+    const lost = await api.send('POST', '/posts', post, { 'idempotency-key': 'post' });
+    await api.running.engines.db.query(
+      "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = 'post'",
+    );
+    await api.send('POST', '/accounts/acct_post/disconnect', { reason: 'gone' });
+    expect(await api.send('POST', '/posts', post, { 'idempotency-key': 'post' })).toMatchObject({
+      status: 201,
+      body: lost.body,
+    });
+  });
+
+  it('waits for one that is still at work, and takes over when its lease ends', async () => {
+    const { db } = api.running.engines;
+    await dieAfter('reserving', 'slow', 'POST', '/accounts', account);
+    await db.query("update api.idempotency set lease_until = now() + interval '700 milliseconds' where key = 'slow'");
+    const waiting = connect('slow');
+    await eventually(async () => expect((await waiting).status).toBe(201));
+    const [row] = await db.query<{ epoch: number }>("select epoch from api.idempotency where key = 'slow'");
+    expect(row!.epoch).toBe(2);
+  });
+
+  it('forgets the answer after a day, and then it is another command', async () => {
+    const first = await connect('day');
+    await api.running.engines.db.query("update api.idempotency set at = at - interval '25 hours' where key = 'day'");
+    const next = await connect('day', { username: 'later' });
+    expect(next.status).toBe(201);
+    expect(next.at('id')).not.toBe(first.at('id'));
+  });
+
+  it('refuses a key that is no key', async () => {
+    expect(await connect('x'.repeat(256))).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/Idempotency-Key' }] },
+    });
+  });
+});

@@ -1,0 +1,167 @@
+import { eventually } from '#testing';
+import { bootApi, type BootedApi } from '../testing/boot-api';
+import { ensureFirstWorkspace } from './first-workspace';
+
+describe('workspaces and keys', () => {
+  let api: BootedApi;
+  let other: BootedApi;
+  beforeAll(async () => {
+    api = await bootApi({ views: true });
+    other = await bootApi({
+      databaseUrl: api.running.engines.settings.databaseUrl!,
+      env: { POSTLEDGER_API_KEY: api.key },
+    });
+  });
+  afterAll(async () => {
+    await other.close();
+    await api.close();
+  });
+
+  it('makes a workspace with a key that may do all but make workspaces', async () => {
+    const { status, body } = await api.send('POST', '/workspaces', { id: 'ws_acme', name: 'Acme' });
+    expect({ status, body }).toEqual({ status: 201, body: { id: 'ws_acme', apiKey: expect.any(String) } });
+    const { apiKey } = body as { apiKey: string };
+    expect(await api.as(apiKey)('GET', '/api-keys')).toMatchObject({
+      status: 200,
+      body: { data: [{ scopes: ['read', 'commands', 'publish', 'webhooks', 'audit', 'admin'] }] },
+    });
+    expect(await api.as(apiKey)('POST', '/workspaces', { name: 'x' })).toMatchObject({
+      status: 403,
+      body: { code: 'SCOPE_MISSING' },
+    });
+    expect(await api.send('POST', '/workspaces', { id: 'ws_acme', name: 'Again' })).toMatchObject({
+      status: 409,
+      body: { code: 'WORKSPACE_ALREADY_EXISTS' },
+    });
+  });
+
+  it('writes down who made the workspace in the workspace itself', async () => {
+    await api.send('POST', '/workspaces', { id: 'ws_audited', name: 'Acme' }, { 'x-actor': 'usr_ada' });
+    const [created] = await api.running.engines.store.read('workspace-ws_audited:ws_audited');
+    expect(created).toMatchObject({
+      type: 'WorkspaceCreated',
+      metadata: { workspace: 'ws_audited', actor: 'usr_ada' },
+    });
+  });
+
+  it('shows a key once, and lists it without its text', async () => {
+    const issued = await api.send('POST', '/api-keys', {
+      name: 'reporting',
+      scopes: ['read', 'audit'],
+      kind: 'service',
+    });
+    const { id, key } = issued.body as { id: string; key: string };
+    expect(issued).toMatchObject({
+      status: 201,
+      body: { id: expect.stringMatching(/^key_/), key: expect.any(String) },
+    });
+    const list = await api.send('GET', '/api-keys');
+    expect(list.at<{ id: string }[]>('data')).toContainEqual({
+      id,
+      name: 'reporting',
+      scopes: ['read', 'audit'],
+      kind: 'service',
+      createdAt: expect.any(String),
+      lastUsedAt: null,
+      expiresAt: null,
+    });
+    expect(list.text).not.toContain(key);
+    expect(await api.send('POST', '/api-keys', { id, name: 'again', scopes: ['read'] })).toMatchObject({
+      status: 409,
+      body: { code: 'API_KEY_ALREADY_EXISTS' },
+    });
+  });
+
+  it('lets a key do what its scopes say', async () => {
+    const { key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as { key: string };
+    expect(await api.as(key)('GET', '/posts')).toMatchObject({ status: 200 });
+    expect(await api.as(key)('GET', '/audit-log')).toMatchObject({
+      status: 403,
+      body: { code: 'SCOPE_MISSING', scope: 'audit' },
+    });
+    expect(await api.as(key)('POST', '/campaigns', { name: 'c', profileId: 'p' })).toMatchObject({ status: 403 });
+    expect(await api.send('POST', '/api-keys', { name: 'n', scopes: ['everything'] })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/scopes' }] },
+    });
+  });
+
+  it('gives no more than it has', async () => {
+    const { key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['admin'] })).body as { key: string };
+    expect(await api.as(key)('POST', '/api-keys', { name: 'n', scopes: ['operator'] })).toMatchObject({ status: 403 });
+    expect(await api.as(key)('POST', '/api-keys', { name: 'n', scopes: ['audit'] })).toMatchObject({ status: 201 });
+  });
+
+  it('ends a key at once, here and in another process that knew it', async () => {
+    const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    expect(await other.as(key)('GET', '/posts')).toMatchObject({ status: 200 });
+    expect(await api.as(key)('GET', '/posts')).toMatchObject({ status: 200 });
+    expect(await api.send('DELETE', `/api-keys/${id}`)).toMatchObject({ status: 204, text: '' });
+    expect(await api.as(key)('GET', '/posts')).toMatchObject({ status: 401 });
+    await eventually(async () => expect((await other.as(key)('GET', '/posts')).status).toBe(401), { within: 1_000 });
+    expect(await api.send('DELETE', `/api-keys/${id}`)).toMatchObject({
+      status: 404,
+      body: { code: 'API_KEY_NOT_FOUND' },
+    });
+  });
+
+  it('ends a key by itself when its time has come', async () => {
+    const { key } = (
+      await api.send('POST', '/api-keys', {
+        name: 'n',
+        scopes: ['read'],
+        expiresAt: new Date(Date.now() + 1_500).toISOString(),
+      })
+    ).body as { key: string };
+    expect((await api.as(key)('GET', '/posts')).status).toBe(200);
+    await eventually(async () => expect((await api.as(key)('GET', '/posts')).status).toBe(401));
+  });
+
+  it('pages through the keys, newest first', async () => {
+    const first = await api.send('GET', '/api-keys?limit=2');
+    const second = await api.send('GET', `/api-keys?limit=200&cursor=${first.at('nextCursor')}`);
+    const all = [
+      ...first.at<{ id: string; createdAt: string }[]>('data'),
+      ...second.at<{ id: string; createdAt: string }[]>('data'),
+    ];
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    expect(all.map(({ createdAt }) => createdAt)).toEqual(
+      all
+        .map(({ createdAt }) => createdAt)
+        .sort()
+        .reverse(),
+    );
+    expect(second.at('nextCursor')).toBe(null);
+    expect(await api.send('GET', '/api-keys?cursor=bm9uc2Vuc2U')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/cursor' }] },
+    });
+  });
+
+  it('takes the key of the environment, and another one at the next start', async () => {
+    const { engines } = api.running;
+    expect(await ensureFirstWorkspace(engines, { apiKey: 'second-key-of-the-environment' })).toEqual({
+      workspaceId: api.workspace,
+    });
+    await eventually(async () =>
+      expect((await api.as('second-key-of-the-environment')('GET', '/posts')).status).toBe(200),
+    );
+    await eventually(async () => expect((await api.send('GET', '/posts')).status).toBe(401));
+    await ensureFirstWorkspace(engines, { apiKey: api.key });
+  });
+});
+
+describe('the first start', () => {
+  it('makes one key when none is given, and only that start shows it', async () => {
+    const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
+    const { engines } = fresh.running;
+    await engines.db.query('delete from api.key');
+    const first = await ensureFirstWorkspace(engines);
+    expect(first).toEqual({ workspaceId: fresh.workspace, apiKey: expect.stringMatching(/^plk_/) });
+    expect(await ensureFirstWorkspace(engines)).toEqual({ workspaceId: fresh.workspace });
+    await fresh.close();
+  });
+});

@@ -1,0 +1,75 @@
+import { bootApi, type BootedApi } from '../testing/boot-api';
+
+describe('the rate limit of client keys', () => {
+  let api: BootedApi;
+  let other: BootedApi;
+  beforeAll(async () => {
+    api = await bootApi({ views: true });
+    other = await bootApi({
+      databaseUrl: api.running.engines.settings.databaseUrl!,
+      env: { POSTLEDGER_API_KEY: api.key },
+    });
+  });
+  afterAll(async () => {
+    await other.close();
+    await api.close();
+  });
+
+  const clientKey = async () =>
+    ((await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'], kind: 'client' })).body as { key: string })
+      .key;
+
+  it('lets sixty a minute through, says so, and then 429 with the time to wait', async () => {
+    const send = api.as(await clientKey());
+    for (let left = 59; left >= 0; left--)
+      expect(await send('GET', '/posts/pst_none')).toMatchObject({
+        status: 404,
+        headers: {
+          'ratelimit-policy': '"client";q=60;w=60',
+          ratelimit: expect.stringMatching(new RegExp(`^"client";r=${left};t=\\d+$`)),
+          'ratelimit-limit': '60',
+          'ratelimit-remaining': String(left),
+          'ratelimit-reset': expect.stringMatching(/^\d+$/),
+        },
+      });
+    const refused = await send('GET', '/posts/pst_none');
+    expect(refused).toMatchObject({
+      status: 429,
+      body: { code: 'RATE_LIMITED' },
+      headers: { 'retry-after': expect.stringMatching(/^\d+$/), 'ratelimit-remaining': '0' },
+    });
+    expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
+  });
+
+  it('counts for all processes together, sixty in all', async () => {
+    const key = await clientKey();
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => (index % 2 ? api : other).as(key)('GET', '/posts/pst_none')),
+    );
+    expect(answers.filter(({ status }) => status !== 429).length).toBeLessThanOrEqual(60);
+    expect(answers.filter(({ status }) => status !== 429).length).toBeGreaterThanOrEqual(50);
+  });
+
+  it('begins anew when the minute is over', async () => {
+    const key = await clientKey();
+    const { db } = api.running.engines;
+    for (let n = 0; n < 61; n++) await api.as(key)('GET', '/posts/pst_none');
+    expect((await other.as(key)('GET', '/posts/pst_none')).status).toBe(429);
+    await db.query("update api.rate set window_start = window_start - interval '61 seconds'");
+    // A third process, which has not seen the old window, finds the new one.
+    const third = await bootApi({
+      databaseUrl: api.running.engines.settings.databaseUrl!,
+      env: { POSTLEDGER_API_KEY: api.key },
+    });
+    expect(await third.as(key)('GET', '/posts/pst_none')).toMatchObject({
+      status: 404,
+      headers: { 'ratelimit-remaining': '59' },
+    });
+    await third.close();
+  });
+
+  it('leaves service keys alone', async () => {
+    const { headers } = await api.send('GET', '/posts/pst_none');
+    expect(Object.keys(headers).filter((name) => name.startsWith('ratelimit'))).toEqual([]);
+  });
+});

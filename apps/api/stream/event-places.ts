@@ -1,0 +1,73 @@
+import type { Engines } from '#platform';
+import { messagesOf } from '#public-messages';
+import { fail } from '../webhooks/webhooks.errors';
+
+/** Where a message stands: the position of its event, and its index among the event's messages. */
+export interface Place {
+  readonly position: number;
+  readonly index: number;
+}
+
+const REMEMBERED = 20_000;
+const BATCH = 500;
+const UUID = /^evt_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
+
+/** Finds the place of a message by its id: in memory what this process told, else in the audit log, the outbox, and the log beyond both. */
+export class EventPlaces {
+  private readonly told = new Map<string, Place>();
+
+  constructor(private readonly engines: Pick<Engines, 'db' | 'store'>) {}
+
+  remember(workspace: string, id: string, place: Place): void {
+    this.told.set(`${workspace}\n${id}`, place);
+    if (this.told.size > REMEMBERED) this.told.delete(this.told.keys().next().value!);
+  }
+
+  /** Throws EVENT_UNKNOWN (422) when the workspace has no such message. */
+  async find(workspace: string, id: string): Promise<Place> {
+    const told = this.told.get(`${workspace}\n${id}`);
+    if (told) return told;
+    const uuid = UUID.exec(id)?.[1];
+    const place =
+      uuid &&
+      ((await this.inAudit(workspace, uuid)) ??
+        (await this.inOutbox(workspace, id)) ??
+        (await this.inLog(workspace, id)));
+    if (!place) throw fail('EVENT_UNKNOWN', `There is no event ${uuid ? id : 'of that id'}.`);
+    return place;
+  }
+
+  private async inAudit(workspace: string, uuid: string): Promise<Place | undefined> {
+    const [row] = await this.engines.db.query<{ position: number }>(
+      'select position from read.audit where workspace = $1 and event_id = $2 limit 1',
+      [workspace, uuid],
+    );
+    return row && { position: row.position, index: 0 };
+  }
+
+  /** An event's further messages have ids of their own. */
+  private async inOutbox(workspace: string, id: string): Promise<Place | undefined> {
+    const [row] = await this.engines.db.query<{ place: string }>(
+      "select headers::json ->> 'postledger-position' as place from bus.message where id = $1 and headers::json ->> 'ce_source' = $2 limit 1",
+      [id, `urn:postledger:workspace:${workspace}`],
+    );
+    const [position, index] = (row?.place ?? '').split('.').map(Number);
+    return row && { position: position!, index: index! };
+  }
+
+  private async inLog(workspace: string, id: string): Promise<Place | undefined> {
+    const [seen] = await this.engines.db.query<{ position: number | null }>(
+      'select max(position) as position from read.audit where workspace = $1',
+      [workspace],
+    );
+    for (let after = seen?.position ?? 0; ;) {
+      const { events, position } = await this.engines.store.readAll({ after, limit: BATCH, workspace });
+      for (const event of events) {
+        const message = messagesOf(event).find((each) => each.id === id);
+        if (message) return { position: event.position, index: message.index };
+      }
+      if (events.length < BATCH) return undefined;
+      after = Math.max(position, events.at(-1)!.position);
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import type { ServerResponse } from 'node:http';
+import { Gauge } from 'prom-client';
+import type { RecordedEvent } from '#event-store';
+import { SECOND } from '#kernel';
+import type { Engines } from '#platform';
+import { messagesOf } from '#public-messages';
+import { contractNamed } from '#webhook-contracts';
+import type { KeyStore } from '../keys/key-store';
+import { EventPlaces, type Place } from './event-places';
+import { Reader } from './reader';
+
+const BATCH = 500;
+const HEARTBEAT_MS = 15 * SECOND;
+/** The longest a key that has ended keeps a stream it had opened. */
+const CHECK_KEYS_MS = 5 * SECOND;
+
+/** A message as the stream says it; rendered once for all its readers. */
+export interface StreamedMessage {
+  readonly position: number;
+  /** Among the messages of its event. */
+  readonly index: number;
+  readonly text: string;
+}
+
+interface NewReader {
+  readonly workspace: string;
+  readonly after: Place | number;
+  /** The key's text, looked at again while the stream is open. */
+  readonly key: string;
+  readonly response: ServerResponse;
+}
+
+/**
+ * The live stream of this process: the log is read once and fanned out. A reader catches up from the log on its own and
+ * joins where the two meet; from there on only what lies after its own place is for it, so nothing is missed or told twice.
+ */
+export class LiveStream {
+  private readonly readers = new Set<Reader>();
+  private readonly byWorkspace = new Map<string, Set<Reader>>();
+  private readonly core = contractNamed('core')!;
+  private readonly places: EventPlaces;
+  private readonly timers: readonly NodeJS.Timeout[];
+  private readonly stopListening: () => void;
+  private readonly ended = new AbortController();
+  private following: AbortController | undefined;
+  /** How far the shared reading is; meaningful while it runs. */
+  private position = 0;
+
+  constructor(
+    private readonly engines: Pick<Engines, 'db' | 'store' | 'wake' | 'log' | 'metrics'>,
+    private readonly keys: KeyStore,
+  ) {
+    this.places = new EventPlaces(engines);
+    this.timers = [
+      setInterval(() => this.readers.forEach((reader) => reader.send(': still here\n\n')), HEARTBEAT_MS).unref(),
+      setInterval(() => void this.checkKeys(), CHECK_KEYS_MS).unref(),
+    ];
+    this.stopListening = engines.wake.on('keys_changed', () => void this.checkKeys());
+    new Gauge({
+      name: 'postledger_stream_readers',
+      help: 'Readers of the live stream',
+      registers: [engines.metrics],
+      collect: gaugeOf(this.readers),
+    });
+  }
+
+  /** Where a reader begins: after its last event, or now. Throws EVENT_UNKNOWN. */
+  async startAfter(workspace: string, lastEventId: string | undefined): Promise<Place | number> {
+    return lastEventId === undefined ? this.engines.store.head() : this.places.find(workspace, lastEventId);
+  }
+
+  /** Takes over an answer whose head has been sent. */
+  add({ workspace, after, key, response }: NewReader): void {
+    const reader = new Reader(workspace, after, key, response, () => this.remove(reader));
+    if (this.ended.signal.aborted) return reader.close('shutdown');
+    this.readers.add(reader);
+    this.byWorkspace.set(workspace, (this.byWorkspace.get(workspace) ?? new Set()).add(reader));
+    reader.send(': open\n\n');
+    this.join(reader).catch((error: Error) => {
+      this.engines.log.warn({ err: error.message }, 'a reader of the live stream could not catch up');
+      reader.close('error');
+    });
+  }
+
+  close(): void {
+    this.ended.abort();
+    this.following?.abort();
+    this.stopListening();
+    for (const timer of this.timers) clearInterval(timer);
+    for (const reader of this.readers) reader.close('shutdown');
+  }
+
+  /** Reads the log from the reader's place on until it is where the shared reading is. */
+  private async join(reader: Reader): Promise<void> {
+    await this.follow();
+    while (!reader.isClosed) {
+      // No await between the comparison and the joining: what is told from here on, the reader hears.
+      if (reader.after >= this.position) return void reader.join();
+      const { events, position } = await this.engines.store.readAll({
+        after: reader.after,
+        limit: BATCH,
+        workspace: reader.workspace,
+      });
+      for (const event of events) for (const message of this.told(event)) reader.tell(message);
+      reader.passed(events.length < BATCH ? position : events.at(-1)!.position);
+      await reader.drained();
+    }
+  }
+
+  /** Starts the shared reading with the first reader. */
+  private async follow(): Promise<void> {
+    if (this.following) return;
+    const following = (this.following = new AbortController());
+    this.position = Infinity;
+    const head = await this.engines.store.head();
+    this.position = head;
+    const onFault = (error: Error) =>
+      this.engines.log.warn({ err: error.message }, 'the live stream waits for the event store');
+    const run = async () => {
+      for await (const { events, position } of this.engines.store.follow({
+        after: head,
+        maxBatch: BATCH,
+        signal: following.signal,
+        onFault,
+      })) {
+        for (const event of events) this.fanOut(event);
+        this.position = position;
+      }
+    };
+    run()
+      .catch((error: Error) => {
+        this.engines.log.error({ err: error.message }, 'the live stream ended');
+        for (const reader of this.readers) reader.close('error');
+      })
+      .finally(() => {
+        if (this.following === following) this.following = undefined;
+      });
+  }
+
+  private fanOut(event: RecordedEvent): void {
+    const { workspace } = event.metadata;
+    const hearers = [...(this.byWorkspace.get(workspace) ?? [])].filter(
+      (reader) => reader.isJoined && reader.after < event.position,
+    );
+    if (hearers.length === 0) return;
+    const messages = this.told(event);
+    for (const reader of hearers) {
+      for (const message of messages) reader.tell(message);
+      reader.passed(event.position);
+    }
+  }
+
+  private told(event: RecordedEvent): StreamedMessage[] {
+    return messagesOf(event).flatMap((message) => {
+      if (!message.isWebhook) return [];
+      const { workspace, position, index } = message;
+      return this.core.render(message).map(({ id, type, body }) => {
+        this.places.remember(workspace, id, { position, index });
+        return { position, index, text: `id: ${id}\nevent: ${type}\ndata: ${body}\n\n` };
+      });
+    });
+  }
+
+  private remove(reader: Reader): void {
+    this.readers.delete(reader);
+    const others = this.byWorkspace.get(reader.workspace);
+    others?.delete(reader);
+    if (others?.size === 0) this.byWorkspace.delete(reader.workspace);
+    if (this.readers.size > 0) return;
+    this.following?.abort();
+    this.following = undefined;
+  }
+
+  private async checkKeys(): Promise<void> {
+    for (const key of new Set([...this.readers].map((reader) => reader.key))) {
+      const caller = this.keys.cached(key) ?? (await this.keys.find(key).catch(() => undefined));
+      if (caller === null) for (const reader of this.readers) if (reader.key === key) reader.close('key');
+    }
+  }
+}
+
+const gaugeOf = (readers: ReadonlySet<Reader>) =>
+  function collect(this: Gauge): void {
+    this.set(readers.size);
+  };

@@ -1,0 +1,78 @@
+import type { ServerResponse } from 'node:http';
+import type { Place } from './event-places';
+import type { StreamedMessage } from './live-stream';
+
+/** Why a stream ends; the last event says it. */
+export type EndReason = 'slow' | 'key' | 'shutdown' | 'error';
+
+/** What may wait in memory for one reader. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+/** After its last event a reader that takes nothing is cut off. */
+const LINGER_MS = 10_000;
+
+/** One open stream: its place in the log, and its socket. */
+export class Reader {
+  /** The position up to which it has been told everything. */
+  after: number;
+  isJoined = false;
+  isClosed = false;
+
+  /** Begins after `place`: behind its event's position, but for the messages of that event that were not told yet. */
+  constructor(
+    readonly workspace: string,
+    private readonly place: Place | number,
+    readonly key: string,
+    private readonly response: ServerResponse,
+    private readonly onClose: () => void,
+  ) {
+    this.after = typeof place === 'number' ? place : place.position - 1;
+    response.on('close', () => this.ended());
+    response.on('error', () => this.ended());
+  }
+
+  join(): void {
+    this.isJoined = true;
+  }
+
+  tell({ position, index, text }: StreamedMessage): void {
+    if (typeof this.place === 'object' && position === this.place.position && index <= this.place.index) return;
+    this.send(text);
+  }
+
+  passed(position: number): void {
+    if (position > this.after) this.after = position;
+  }
+
+  send(text: string): void {
+    if (this.isClosed) return;
+    this.response.write(text);
+    if (this.isJoined && this.response.writableLength > MAX_WAITING_BYTES) this.close('slow');
+  }
+
+  /** Resolves when the socket has taken what was written; a reader that catches up waits for it. */
+  drained(): Promise<void> {
+    if (this.isClosed || !this.response.writableNeedDrain) return Promise.resolve();
+    return new Promise((go) => {
+      const done = () => {
+        this.response.off('drain', done);
+        this.response.off('close', done);
+        go();
+      };
+      this.response.on('drain', done).on('close', done);
+    });
+  }
+
+  /** Says why and ends; whoever reads on finds it, whoever does not is cut off a little later. */
+  close(reason: EndReason): void {
+    if (this.isClosed) return;
+    this.response.end(`event: stream.dropped\ndata: ${JSON.stringify({ reason })}\n\n`);
+    setTimeout(() => this.response.destroy(), LINGER_MS).unref();
+    this.ended();
+  }
+
+  private ended(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.onClose();
+  }
+}

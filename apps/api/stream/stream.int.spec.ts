@@ -1,0 +1,192 @@
+import { request } from 'node:http';
+import { eventually } from '#testing';
+import { bootApi, type BootedApi } from '../testing/boot-api';
+
+interface Told {
+  readonly id?: string;
+  readonly event?: string;
+  readonly data?: string;
+}
+
+describe('the live stream', () => {
+  let api: BootedApi;
+  beforeAll(async () => (api = await bootApi({ views: true })));
+  afterAll(() => api.close());
+
+  const open: { close(): void }[] = [];
+  afterEach(() => open.splice(0).forEach((stream) => stream.close()));
+
+  /** A reader of the stream; with `pause` it takes nothing off its socket. */
+  async function listen(options: { lastEventId?: string; key?: string; pause?: boolean } = {}) {
+    const told: Told[] = [];
+    const state = { ended: false, text: '' };
+    const outgoing = request(`${api.running.url}/api/v1/stream`, {
+      headers: {
+        authorization: `Bearer ${options.key ?? api.key}`,
+        ...(options.lastEventId && { 'last-event-id': options.lastEventId }),
+      },
+    });
+    const response = await new Promise<import('node:http').IncomingMessage>((take, fail) =>
+      outgoing.on('response', take).on('error', fail).end(),
+    );
+    const read = () => {
+      let rest = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        state.text += chunk;
+        const parts = (rest + chunk).split('\n\n');
+        rest = parts.pop()!;
+        for (const part of parts.filter((each) => !each.startsWith(':')))
+          told.push(
+            Object.fromEntries(
+              part.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+            ),
+          );
+      });
+      response.on('end', () => (state.ended = true)).on('error', () => (state.ended = true));
+    };
+    if (!options.pause) read();
+    const stream = { told, state, response, read, close: () => outgoing.destroy() };
+    open.push(stream);
+    return stream;
+  }
+
+  let made = 0;
+  const connect = async (send = api.send) => {
+    const { status } = await send('POST', '/accounts', {
+      id: `acct_s${++made}`,
+      platform: 'instagram',
+      username: 'ü\nn',
+      profileId: 'p',
+    });
+    expect(status).toBe(201);
+    return `acct_s${made}`;
+  };
+  const accountsOf = (told: readonly Told[]) =>
+    told.map(({ data }) => (JSON.parse(data!) as { data: { accountId: string } }).data.accountId);
+
+  it('tells what happens with the id, the type and the body of the core contract', async () => {
+    const { told, response } = await listen();
+    expect(response.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-correlation-id': expect.any(String),
+    });
+    const accountId = await connect();
+    await eventually(() => expect(told).toHaveLength(1));
+    const body = JSON.parse(told[0]!.data!) as { id: string };
+    expect(body).toEqual({
+      id: told[0]!.id,
+      type: 'account.connected',
+      createdAt: expect.any(String),
+      data: { accountId, platform: 'instagram', username: 'ü\nn', profileId: 'p' },
+    });
+    expect(told[0]).toMatchObject({ event: 'account.connected', id: expect.stringMatching(/^evt_/) });
+  });
+
+  it('resumes after the last event, with no gap and no double, also in the middle of an event that says two things', async () => {
+    await api.send('POST', '/operations', { id: 'op_1', kind: 'image' });
+    const first = await listen();
+    await api.send('POST', '/operations/op_1/fail', { error: { code: 'x', message: 'y' } });
+    await connect();
+    await eventually(() => expect(first.told.length).toBeGreaterThanOrEqual(3));
+    const ids = first.told.map(({ id }) => id!);
+    expect(first.told.slice(0, 2).map(({ event }) => event)).toEqual(['image.generation_failed', 'operation.failed']);
+    for (const [index, lastEventId] of ids.entries()) {
+      const again = await listen({ lastEventId });
+      await eventually(() => expect(again.told.map(({ id }) => id)).toEqual(ids.slice(index + 1)));
+    }
+  });
+
+  it('tells everything once to readers that come and go while much happens', async () => {
+    const whole = await listen();
+    const writing = (async () => {
+      const written: string[] = [];
+      for (let n = 0; n < 150; n++) written.push(await connect());
+      return written;
+    })();
+    const heard: string[] = [];
+    let lastEventId: string | undefined;
+    await eventually(() => expect(whole.told.length).toBeGreaterThan(5));
+    lastEventId = whole.told[0]!.id!;
+    heard.push(...accountsOf(whole.told.slice(0, 1)));
+    while (heard.length < 150) {
+      const stream = await listen({ lastEventId });
+      const enough = Math.min(heard.length + 17, 150) - heard.length;
+      await eventually(() => expect(stream.told.length).toBeGreaterThanOrEqual(enough));
+      heard.push(...accountsOf(stream.told));
+      lastEventId = stream.told.at(-1)!.id!;
+      stream.close();
+    }
+    expect(heard).toEqual(await writing);
+  });
+
+  it('tells nobody of another workspace', async () => {
+    const { apiKey } = (await api.send('POST', '/workspaces', { name: 'Other' })).body as { apiKey: string };
+    const theirs = await listen({ key: apiKey });
+    await connect();
+    await connect(api.as(apiKey));
+    await eventually(() => expect(theirs.told).toHaveLength(1));
+    const mine = (await api.send('GET', '/audit-log?action=AccountConnected&limit=2')).at('data', 0, 'id');
+    expect(await api.as(apiKey)('GET', '/stream', undefined, { 'last-event-id': mine })).toMatchObject({
+      status: 422,
+      body: { code: 'EVENT_UNKNOWN' },
+    });
+  });
+
+  it('refuses to resume after what it does not know', async () => {
+    expect(await api.send('GET', '/stream', undefined, { 'last-event-id': 'evt_nothing' })).toMatchObject({
+      status: 422,
+      body: { code: 'EVENT_UNKNOWN' },
+    });
+  });
+
+  it('drops a reader that does not keep up, and says so, while others hear everything', async () => {
+    const slow = await listen({ pause: true });
+    const quick = await listen();
+    const text = 'x'.repeat(9_000);
+    const heavy = () =>
+      api.send('POST', '/galleries/gal_heavy/update', {
+        region: 'r',
+        added: Array.from({ length: 20 }, () => text.slice(0, 200)),
+        removed: Array.from({ length: 1_000 }, (_, index) => `${index} ${text.slice(0, 190)}`),
+      });
+    let sent = 0;
+    for (; sent < 80; sent++) expect((await heavy()).status).toBe(200);
+    await eventually(() => expect(quick.told).toHaveLength(80));
+    slow.read();
+    await eventually(() => expect(slow.state.ended).toBe(true));
+    expect(slow.told.at(-1)).toEqual({ event: 'stream.dropped', data: '{"reason":"slow"}' });
+    expect(slow.told.length).toBeLessThan(81);
+    const resumed = await listen({ lastEventId: slow.told.at(-2)!.id! });
+    await eventually(() => expect(slow.told.length - 1 + resumed.told.length).toBe(80));
+  });
+
+  it('ends the streams of a key that has ended', async () => {
+    const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    const stream = await listen({ key });
+    await api.send('DELETE', `/api-keys/${id}`);
+    await eventually(() => expect(stream.state.ended).toBe(true));
+    expect(stream.told).toEqual([{ event: 'stream.dropped', data: '{"reason":"key"}' }]);
+  });
+
+  it('carries a thousand readers at once', async () => {
+    const streams = await Promise.all(Array.from({ length: 1_000 }, () => listen()));
+    await connect();
+    await eventually(() => expect(streams.filter(({ told }) => told.length === 1)).toHaveLength(1_000));
+  });
+
+  it('lets the process stop while it is open', async () => {
+    const own = await bootApi();
+    const stream = await new Promise<import('node:http').IncomingMessage>((take) =>
+      request(`${own.running.url}/api/v1/stream`, { headers: { authorization: `Bearer ${own.key}` } }, take).end(),
+    );
+    let text = '';
+    stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    await own.close();
+    await eventually(() => expect(text).toContain('{"reason":"shutdown"}'));
+  });
+});
