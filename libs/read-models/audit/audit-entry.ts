@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { parseStream, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import { canonicalJson } from './canonical-json';
@@ -42,12 +42,12 @@ function hide(value: unknown): unknown {
 }
 
 /** The link of one entry (docs/reference/audit-chain.md): SHA-256, hex, over the UTF-8 of the canonical array of its fields. */
-export const hashOf = (entry: Omit<AuditEntry, 'hash'>): string =>
-  createHash('sha256')
-    .update(
-      `[${JSON.stringify(entry.previousHash)},${JSON.stringify(entry.id)},${entry.position},${JSON.stringify(entry.at)},${JSON.stringify(entry.action)},${JSON.stringify(entry.entityType)},${JSON.stringify(entry.entityId)},${JSON.stringify(entry.actor)},${JSON.stringify(entry.correlationId)},${JSON.stringify(entry.causationId)},${entry.revisionBefore},${entry.revision},${canonicalJson(entry.data)}]`,
-    )
-    .digest('hex');
+export const hashOf = (entry: Omit<AuditEntry, 'hash'>): string => hash('sha256', linkText(entry), 'hex');
+
+const linkText = (it: Omit<AuditEntry, 'hash'>): string =>
+  `[${text(it.previousHash)},${text(it.id)},${it.position},${text(it.at)},${text(it.action)},${text(it.entityType)},${text(it.entityId)},${text(it.actor)},${text(it.correlationId)},${text(it.causationId)},${it.revisionBefore},${it.revision},${canonicalJson(it.data)}]`;
+
+const text = (value: string | null): string => JSON.stringify(value);
 
 /** Streams whose data may hold a secret's box. */
 const MAY_HOLD_SECRETS = 'webhook_endpoint';

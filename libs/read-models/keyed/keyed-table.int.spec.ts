@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { CommandHandler, type RecordedEvent } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { DomainError, instant, uuidv7, type Instant } from '#kernel';
+import { postAggregate, type PostCommand } from '#publishing';
+import { testDatabase, type TestDatabase } from '#testing';
+import { postsView, presentPost } from '../posts/posts.view';
+import { membersView } from '../team/members.view';
+import { KeyedQuery } from './keyed-query';
+import { KeyedTable } from './keyed-table';
+
+const START = Date.parse('2026-05-01T10:00:00.000Z');
+const by = (at: Instant) => ({ at, actor: 'usr_1' });
+
+/** Any command at any moment of a post's life; most are refused. */
+const commands = fc.array(
+  fc.tuple(fc.integer({ min: 0, max: 4 }), fc.constantFrom('due', 'publish', 'fail', 'retry', 'cancel', 'reschedule')),
+  { maxLength: 40 },
+);
+
+function commandOf(postId: string, name: string, at: Instant): PostCommand {
+  const destinationId = `dst_${postId}_0`;
+  const outcome = { ...by(at), type: 'ReportOutcome', destinationId, attempt: null, retryDelaysMs: [] } as const;
+  switch (name) {
+    case 'publish':
+      return { ...outcome, outcome: { ok: true, platformPostId: '1', url: 'https://x.example/1' } };
+    case 'fail':
+      return { ...outcome, outcome: { ok: false, error: 'No', errorCode: 'no', retryable: false } };
+    case 'retry':
+      return { ...by(at), type: 'RetryPost', destinationIds: null };
+    case 'cancel':
+      return { ...by(at), type: 'CancelPost', reason: null };
+    case 'reschedule':
+      return { ...by(at), type: 'ReschedulePost', scheduledAt: at };
+    default:
+      return { ...by(at), type: 'MarkPostDue' };
+  }
+}
+
+describe('a keyed view', () => {
+  let test: TestDatabase;
+  beforeAll(async () => (test = await testDatabase()));
+  afterAll(() => test.drop());
+
+  const handle = (handler: CommandHandler, workspace: string, postId: string, command: PostCommand) =>
+    handler
+      .handle(postAggregate, postId, command, {
+        workspace,
+        actor: 'usr_1',
+        correlationId: 'c',
+        causationId: null,
+        commandId: uuidv7(),
+        at: command.at,
+      })
+      .catch((error: Error) => {
+        if (!(error instanceof DomainError)) throw error;
+      });
+
+  const schedule = (handler: CommandHandler, workspace: string, n: number) => {
+    const postId = `pst_${n}`;
+    const at = instant(START);
+    const destinations = ['instagram', 'x', 'linkedin']
+      .slice(0, 1 + (n % 3))
+      .map((platform, place) => ({ id: `dst_${postId}_${place}`, accountId: `acct_${place}`, platform }));
+    return handle(handler, workspace, postId, {
+      ...by(at),
+      type: 'SchedulePost',
+      postId,
+      profileId: `prof_${n % 2}`,
+      content: { text: 'Ünï\n"c" 🥐\u001f', mediaIds: [] },
+      destinations,
+      scheduledAt: instant(START + n * 60_000),
+      campaignId: n % 4 === 0 ? 'cmp_1' : null,
+    });
+  };
+
+  const rebuilt = async (events: readonly RecordedEvent[], sizes: readonly number[], version: number) => {
+    const table = new KeyedTable(postsView, `read.posts_v${version}`);
+    await table.prepare(test.db);
+    await table.index(test.db);
+    await table.publish(test.db);
+    for (let from = 0, turn = 0; from < events.length; turn++) {
+      const size = sizes[turn % sizes.length]!;
+      await test.db.tx((sql) => table.apply(sql, events.slice(from, from + size)));
+      // Another leader, who remembers nothing.
+      if (turn % 3 === 2) table.forget();
+      from += size;
+    }
+    return new KeyedQuery(test.db, postsView);
+  };
+
+  it('shows what the log says of every post, however its events come in batches', async () => {
+    let version = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        commands,
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
+        async (steps, sizes) => {
+          const store = new MemoryEventStore();
+          const handler = new CommandHandler(store);
+          for (let n = 0; n < 5; n++) await schedule(handler, `ws_${n % 2}`, n);
+          let at = START;
+          for (const [n, name] of steps) {
+            at += 120_000;
+            await handle(handler, `ws_${n % 2}`, `pst_${n}`, commandOf(`pst_${n}`, name, instant(at)));
+          }
+          const { events } = await store.readAll({ after: 0, limit: 1_000 });
+          const query = await rebuilt(events, sizes, ++version);
+          for (let n = 0; n < 5; n++) {
+            const { state, revision } = await handler.load(postAggregate, `ws_${n % 2}`, `pst_${n}`);
+            if (state.status === 'absent') throw new Error('a scheduled post is there');
+            expect(await query.get(`ws_${n % 2}`, `pst_${n}`)).toMatchObject({ view: presentPost(state), revision });
+            expect(await query.get(`ws_${1 - (n % 2)}`, `pst_${n}`)).toBeUndefined();
+          }
+          await store.close();
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  it('lists newest first by any filters, in pages that new things do not move', async () => {
+    const store = new MemoryEventStore();
+    const handler = new CommandHandler(store);
+    for (let n = 0; n < 24; n++) await schedule(handler, 'ws_1', n);
+    const { events } = await store.readAll({ after: 0, limit: 1_000 });
+    const query = await rebuilt(events.slice(0, 20), [7], 1_000);
+    const ids = async (filters: Record<string, string>) =>
+      (await query.list('ws_1', filters, { limit: 50 })).data.map(({ id }) => Number(id.slice(4)));
+    const range = (pick: (n: number) => boolean) => Array.from({ length: 20 }, (_, n) => 19 - n).filter(pick);
+    expect(await ids({})).toEqual(range(() => true));
+    expect(await ids({ platform: 'linkedin' })).toEqual(range((n) => n % 3 === 2));
+    expect(await ids({ campaignId: 'cmp_1', profileId: 'prof_0' })).toEqual(range((n) => n % 4 === 0));
+    const [from, to] = [instant(START + 5 * 60_000), instant(START + 9 * 60_000)];
+    expect(await ids({ status: 'scheduled', from, to })).toEqual([8, 7, 6, 5]);
+    const first = await query.list('ws_1', {}, { limit: 8 });
+    const table = new KeyedTable(postsView, 'read.posts_v1000');
+    await test.db.tx((sql) => table.apply(sql, events.slice(20)));
+    const second = await query.list('ws_1', {}, { limit: 8, cursor: first.nextCursor! });
+    const third = await query.list('ws_1', {}, { limit: 8, cursor: second.nextCursor! });
+    expect([...first.data, ...second.data, ...third.data].map(({ id }) => Number(id.slice(4)))).toEqual(
+      range(() => true),
+    );
+    expect(third.nextCursor).toBeNull();
+    await expect(query.list('ws_1', {}, { limit: 8, cursor: 'bm9uc2Vuc2U' })).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+    });
+  });
+
+  it('serves every filter by an index', async () => {
+    await test.db.script(`insert into read.posts_v1000
+      select 'ws_' || n % 20, 'pst_big_' || n, 0, 1000 + n, 1000 + n, false, '{}', (array['scheduled','published','failed'])[1 + n % 3], 'prof_' || n % 50,
+        case when n % 10 = 0 then 'cmp_' || n % 500 end, now() + n * interval '1 second', array['ws_' || n % 20 || '/p' || n % 7] from generate_series(1, 60000) n;
+      analyze read.posts_v1000`);
+    for (const condition of [
+      'true',
+      "status = 'failed'",
+      "profile_id = 'prof_3'",
+      "campaign_id = 'cmp_10'",
+      "scheduled_at >= now() and scheduled_at < now() + interval '60 seconds'",
+      "platforms @> array['ws_1/p3']",
+      "status = 'failed' and profile_id = 'prof_3' and created_position < 30000",
+    ]) {
+      const plan = await test.db.query<{ 'QUERY PLAN': string }>(
+        `explain select id, state from read.posts where workspace = 'ws_1' and not gone and ${condition} order by created_position desc limit 51`,
+      );
+      const text = plan.map((line) => line['QUERY PLAN']).join('\n');
+      expect(text).not.toContain('Seq Scan');
+      expect(text).toContain('Index');
+    }
+  });
+
+  it('divides a team by member', () => {
+    const event = (type: string, data: object): RecordedEvent =>
+      ({ type, data, stream: 'team-ws_1:ws_1' }) as unknown as RecordedEvent;
+    const invited = event('MemberInvited', {
+      inviteId: 'inv_1',
+      email: 'a@example.com',
+      role: 'editor',
+      invitedBy: 'usr_0',
+    });
+    const joined = event('MemberJoined', { userId: 'usr_1', inviteId: 'inv_1', role: 'editor' });
+    const changed = event('RoleChanged', { userId: 'usr_1', oldRole: 'editor', newRole: 'admin', changedBy: 'usr_0' });
+    expect(membersView.keys(invited)).toEqual([]);
+    expect(membersView.keys(joined)).toEqual(['usr_1']);
+    const member = membersView.evolve(membersView.evolve(undefined, joined, 'usr_1'), changed, 'usr_1');
+    expect(member).toEqual({ userId: 'usr_1', role: 'admin', inviteId: 'inv_1' });
+  });
+});

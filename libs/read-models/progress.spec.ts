@@ -1,0 +1,67 @@
+import type { Sql } from '#postgres';
+import { ViewProgress } from './progress';
+
+/** Rows and announcements by hand; counts the queries. */
+function stage() {
+  let hear: (payload: string) => void = () => undefined;
+  const revisions = new Map<string, number>();
+  const checkpoints = new Map<string, number>();
+  const queries: string[] = [];
+  const sql: Sql = {
+    script: async () => undefined,
+    async query<Row>(text: string, params: readonly unknown[] = []) {
+      queries.push(text);
+      if (text.includes('projector.checkpoint'))
+        return [...checkpoints].map(([name, position]) => ({ name, position })) as Row[];
+      const [, ids, wanted] = params as [string[], string[], number[]];
+      return ids.flatMap((id, n) => ((revisions.get(id) ?? -1) >= wanted[n]! ? [{ n: n + 1 }] : [])) as Row[];
+    },
+  };
+  const progress = new ViewProgress(sql, { on: (_, listener) => ((hear = listener), () => undefined) });
+  return { progress, revisions, checkpoints, queries, announce: (payload: string) => hear(payload) };
+}
+
+describe('the progress of views', () => {
+  it('tells at once of what has been passed, and later of what has not', async () => {
+    const { progress, announce } = stage();
+    announce('posts:10');
+    expect(await progress.reached('posts', 10, 1_000)).toBe(true);
+    const later = progress.reached('posts', 12, 10_000);
+    announce('accounts:50');
+    announce('posts:11');
+    announce('posts:12');
+    expect(await later).toBe(true);
+    expect(await progress.reached('posts', 13, 1)).toBe(false);
+    progress.close();
+  });
+
+  it('finds out for itself when an announcement was missed', async () => {
+    const { progress, checkpoints, announce } = stage();
+    checkpoints.set('posts', 7);
+    const waiting = progress.reached('posts', 7, 10_000);
+    announce('');
+    expect(await waiting).toBe(true);
+    progress.close();
+  });
+
+  it('waits for five hundred revisions with a few queries', async () => {
+    const { progress, revisions, queries, announce } = stage();
+    const waiting = Array.from({ length: 500 }, (_, n) =>
+      progress.revisionSeen('posts', 'ws_1', `pst_${n}`, 3, 10_000),
+    );
+    announce('posts:1');
+    for (let n = 0; n < 500; n++) revisions.set(`pst_${n}`, 3);
+    announce('posts:2');
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set([true]));
+    expect(queries.length).toBeLessThan(10);
+    progress.close();
+  });
+
+  it('gives up a revision that does not come', async () => {
+    const { progress, announce } = stage();
+    const waiting = progress.revisionSeen('posts', 'ws_1', 'pst_1', 1, 20);
+    announce('posts:1');
+    expect(await waiting).toBe(false);
+    progress.close();
+  });
+});
