@@ -1,0 +1,96 @@
+import type { RecordedEvent } from '#event-store';
+import { instant, type Instant } from '#kernel';
+import { stepsOf } from './policies.projection';
+
+const AT = instant('2026-05-01T10:00:00.000Z');
+const happened = (type: string, data: object): RecordedEvent => ({
+  id: '00000000-0000-8000-8000-000000000001',
+  type,
+  data,
+  stream: 'post-ws_1:pst_1',
+  revision: 0,
+  position: 1,
+  metadata: {
+    workspace: 'ws_1',
+    actor: 'usr_1',
+    correlationId: 'c',
+    causationId: null,
+    commandId: 'x',
+    schemaVersion: 1,
+    occurredAt: AT,
+  },
+});
+const set = (type: string, data: object) =>
+  stepsOf(happened(type, data)).flatMap((step) =>
+    'set' in step ? [[step.set.kind, step.set.dueAt, step.set.payload]] : [],
+  );
+const cleared = (type: string, data: object) =>
+  stepsOf(happened(type, data)).flatMap((step) => ('clear' in step ? [`${step.clear.kind} ${step.clear.name}`] : []));
+
+const post = { postId: 'pst_1', campaignId: null as string | null, scheduledAt: instant('2026-05-02T00:00:00.000Z') };
+const account = { accountId: 'acct_1', credentialExpiresAt: null as Instant | null };
+
+describe('what events lead to', () => {
+  it('a post becomes due at its time; rescheduled, at the new one; cancelled, never', () => {
+    expect(set('PostScheduled', post)).toEqual([['post_due', post.scheduledAt, { postId: 'pst_1' }]]);
+    expect(set('PostRescheduled', post)).toEqual(set('PostScheduled', post));
+    expect(cleared('PostCancelled', post)).toEqual(['post_due pst_1']);
+    expect(cleared('PostPublishingStarted', post)).toEqual(['post_due pst_1']);
+  });
+
+  it('a destination is tried again when its pause is over', () => {
+    const failed = {
+      postId: 'pst_1',
+      destinationId: 'dst_1',
+      attempt: 1,
+      retryAt: instant('2026-05-01T10:01:00.000Z'),
+    };
+    expect(set('DestinationAttemptFailed', failed)).toEqual([
+      ['destination_due', failed.retryAt, { postId: 'pst_1', destinationId: 'dst_1', attempt: 2 }],
+    ]);
+  });
+
+  it('an expiry is announced 72 hours ahead and takes effect in its moment', () => {
+    const expiresAt = instant('2026-06-01T10:00:00.000Z');
+    const timers = [
+      ['credential_expiring', '2026-05-29T10:00:00.000Z', { accountId: 'acct_1', expiresAt }],
+      ['credential_expired', expiresAt, { accountId: 'acct_1', expiresAt }],
+    ];
+    expect(set('AccountConnected', { ...account, credentialExpiresAt: expiresAt })).toEqual(timers);
+    expect(set('CredentialRenewed', { ...account, expiresAt })).toEqual(timers);
+    expect(set('AccountConnected', account)).toEqual([]);
+    expect(cleared('AccountDisconnected', account)).toEqual([
+      'credential_expiring acct_1',
+      'credential_expired acct_1',
+    ]);
+  });
+
+  it('a campaign hears of its posts at once, and of no others', () => {
+    const ofCampaign = { ...post, campaignId: 'cmp_1' };
+    const about = { campaignId: 'cmp_1', postId: 'pst_1' };
+    expect(set('PostScheduled', ofCampaign)).toContainEqual(['campaign_post_added', AT, about]);
+    expect(set('PostCancelled', ofCampaign)).toEqual([['campaign_post_removed', AT, about]]);
+    expect(set('PostPartiallyPublished', { ...ofCampaign, round: 2 })).toEqual([
+      [
+        'campaign_post_settled',
+        AT,
+        { ...about, outcome: 'partial', round: 2, sourceEventId: '00000000-0000-8000-8000-000000000001' },
+      ],
+    ]);
+    expect(set('PostPublished', { ...post, round: 1 })).toEqual([]);
+  });
+
+  it('a place that was reserved is given up in time, unless the post came', () => {
+    const reservedUntil = instant('2026-05-01T10:10:00.000Z');
+    const about = { campaignId: 'cmp_1', postId: 'pst_1' };
+    expect(set('CampaignPostJoined', { ...about, reservedUntil })).toEqual([
+      ['campaign_reservation', reservedUntil, about],
+    ]);
+    expect(set('CampaignPostJoined', { ...about, reservedUntil: null })).toEqual([]);
+    expect(cleared('CampaignPostConfirmed', about)).toEqual(['campaign_reservation cmp_1/pst_1']);
+  });
+
+  it('an event that concerns no policy leads to nothing', () => {
+    expect(stepsOf(happened('MediaAdded', { mediaId: 'med_1' }))).toEqual([]);
+  });
+});

@@ -1,0 +1,139 @@
+import { CommandHandler, EventStoreUnavailableError } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { DomainError, instant, plus, type Instant } from '#kernel';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import type { Owed } from './owed-commands';
+import { writeTimers, type StoredTimer } from './timer-table';
+import { TimerRunner } from './timer-runner';
+
+const NOON = instant('2026-05-01T12:00:00.000Z');
+
+describe('the timers', () => {
+  let test: TestDatabase;
+  let now: Instant;
+  let sent: { target: string; position: number; commandId: string; causationId: string | null }[];
+  let answer: (target: string) => void;
+
+  beforeAll(async () => (test = await testDatabase()));
+  afterAll(() => test.drop());
+  beforeEach(async () => {
+    [now, sent, answer] = [NOON, [], () => undefined];
+    await test.db.script('truncate projector.timer');
+  });
+
+  const send: Owed = async (_, payload, { commandId, causationId }) => {
+    const { target, position } = payload as { target: string; position: number };
+    answer(target);
+    sent.push({ target, position, commandId, causationId });
+  };
+  const runner = () =>
+    new TimerRunner({
+      db: test.db,
+      commands: new CommandHandler(new MemoryEventStore()),
+      clock: () => now,
+      onFault: () => undefined,
+      owed: { test: send },
+    });
+  const timer = (key: string, position: number, more: Partial<StoredTimer> = {}): StoredTimer => {
+    const target = more.target ?? key;
+    return {
+      key,
+      kind: 'test',
+      workspace: 'ws_1',
+      target,
+      dueAt: NOON,
+      payload: { target, position },
+      cause: `00000000-0000-8000-8000-${String(position).padStart(12, '0')}`,
+      position,
+      correlationId: 'c',
+      traceparent: null,
+      ...more,
+    };
+  };
+  const set = (...timers: StoredTimer[]) =>
+    writeTimers(
+      test.db,
+      timers.map((it) => ({ key: it.key, timer: it })),
+    );
+  const left = async () =>
+    (await test.db.query<{ key: string }>('select key from projector.timer order by key')).map(({ key }) => key);
+
+  it('sends what is due, and nothing before its time', async () => {
+    await set(timer('a', 1), timer('b', 2, { dueAt: plus(NOON, 1) }));
+    await runner().runDue();
+    expect(sent.map(({ target }) => target)).toEqual(['a']);
+    expect(await left()).toEqual(['b']);
+    now = plus(NOON, 1);
+    await runner().runDue();
+    expect(await left()).toEqual([]);
+  });
+
+  it('sends the commands to one thing in the order of the events that led to them', async () => {
+    await set(
+      timer('late', 9, { target: 'x', dueAt: plus(NOON, -9_000) }),
+      timer('early', 3, { target: 'x' }),
+      timer('middle', 5, { target: 'x' }),
+    );
+    await runner().runDue();
+    expect(sent.map(({ position }) => position)).toEqual([3, 5, 9]);
+  });
+
+  it('sends the same command, by its id, when it is sent again', async () => {
+    await set(timer('a', 1));
+    await runner().runDue();
+    await set(timer('a', 1));
+    await runner().runDue();
+    expect(sent[0]!.commandId).toBe(sent[1]!.commandId);
+    await set(timer('a', 2));
+    await runner().runDue();
+    expect(sent[2]!.commandId).not.toBe(sent[0]!.commandId);
+    expect(sent[2]!.causationId).toBe('evt_00000000-0000-8000-8000-000000000002');
+  });
+
+  it('ends a timer that the domain refuses, and puts off one that meets a fault, with what comes after it for the same thing', async () => {
+    answer = (target) => {
+      if (target === 'refused') throw new DomainError('NO', 'conflict', 'No.');
+      if (target === 'away') throw new EventStoreUnavailableError('away');
+    };
+    await set(
+      timer('a', 1, { target: 'refused' }),
+      timer('b', 2, { target: 'away' }),
+      timer('c', 3, { target: 'away' }),
+      timer('d', 4),
+    );
+    await runner().runDue();
+    expect(await left()).toEqual(['b', 'c']);
+    expect(await test.db.query("select failures, failure from projector.timer where key = 'b'")).toEqual([
+      { failures: 1, failure: 'away' },
+    ]);
+    answer = () => undefined;
+    now = plus(NOON, 1_000);
+    await runner().runDue();
+    expect(await left()).toEqual([]);
+  });
+
+  it('keeps a timer that was set anew while its command was under way', async () => {
+    await set(timer('a', 1));
+    let again: Promise<void> | undefined;
+    answer = () => void (again = set(timer('a', 2, { dueAt: plus(NOON, 60_000) })));
+    const running = runner();
+    const owed = running.runDue();
+    await eventually(() => expect(again).toBeDefined());
+    await Promise.all([again, owed]);
+    await eventually(async () =>
+      expect(await test.db.query('select position from projector.timer')).toEqual([{ position: 2 }]),
+    );
+  });
+
+  it('wakes up when it is told, and works through thousands', async () => {
+    const stop = new AbortController();
+    const running = runner();
+    const run = running.run(stop.signal);
+    await set(...Array.from({ length: 2_000 }, (_, n) => timer(`t${n}`, n)));
+    running.wake();
+    await eventually(() => expect(sent).toHaveLength(2_000));
+    await eventually(async () => expect(await left()).toEqual([]));
+    stop.abort();
+    await run;
+  });
+});

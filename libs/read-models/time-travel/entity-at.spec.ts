@@ -1,0 +1,125 @@
+import { accountAggregate } from '#accounts';
+import { CommandHandler } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { instant, uuidv7, type Aggregate, type CommandBase, type Instant, type Message } from '#kernel';
+import { endpointAggregate } from '#webhooks';
+import { subscriptionAggregate, teamAggregate } from '#workspace';
+import { entityAt } from './entity-at';
+
+const WORKSPACE = 'ws_1';
+const at = (minute: number): Instant => instant(Date.UTC(2026, 4, 1, 10, minute));
+
+describe('time travel', () => {
+  const store = new MemoryEventStore();
+  const commands = new CommandHandler(store);
+  const by = (minute: number) => ({ at: at(minute), actor: 'usr_1' });
+  const send = <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, id: string, command: C) =>
+    commands.handle(it, id, command, {
+      workspace: WORKSPACE,
+      actor: 'usr_1',
+      correlationId: 'c',
+      causationId: null,
+      commandId: uuidv7(),
+      at: command.at,
+    });
+  const then = async (type: string, id: string, minute: number) => entityAt(store, WORKSPACE, type, id, at(minute));
+
+  beforeAll(async () => {
+    const account = {
+      accountId: 'acct_1',
+      platform: 'x',
+      username: 'ada',
+      profileId: 'prof_1',
+      credentialExpiresAt: null,
+    };
+    await send(accountAggregate, 'acct_1', { type: 'ConnectAccount', ...by(5), ...account });
+    await send(accountAggregate, 'acct_1', { type: 'DisconnectAccount', ...by(10), reason: 'left' });
+    await send(teamAggregate, WORKSPACE, {
+      type: 'InviteMember',
+      ...by(5),
+      inviteId: 'inv_1',
+      email: 'a@example.com',
+      role: 'editor',
+    });
+    await send(teamAggregate, WORKSPACE, { type: 'AcceptInvitation', ...by(10), inviteId: 'inv_1', userId: 'usr_2' });
+    await send(subscriptionAggregate, WORKSPACE, {
+      type: 'ChangePlan',
+      ...by(5),
+      workspaceId: WORKSPACE,
+      plan: 'pro',
+      effectiveAt: at(20),
+    });
+    const secret = { id: 'sec_1', box: 'v1.box' };
+    const settings = {
+      targetUrl: 'https://example.com',
+      eventTypes: ['*'],
+      description: null,
+      ordered: false,
+      rateLimitPerSecond: null,
+      latestOnly: false,
+    };
+    await send(endpointAggregate, 'whe_1', {
+      type: 'RegisterEndpoint',
+      ...by(5),
+      endpointId: 'whe_1',
+      contract: 'core',
+      startFrom: null,
+      secret,
+      ...settings,
+    });
+    await send(endpointAggregate, 'whe_1', { type: 'DeleteEndpoint', ...by(10) });
+  });
+
+  it('shows a thing as it stood at the time, with its revision', async () => {
+    expect(await then('account', 'acct_1', 7)).toEqual({
+      entityType: 'account',
+      id: 'acct_1',
+      at: at(7),
+      revision: 0,
+      state: {
+        id: 'acct_1',
+        platform: 'x',
+        username: 'ada',
+        profileId: 'prof_1',
+        status: 'connected',
+        credentialExpiresAt: null,
+        disconnectedReason: null,
+      },
+    });
+    expect(await then('account', 'acct_1', 10)).toMatchObject({ revision: 1, state: { status: 'disconnected' } });
+  });
+
+  it('has nothing before a thing existed, after it was deleted, of another workspace, or of an unknown type', async () => {
+    expect(await then('account', 'acct_1', 4)).toBeUndefined();
+    expect(await then('webhook_endpoint', 'whe_1', 12)).toBeUndefined();
+    expect(await entityAt(store, 'ws_2', 'account', 'acct_1', at(9))).toBeUndefined();
+    expect(await then('nothing', 'acct_1', 9)).toBeUndefined();
+  });
+
+  it('never shows the secrets of an endpoint', async () => {
+    const then7 = await then('webhook_endpoint', 'whe_1', 7);
+    expect(then7).toMatchObject({ state: { id: 'whe_1', status: 'enabled' } });
+    expect(JSON.stringify(then7)).not.toContain('v1.box');
+  });
+
+  it('shows a team with its members, and the plan that held then', async () => {
+    const pending = {
+      id: 'inv_1',
+      email: 'a@example.com',
+      role: 'editor',
+      invitedBy: 'usr_1',
+      status: 'pending',
+      acceptedBy: null,
+    };
+    expect((await then('team', WORKSPACE, 7))?.state).toEqual({ members: [], invitations: [pending] });
+    expect((await then('team', WORKSPACE, 12))?.state).toEqual({
+      members: [{ userId: 'usr_2', role: 'editor', inviteId: 'inv_1' }],
+      invitations: [{ ...pending, status: 'accepted', acceptedBy: 'usr_2' }],
+    });
+    expect((await then('subscription', WORKSPACE, 12))?.state).toMatchObject({
+      plan: 'free',
+      upcoming: { plan: 'pro' },
+    });
+    expect((await then('subscription', WORKSPACE, 21))?.state).toEqual({ plan: 'pro', upcoming: null });
+  });
+});
