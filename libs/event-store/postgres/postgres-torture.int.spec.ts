@@ -56,7 +56,8 @@ describe('the log on PostgreSQL, tortured,', () => {
 
     const acknowledged = new Map<string, Appended>();
     let writing = true;
-    const killed = killer(test.db, () => writing);
+    const kills: Promise<boolean>[] = [];
+    const onAcknowledged = (count: number) => void (count % 50 === 0 && kills.push(killOne(test.db)));
     const joining = (async () => {
       for (let n = 0; writing && n < 6; n++) {
         await pause(150);
@@ -64,10 +65,12 @@ describe('the log on PostgreSQL, tortured,', () => {
         followers.push({ after, ...follow(after, n) });
       }
     })();
-    await Promise.all(Array.from({ length: WRITERS }, (_, n) => write(stores[n % PROCESSES]!, n, acknowledged)));
+    await Promise.all(
+      Array.from({ length: WRITERS }, (_, n) => write(stores[n % PROCESSES]!, n, acknowledged, onAcknowledged)),
+    );
     writing = false;
     await joining;
-    expect(await killed).toBeGreaterThan(5);
+    expect((await Promise.all(kills)).filter(Boolean).length).toBeGreaterThan(5);
     await here.query('rollback');
     here.release();
     await open.query('rollback');
@@ -193,12 +196,18 @@ describe('the log on PostgreSQL, tortured,', () => {
 });
 
 /** Appends to two streams of its own, one to three events at a time; tries again whenever the store was unavailable. */
-async function write(store: EventStore, writer: number, acknowledged: Map<string, Appended>): Promise<void> {
+async function write(
+  store: EventStore,
+  writer: number,
+  acknowledged: Map<string, Appended>,
+  onAcknowledged?: (count: number) => void,
+): Promise<void> {
   const append = async (stream: string, events: NewEvent[], expected: number) => {
     for (let tries = 0; ; tries++) {
       try {
         const appended = await store.append(stream, events, expected);
         acknowledged.set(events.at(-1)!.id, appended);
+        onAcknowledged?.(acknowledged.size);
         return;
       } catch (error) {
         if (!(error instanceof EventStoreUnavailableError) || tries > 500) throw error;
@@ -215,17 +224,12 @@ async function write(store: EventStore, writer: number, acknowledged: Map<string
   }
 }
 
-/** Kills backends of the writers at random until told to stop; counts them. */
-async function killer(db: Database, isWriting: () => boolean): Promise<number> {
-  let killed = 0;
-  while (isWriting()) {
-    const rows = await db.query<{ done: boolean }>(
-      "select pg_terminate_backend(pid) as done from (select pid from pg_stat_activity where application_name in ('writer', 'postledger listener') and datname = current_database() order by random() limit 1)",
-    );
-    killed += rows.filter(({ done }) => done).length;
-    await pause(10 + Math.random() * 30);
-  }
-  return killed;
+/** Kills a backend of the writers or their listeners, any; false when there was none. */
+async function killOne(db: Database): Promise<boolean> {
+  const killed = await db.query(
+    "select pg_terminate_backend(pid) from (select pid from pg_stat_activity where application_name in ('writer', 'postledger listener') and datname = current_database() order by random() limit 1)",
+  );
+  return killed.length > 0;
 }
 
 async function wholeLog(store: EventStore): Promise<RecordedEvent[]> {
