@@ -13,6 +13,8 @@ const isThere = existsSync(CHROMIUM);
 const ACCESSIBILITY = readFileSync(join(__dirname, 'accessibility.browser.js'), 'utf8');
 const TEXT = '<img src=x onerror="document.title=1"> & <b>Grüße</b> 😀';
 
+if (!isThere) process.stderr.write(`The dashboard is not tested: ${CHROMIUM} is missing (apt-get install chromium)\n`);
+
 (isThere ? describe : describe.skip)('the dashboard', () => {
   let standalone: Standalone;
   let client: Client;
@@ -109,7 +111,7 @@ const TEXT = '<img src=x onerror="document.title=1"> & <b>Grüße</b> 😀';
     await page.getByRole('button', { name: 'Schedule', exact: true }).click();
     await row(TEXT).getByText('published', { exact: true }).first().waitFor();
 
-    await page.getByRole('link', { name: 'Live' }).click();
+    await page.getByRole('link', { name: 'Live', exact: true }).click();
     const line = page.locator('.stream li').filter({ hasText: 'post.published' }).first();
     await line.locator('summary').click();
     await line.locator('pre').getByText('"type": "post.published"').waitFor();
@@ -164,7 +166,7 @@ const TEXT = '<img src=x onerror="document.title=1"> & <b>Grüße</b> 😀';
 
     await page.getByRole('link', { name: 'Deliveries' }).click();
     await page.getByRole('button', { name: 'Parked only' }).click();
-    await row('account.connected').getByText('parked', { exact: true }).waitFor();
+    await row('account.connected').getByText('parked', { exact: true }).waitFor({ timeout: 30_000 });
     await row('account.connected').getByRole('link').click();
     await page.getByRole('cell', { name: '500' }).first().waitFor();
     await page.locator('pre').getByText('acct_hook').waitFor();

@@ -1,25 +1,31 @@
-import { empty, h, json, time } from '../dom.js';
+import { empty, h, json, link, time } from '../dom.js';
 
 export const title = 'Live';
 
 const SHOWN = 100;
 
+/** What an event is about, in one word. */
+const subject = (data) => Object.values(data).find((value) => typeof value === 'string') ?? '';
+
 /** Where an event's subject is shown, when a view shows it. */
-function subject(data) {
-  if (data.postId) return h('a', { href: `#/posts/${encodeURIComponent(data.postId)}` }, data.postId);
-  if (data.deliveryId) return h('a', { href: `#/deliveries/${encodeURIComponent(data.deliveryId)}` }, data.deliveryId);
-  return h('span', { class: 'mono' }, Object.values(data).find((value) => typeof value === 'string') ?? '');
+function place(data) {
+  if (data.postId) return link(`#/posts/${encodeURIComponent(data.postId)}`, 'Open the post');
+  if (data.deliveryId) return link(`#/deliveries/${encodeURIComponent(data.deliveryId)}`, 'Open the delivery');
+  if (data.endpointId) return link(`#/webhooks/${encodeURIComponent(data.endpointId)}`, 'Open the endpoint');
+  return undefined;
 }
 
 function item(event, isFresh) {
   const body = JSON.parse(event.data);
+  const data = body.data ?? {};
   return h(
     'li',
     { class: isFresh ? 'fresh' : '' },
     h(
       'details',
       {},
-      h('summary', {}, time(body.createdAt), h('strong', {}, event.type), subject(body.data ?? {})),
+      h('summary', {}, time(body.createdAt), h('strong', {}, event.type), h('span', { class: 'mono' }, subject(data))),
+      place(data),
       json(body),
     ),
   );
