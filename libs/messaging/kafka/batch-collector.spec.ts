@@ -54,6 +54,26 @@ describe('a collector of partitions', () => {
     expect(commits).toEqual([3]);
   });
 
+  it('commits together what was handled during a commit, and with it what an earlier commit could not', async () => {
+    const commits: number[] = [];
+    let fail: (error: Error) => void = () => undefined;
+    const it = new BatchCollector(
+      { onBatch: async () => undefined, onFault: () => undefined },
+      async () => undefined,
+      ({ length }) => {
+        commits.push(length);
+        return commits.length > 1 ? Promise.resolve() : new Promise((_, failed) => (fail = failed));
+      },
+    );
+    await it.handle(of(0, 3));
+    await it.handle(of(0, 4));
+    await it.handle(of(1, 5));
+    expect(commits).toEqual([3]);
+    fail(new Error('away'));
+    await it.flush();
+    expect(commits).toEqual([3, 12]);
+  });
+
   it('parks what cannot be handled and commits it with the rest', async () => {
     const { it, commits, parked } = collector(async (messages) => {
       const poison = messages.find(({ offset }) => offset === 1);

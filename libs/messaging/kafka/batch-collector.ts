@@ -14,7 +14,11 @@ interface Slice {
  */
 export class BatchCollector {
   private readonly waiting: Slice[] = [];
+  /** Handled, and not yet known to the group. */
+  private handled: ReceivedMessage[] = [];
+  private committing: Promise<void> | undefined;
   private running = false;
+  private work: Promise<void> = Promise.resolve();
   private stopped = false;
   private signal = new AbortController();
   private endPause: (() => void) | undefined;
@@ -22,11 +26,11 @@ export class BatchCollector {
   constructor(
     private readonly options: Pick<SubscribeOptions, 'onBatch' | 'onFault' | 'maxBatch'>,
     private readonly park: (error: PoisonMessageError) => Promise<void>,
-    /** Called once a batch is handled, before its slices are told. */
+    /** Called with what was handled, one call at a time; what it could not commit goes with the next. */
     private readonly commit: (messages: readonly ReceivedMessage[]) => Promise<void>,
   ) {}
 
-  /** Resolves when the messages are handled and committed (true), or when the collector was stopped before (false). */
+  /** Resolves when the messages are handled (true), or when the collector was stopped before (false). */
   handle(messages: readonly ReceivedMessage[]): Promise<boolean> {
     if (this.stopped) return Promise.resolve(false);
     return new Promise((done) => {
@@ -34,7 +38,7 @@ export class BatchCollector {
       if (this.running) return;
       this.running = true;
       // The other partitions of the same fetch arrive in this turn.
-      setImmediate(() => void this.run());
+      this.work = new Promise(setImmediate).then(() => this.run());
     });
   }
 
@@ -46,19 +50,39 @@ export class BatchCollector {
     for (const { done } of this.waiting.splice(0)) done(false);
   }
 
+  /** Resolves when no batch is in hand. */
+  idle(): Promise<void> {
+    return this.work;
+  }
+
+  /** Commits what was handled; resolves when that is done or has failed. */
+  async flush(): Promise<void> {
+    await this.committing;
+    if (this.handled.length === 0) return;
+    await (this.committing ??= this.commitAll().finally(() => (this.committing = undefined)));
+  }
+
+  private async commitAll(): Promise<void> {
+    const messages = this.handled;
+    this.handled = [];
+    try {
+      await this.commit(messages);
+    } catch (error) {
+      // Handled, but the group does not know: if nothing commits them later, they come again.
+      this.handled = [...messages, ...this.handled];
+      this.options.onFault?.(error as Error);
+    }
+  }
+
   private async run(): Promise<void> {
     while (this.waiting.length > 0) {
       const slices = this.take();
       const messages = slices.flatMap((slice) => slice.messages);
-      let wasHandled = await this.handOver(messages);
+      const wasHandled = await this.handOver(messages);
       if (wasHandled) {
-        try {
-          await this.commit(messages);
-        } catch (error) {
-          // Handled, but the group does not know: the messages come again, to us or to another.
-          this.options.onFault?.(error as Error);
-          wasHandled = false;
-        }
+        this.handled.push(...messages);
+        // The next batch need not wait for this.
+        void this.flush();
       }
       for (const { done } of slices) done(wasHandled);
     }

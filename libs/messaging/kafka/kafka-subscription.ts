@@ -29,6 +29,8 @@ interface Generation {
   readonly collector: BatchCollector;
   /** The partitions' batches in hand: any of them can beat and commit for all. */
   readonly batches: Set<EachBatchPayload>;
+  /** The last one seen: with it one can still commit when none is in hand. */
+  last: EachBatchPayload | undefined;
 }
 
 /** A kafkajs consumer that we keep alive: whatever ends it, another one takes its place until close. */
@@ -82,8 +84,17 @@ export class KafkaSubscription implements Subscription {
     clearTimeout(this.restart);
     this.generation?.collector.stop({ abort: true });
     await this.starting.catch((error: Error) => this.options.onFault?.(error));
-    await this.consumer?.disconnect();
+    await this.leave();
     this.parts.onClosed();
+  }
+
+  /** Says goodbye to the group; not for ever when the brokers are away, since they notice by themselves. */
+  private async leave(): Promise<void> {
+    const left = this.consumer?.disconnect().catch((error: Error) => this.options.onFault?.(error));
+    await this.generation?.collector.idle();
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([left, new Promise<void>((over) => (timer = setTimeout(over, this.pace.sessionTimeoutMs * 2)))]);
+    clearTimeout(timer);
   }
 
   private async run(): Promise<void> {
@@ -153,21 +164,23 @@ export class KafkaSubscription implements Subscription {
   private begin(): void {
     this.generation?.collector.stop({ abort: false });
     const { onBatch, onFault, maxBatch, onParked } = this.options;
-    const batches = new Set<EachBatchPayload>();
     const collector = new BatchCollector(
       { onBatch, ...(onFault && { onFault }), ...(maxBatch && { maxBatch }) },
       async ({ poison, reason }) => {
         await this.parts.park(poison, reason);
         onParked?.(poison, reason);
       },
-      (messages) => commit(batches, messages),
+      (messages) => commit(generation.last, messages),
     );
-    this.generation = { collector, batches };
+    const generation: Generation = { collector, batches: new Set(), last: undefined };
+    this.generation = generation;
   }
 
   private async eachBatch(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
-    const { collector, batches } = this.generation!;
+    const generation = this.generation!;
+    const { collector, batches } = generation;
+    generation.last = payload;
     const most = Math.min(SLICE, this.options.maxBatch ?? SLICE);
     batches.add(payload);
     try {
@@ -179,13 +192,20 @@ export class KafkaSubscription implements Subscription {
     } finally {
       batches.delete(payload);
     }
-    // Tells kafkajs that the group is rebalancing, if it is: then what was not resolved is somebody's to fetch again.
-    await payload.heartbeat();
+    if (this.closing) return collector.flush();
+    try {
+      await payload.heartbeat();
+    } catch (error) {
+      // The group is rebalancing: what is handled is committed first, what is not is somebody's to fetch again.
+      await collector.flush();
+      throw error;
+    }
   }
 
   /** Long work keeps its partitions: kafkajs itself beats only between batches. */
   private beat(): void {
     const payload = this.generation?.batches.values().next().value;
+    void this.generation?.collector.flush();
     if (payload) {
       payload.heartbeat().catch((error: Error) => {
         // A rebalance waits for us: finish what is in hand, leave the rest.
@@ -217,8 +237,7 @@ export class KafkaSubscription implements Subscription {
 }
 
 /** One commit for the slices of many partitions. */
-async function commit(batches: ReadonlySet<EachBatchPayload>, messages: readonly ReceivedMessage[]): Promise<void> {
-  const payload = batches.values().next().value;
+async function commit(payload: EachBatchPayload | undefined, messages: readonly ReceivedMessage[]): Promise<void> {
   const ends = new Map<string, Map<number, number>>();
   for (const { topic, partition, offset } of messages) {
     const partitions = ends.get(topic) ?? new Map<number, number>();
