@@ -53,7 +53,8 @@ export class BusServer extends Server implements CustomTransportStrategy {
     await bus.ensureTopics(topics);
     const onBatch = async (messages: readonly ReceivedMessage[]): Promise<void> => {
       // Nest gives a failure back as an Observable that fails.
-      await lastValueFrom(this.transformToObservable(await handler(messages)), { defaultValue: undefined });
+      const answer = (await lastValueFrom(this.transformToObservable(await handler(messages)))) as { failure?: Error };
+      if (answer.failure) throw answer.failure;
     };
     this.subscription = await bus.subscribe({ group, topics, onBatch, onFault });
     this.options.onSubscribed?.(this.subscription);

@@ -10,7 +10,13 @@ export class IntakeController {
   constructor(@Inject(DeliveryWorker) private readonly worker: DeliveryWorker) {}
 
   @MessagePattern(BATCH)
-  async take(@Payload() messages: readonly ReceivedMessage[]): Promise<void> {
-    await this.worker.handle(messages);
+  async take(@Payload() messages: readonly ReceivedMessage[]): Promise<{ readonly failure?: Error }> {
+    try {
+      await this.worker.handle(messages);
+      return {};
+    } catch (error) {
+      // Nest would hide what it was, and the bus parks a poison message by its class.
+      return { failure: error as Error };
+    }
   }
 }

@@ -97,6 +97,7 @@ export class Dispatcher {
     lane.endpoint = endpoint;
     lane.isGone = false;
     this.pump(lane);
+    if (endpoint.row.phase === 'deleted' && lane.inFlight === 0) this.lanes.delete(endpoint.no);
   }
 
   /** Lets every lane try again: something that held them all back is over. */

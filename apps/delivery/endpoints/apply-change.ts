@@ -100,38 +100,53 @@ async function update(
     `update delivery.endpoint set config = $2, enabled = $3, phase = $4, position = $5, eras = $6, version = $7, failing_since = $8 where no = $1`,
     [row.no, JSON.stringify(config), enabled, phase, position, JSON.stringify(eras), version, failingSince],
   );
-  if (phase === 'deleted') return discardPending(sql, row.no, 'deleted', needs.now());
-  if (!enabled && row.enabled)
-    return discardPending(sql, row.no, config.disabledReason === 'gone' ? 'gone' : 'disabled', needs.now());
-  if (enabled && !row.enabled) await reviveDiscarded(sql, row.no, position, config.ordered, needs.now());
+  if (phase === 'deleted' || !enabled) {
+    await purge(sql, { no: row.no, phase, config }, needs.now());
+    if (phase === 'deleted') return;
+  }
+  if (enabled && !row.enabled) {
+    // Nothing that waited before it was disabled may come back with it.
+    while ((await purge(sql, row, needs.now())) > 0);
+    await reviveDiscarded(sql, row.no, change, needs.now());
+  }
   if (changesFlow && learned > position)
-    await insertNewlyWanted(needs, sql, { ...row, config, enabled, phase, eras, version }, row, position, learned);
+    await insertNewlyWanted(needs, sql, { ...row, config, enabled, phase, eras, version }, row, change, learned);
 }
 
-/** Whatever waits for the endpoint is given up; what is in a worker's hands gives itself up when it sees the new version. */
-async function discardPending(sql: Sql, no: number, reason: string, now: string): Promise<void> {
-  await sql.query(
-    `with gone as (
-       delete from delivery.retry where endpoint = $1 returning delivery_id
-     ), unqueued as (
-       delete from delivery.queue where endpoint = $1 returning delivery_id
-     )
-     update delivery.delivery d set state = 'discarded', reason = $2, changed_at = $3
-     from (select delivery_id from gone union all select delivery_id from unqueued) w
-     where d.id = w.delivery_id`,
-    [no, reason, now],
-  );
+/** What is given up while the intakes wait; the rest of a long backlog goes after it, page by page. */
+const PURGED_AT_ONCE = 1_000;
+
+/** Gives up some of what waits for a closed endpoint; what is in a worker's hands gives itself up when it sees the new version. */
+export async function purge(
+  sql: Sql,
+  { no, phase, config }: Pick<EndpointRow, 'no' | 'phase' | 'config'>,
+  now: string,
+  limit = PURGED_AT_ONCE,
+): Promise<number> {
+  const reason = phase === 'deleted' ? 'deleted' : config.disabledReason === 'gone' ? 'gone' : 'disabled';
+  const [row] = await sql.query<{ given: number }>('select delivery.purge($1, $2, $3, $4) as given', [
+    no,
+    reason,
+    now,
+    limit,
+  ]);
+  return row!.given;
 }
 
 /** Events after the enabling that were handled before it was known: discarded then, wanted now. */
-async function reviveDiscarded(sql: Sql, no: number, position: number, ordered: boolean, now: string): Promise<void> {
+async function reviveDiscarded(
+  sql: Sql,
+  no: number,
+  { position, at, config }: EndpointChange,
+  now: string,
+): Promise<void> {
   const revived = `update delivery.delivery d set state = 'queued', reason = null, changed_at = $3
-     where d.endpoint = $1 and d.state = 'discarded' and d.reason = 'disabled' and d.position > $2 returning d.id, d.endpoint, d.sequence, d.key, d.type`;
+     where d.endpoint = $1 and d.state = 'discarded' and d.reason = 'disabled' and d.position > $2 and d.id >= delivery.id_at($4::timestamptz - interval '1 hour') returning d.id, d.endpoint, d.sequence, d.key, d.type`;
   await sql.query(
-    ordered
+    config.ordered
       ? `with revived as (${revived}) insert into delivery.queue (endpoint, sequence, key, delivery_id) select endpoint, sequence, key, id from revived`
       : `with revived as (${revived}) insert into delivery.retry (delivery_id, endpoint, due_at, sequence, coalesce_key)
          select r.id, r.endpoint, $3, r.sequence, delivery.coalesce_key(e.config, r.type, r.key) from revived r join delivery.endpoint e on e.no = r.endpoint`,
-    [no, position, now],
+    [no, position, now, at],
   );
 }

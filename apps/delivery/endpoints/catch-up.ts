@@ -4,7 +4,9 @@ import type { Database, Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
 import type { Batch, Task } from '../dispatch/task';
 import { Draft, Place } from '../intake/draft';
-import { lockOutIntakes, raiseVersion, UNKNOWN_START } from './apply-change';
+import type { EndpointEvent } from '#webhooks';
+import { applyChange, lockOutIntakes, raiseVersion, UNKNOWN_START } from './apply-change';
+import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoint-change';
 import { Endpoint, type EndpointRow } from './endpoint';
 import { endpointByNumber, type EndpointDirectory } from './endpoint-directory';
 import { insertFromLog, stretch } from './newly-wanted';
@@ -22,6 +24,8 @@ export interface CatchUpNeeds {
   readonly worker: () => string;
   readonly decrypt: (box: string) => string;
   readonly room: (endpoint: Endpoint) => number;
+  /** One at a time in this process: what locks the intakes out. */
+  readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
   readonly onTaken: (deliveries: number) => void;
   readonly dispatch: (tasks: readonly Task[]) => void;
   readonly waiting: (where: 'retry' | 'queue', endpoints: ReadonlySet<number>) => void;
@@ -44,10 +48,40 @@ export async function catchUpOnce(needs: CatchUpNeeds, no: number): Promise<bool
     return true;
   }
   const { events } = await needs.store.readAll({ after: row.cursor, limit: PAGE, workspace: row.workspace });
-  if (events.length >= LAST_STRETCH) await step(needs, no, events);
-  else await switchToLive(needs, no);
+  const change = firstChange(row, events);
+  if (change?.index === 0) await needs.exclusively(() => applyChange(needs, change.change));
+  else if (change) await step(needs, no, events.slice(0, change.index));
+  else if (events.length >= LAST_STRETCH) await step(needs, no, events);
+  else await needs.exclusively(() => switchToLive(needs, no));
   return true;
 }
+
+/**
+ * The endpoint's own next change among some events. Reading the log in order it meets them where they belong, though the bus may
+ * be late with them; what is applied here has no effect when it comes by the bus.
+ */
+function firstChange(
+  row: EndpointRow,
+  events: readonly RecordedEvent[],
+): { readonly index: number; readonly change: EndpointChange } | undefined {
+  for (const [index, event] of events.entries()) {
+    if (event.position <= row.position || !CHANGES.has(event.type)) continue;
+    const message = messagesOf(event).find(
+      ({ type, aboutEndpoint }) => type === ENDPOINT_CHANGED && aboutEndpoint === row.id,
+    );
+    if (message) return { index, change: endpointChange(message) };
+  }
+  return undefined;
+}
+
+/** The log's events that are endpoint changes, so that the others need not be mapped to know. */
+const CHANGES: ReadonlySet<string> = new Set<EndpointEvent['type']>([
+  'EndpointUpdated',
+  'EndpointEnabled',
+  'EndpointDisabled',
+  'SecretRotated',
+  'EndpointDeleted',
+]);
 
 async function step(needs: CatchUpNeeds, no: number, events: readonly RecordedEvent[]): Promise<void> {
   const after = await needs.db.tx(async (sql) => {
@@ -71,9 +105,11 @@ async function switchToLive(needs: CatchUpNeeds, no: number): Promise<void> {
     const row = await endpointByNumber(sql, no, 'for no key update');
     if (row?.phase !== 'catching_up') return;
     const head = await store.head();
+    const pages: (readonly RecordedEvent[])[] = [];
+    for await (const events of stretch(store, row.workspace, row.cursor, head)) pages.push(events);
+    if (pages.some((events) => firstChange(row, events))) return;
     const hands: (() => void)[] = [];
-    for await (const events of stretch(store, row.workspace, row.cursor, head))
-      hands.push(await write(needs, sql, row, events));
+    for (const events of pages) hands.push(await write(needs, sql, row, events));
     const version = await raiseVersion(sql);
     await sql.query("update delivery.endpoint set phase = 'live', cursor = $2, version = $3 where no = $1", [
       no,

@@ -8,15 +8,17 @@ export interface EndpointChange {
   readonly kind: 'registered' | 'updated' | 'enabled' | 'disabled' | 'secret_rotated' | 'deleted';
   readonly config: EndpointConfig;
   readonly position: number;
+  /** When it happened: clocks differ, so only roughly before whatever follows from it. */
+  readonly at: string;
 }
 
 export const ENDPOINT_CHANGED = 'webhook.endpoint_changed';
 
-export function endpointChange({ workspace, position, dataJson }: CoreMessage): EndpointChange {
+export function endpointChange({ workspace, position, dataJson, createdAt }: CoreMessage): EndpointChange {
   const { endpointId, change, config } = JSON.parse(dataJson) as {
     endpointId: string;
     change: EndpointChange['kind'];
     config: EndpointConfig;
   };
-  return { workspace, endpointId, kind: change, config, position };
+  return { workspace, endpointId, kind: change, config, position, at: createdAt };
 }

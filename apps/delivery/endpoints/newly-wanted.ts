@@ -4,6 +4,7 @@ import type { Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
 import { Draft, Place, type DraftDelivery } from '../intake/draft';
 import { Endpoint, type EndpointRow } from './endpoint';
+import type { EndpointChange } from './endpoint-change';
 import { eraAt, takes } from './eras';
 
 const PAGE = 1_000;
@@ -27,11 +28,12 @@ export async function insertNewlyWanted(
   sql: Sql,
   next: EndpointRow,
   before: EndpointRow,
-  after: number,
+  { position: after, at }: EndpointChange,
   upTo: number,
 ): Promise<void> {
   const endpoint = new Endpoint(next, () => '');
   const ms = Date.parse(now());
+  const there = await alreadyThere(sql, next.no, after, upTo, at);
   for await (const events of stretch(store, next.workspace, after, upTo)) {
     const draft = new Draft(() => ms);
     for (const event of events) {
@@ -49,11 +51,39 @@ export async function insertNewlyWanted(
         );
       }
     }
-    await insertFromLog(sql, draft, uuidv7(), now());
+    await insertFromLog(
+      sql,
+      draft.without(
+        ({ rendered }) =>
+          there.has(`${rendered.coreId.slice(4)} ${rendered.type} ${rendered.index}`) ||
+          there.has(rendered.id.slice(4)),
+      ),
+      uuidv7(),
+      now(),
+    );
   }
 }
 
-/** Writes deliveries that the live intake will never write, so the inbox has no say; each is looked for first. */
+/**
+ * Ids in the bodies, and events, of deliveries that an intake wrote before it knew of this change: when changes follow each other
+ * closely, what a later one adds may have been sent by the types before the earlier.
+ */
+async function alreadyThere(
+  sql: Sql,
+  no: number,
+  after: number,
+  upTo: number,
+  at: string,
+): Promise<ReadonlySet<string>> {
+  const rows = await sql.query<{ message_id: string; event_id: string; type: string }>(
+    `select message_id, event_id, type from delivery.delivery
+     where endpoint = $1 and position > $2 and position <= $3 and id >= delivery.id_at($4::timestamptz - interval '1 hour')`,
+    [no, after, upTo, at],
+  );
+  return new Set(rows.flatMap(({ message_id, event_id, type }) => [message_id, `${event_id} ${type} 0`]));
+}
+
+/** Writes deliveries that the live intake will never write, so the inbox has no say. */
 export async function insertFromLog(
   sql: Sql,
   { messages, bodies, deliveries }: Draft,

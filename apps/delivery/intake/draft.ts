@@ -41,7 +41,7 @@ export class Draft {
   ): void {
     let ordinal = -1;
     for (const { contract, endpoints } of groups) {
-      for (const rendered of contract.render(message)) {
+      for (const rendered of rendering(contract, message)) {
         let shared = -1;
         for (const endpoint of endpoints) {
           if (message.aboutEndpoint === endpoint.row.id) continue;
@@ -67,8 +67,36 @@ export class Draft {
     }
   }
 
+  /** The same without some of its deliveries. */
+  without(left: (delivery: DraftDelivery) => boolean): Draft {
+    const draft = new Draft(this.now);
+    draft.messages.push(...this.messages);
+    draft.bodies.push(...this.bodies);
+    draft.deliveries.push(...this.deliveries.filter((delivery) => !left(delivery)));
+    return draft;
+  }
+
   private body(message: number, { body }: Rendered): number {
     return this.bodies.push({ message, id: uuidv7(this.now()), body }) - 1;
+  }
+}
+
+/** A message that this build's contracts cannot put into words. */
+export class UnrenderableError extends Error {
+  constructor(
+    readonly messageId: string,
+    cause: Error,
+  ) {
+    super(cause.message, { cause });
+    this.name = 'UnrenderableError';
+  }
+}
+
+function rendering(contract: Contract, message: CoreMessage): readonly Rendered[] {
+  try {
+    return contract.render(message);
+  } catch (error) {
+    throw new UnrenderableError(message.id, error as Error);
   }
 }
 

@@ -13,6 +13,8 @@ export interface RetriesNeeds {
   readonly endpoint: (no: number) => Endpoint | undefined;
   readonly room: (endpoint: Endpoint) => number;
   readonly dispatch: (tasks: readonly Task[]) => void;
+  /** Gives up some of what waits for an endpoint that is closed. */
+  readonly purge: (endpoint: Endpoint) => Promise<void>;
   readonly refreshEndpoints: () => Promise<void>;
   readonly onFault: (error: Error) => void;
 }
@@ -94,7 +96,11 @@ export class Retries {
         'select endpoint, due_at from delivery.next_due()',
       );
       this.due.clear();
-      for (const { endpoint, due_at } of rows) this.due.set(endpoint, Date.parse(due_at));
+      for (const { endpoint: no, due_at } of rows) {
+        const endpoint = this.needs.endpoint(no);
+        if (endpoint && !endpoint.open) await this.needs.purge(endpoint);
+        else this.due.set(no, Date.parse(due_at));
+      }
       this.schedule();
     } catch (error) {
       if (!this.stopped) this.needs.onFault(error as Error);

@@ -1,15 +1,17 @@
 import type { Engines } from '#platform';
 import { fromBusMessage, TOPICS, type CoreMessage } from '#public-messages';
-import type { ReceivedMessage } from '#messaging';
+import { PoisonMessageError, type ReceivedMessage } from '#messaging';
 import { createSender, type Sender } from '#webhook-sending';
 import { Dispatcher } from '../dispatch/dispatcher';
 import type { Task } from '../dispatch/task';
-import { applyChange } from '../endpoints/apply-change';
+import { applyChange, purge } from '../endpoints/apply-change';
 import { CatchUps } from '../endpoints/catch-ups';
 import { ENDPOINT_CHANGED, endpointChange } from '../endpoints/endpoint-change';
+import type { Endpoint } from '../endpoints/endpoint';
 import { EndpointDirectory } from '../endpoints/endpoint-directory';
 import { Facts } from '../facts/facts';
 import { Failing } from '../facts/failing';
+import { UnrenderableError } from '../intake/draft';
 import { Intake } from '../intake/intake';
 import { deliveryMetrics, type Metrics } from '../metrics';
 import { OrderedLanes } from '../ordered/ordered-lanes';
@@ -21,6 +23,7 @@ import { fulfil, REQUESTS } from '../requests/requests';
 import { Retention } from '../retention/retention';
 import { Retries } from '../retries/retries';
 import { Presence } from './presence';
+import { Turns } from './turns';
 
 /** What it stands on: the engines of its process. */
 export type WorkerEngines = Pick<
@@ -52,6 +55,9 @@ export class DeliveryWorker {
   private readonly orderedLanes: OrderedLanes;
   readonly retention: Retention;
   private readonly unlisten: (() => void)[] = [];
+  /** Each holds a database connection while it waits for the endpoints' lock: few, so that whoever has the lock finds one too. */
+  private readonly intakeTurns = new Turns(2);
+  private readonly changeTurns = new Turns(1);
   private started: Promise<void> | undefined;
   private wasFull = false;
   private newFacts = false;
@@ -103,6 +109,7 @@ export class DeliveryWorker {
       endpoint: (no) => this.directory.get(no),
       room,
       dispatch,
+      purge: (endpoint) => this.purge(endpoint),
       refreshEndpoints: () => this.directory.refresh(),
       onFault,
     });
@@ -110,6 +117,7 @@ export class DeliveryWorker {
       db,
       clock,
       name,
+      onBeat: () => this.dispatcher.resume(),
       onLost: () => this.lost(),
       onTakenOver: (deliveries) => this.tookOver(deliveries),
       onFault,
@@ -137,6 +145,7 @@ export class DeliveryWorker {
       dispatch,
       waiting,
       hold: (held) => this.presence.hold(held),
+      exclusively: (work) => this.changeTurns.take(work),
       letGo: (held) => this.presence.letGo(held),
       onFault,
     });
@@ -184,11 +193,21 @@ export class DeliveryWorker {
     const webhooks: CoreMessage[] = [];
     const internal: CoreMessage[] = [];
     for (const received of messages) {
-      const message = fromBusMessage(received);
+      const message = understood(received);
       (message.isWebhook ? webhooks : internal).push(message);
     }
     for (const message of internal) await this.obey(message);
-    if (webhooks.length > 0) await this.intake.take(webhooks);
+    if (webhooks.length === 0) return;
+    try {
+      await this.intakeTurns.take(() => this.intake.take(webhooks));
+    } catch (error) {
+      if (!(error instanceof UnrenderableError)) throw error;
+      throw new PoisonMessageError(
+        messages.find(({ id }) => id === error.messageId)!,
+        error.message,
+        { cause: error },
+      );
+    }
   }
 
   /** Finishes what is in flight, writes it down, gives the rest back. */
@@ -250,7 +269,8 @@ export class DeliveryWorker {
   private async obey(message: CoreMessage): Promise<void> {
     const { db, store, clock, wake } = this.engines;
     if (message.type === ENDPOINT_CHANGED) {
-      const no = await applyChange({ db, store, directory: this.directory, now: clock }, endpointChange(message));
+      const needs = { db, store, directory: this.directory, now: clock };
+      const no = await this.changeTurns.take(() => applyChange(needs, endpointChange(message)));
       if (no === undefined) return;
       if (this.directory.get(no)?.row.phase === 'catching_up') this.catchUps.want(no);
       this.retries.wake();
@@ -311,6 +331,11 @@ export class DeliveryWorker {
     if (this.wasFull && !this.recorder.full) this.dispatcher.resume();
   }
 
+  /** What a closing left of a long backlog. */
+  private async purge({ row }: Endpoint): Promise<void> {
+    while (!this.gone && (await purge(this.engines.db, row, this.engines.clock())) > 0);
+  }
+
   private lost(): void {
     this.engines.log.warn('this worker was given up by the others; it begins anew');
     this.orderedLanes.lost();
@@ -325,5 +350,14 @@ export class DeliveryWorker {
 
   private fault(error: Error): void {
     if (!this.gone) this.engines.log.warn({ err: error.message }, 'delivery met a fault and tries again');
+  }
+}
+
+/** A message that is not ours, or of a form this build does not know, is parked by the bus instead of holding up the rest. */
+function understood(received: ReceivedMessage): CoreMessage {
+  try {
+    return fromBusMessage(received);
+  } catch (error) {
+    throw new PoisonMessageError(received, (error as Error).message, { cause: error });
   }
 }

@@ -12,6 +12,8 @@ export interface PresenceNeeds {
   readonly db: Database;
   readonly clock: Clock;
   readonly name: string;
+  /** The heartbeat was answered: it is sure again, if it was not. */
+  readonly onBeat: () => void;
   /** Others have given this worker up: what it holds is no longer its own. */
   readonly onLost: () => void;
   /** Deliveries of a dead worker wait again. */
@@ -88,6 +90,7 @@ export class Presence {
         this.id = id;
         this.needs.onLost();
       }
+      this.needs.onBeat();
       await this.reap();
     } catch (error) {
       if (!this.stopped) this.needs.onFault(error as Error);

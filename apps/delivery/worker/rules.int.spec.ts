@@ -117,7 +117,6 @@ describe('what becomes of a delivery', () => {
   it('is numbered and discarded while the endpoint is disabled, and sent by a replay job after it is enabled', async () => {
     await world.register('whe_off', receiver.url('/off'), { eventTypes: ['region.*'] });
     await world.happen('off-1');
-    await world.pass(worker);
     await world.endpointCommand('whe_off', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
     await world.happen('off-2', 250);
     await world.pass(worker);

@@ -489,6 +489,27 @@ begin
   return true;
 end $$;
 
+-- Gives up what waits for a closed endpoint, some at a time: a long backlog must not hold anybody up. Answers how many.
+create function delivery.purge(p_endpoint integer, p_reason text, p_now timestamptz, p_limit integer) returns integer language plpgsql as $$
+declare
+  given integer;
+begin
+  with gone as (
+    delete from delivery.retry r where r.delivery_id in (
+      select w.delivery_id from delivery.retry w where w.endpoint = p_endpoint limit p_limit for update skip locked
+    ) returning r.delivery_id
+  ), unqueued as (
+    delete from delivery.queue q where q.endpoint = p_endpoint and q.sequence in (
+      select w.sequence from delivery.queue w where w.endpoint = p_endpoint order by w.sequence limit p_limit for update skip locked
+    ) returning q.delivery_id
+  )
+  update delivery.delivery d set state = 'discarded', reason = p_reason, changed_at = p_now
+  from (select delivery_id from gone union all select delivery_id from unqueued) w
+  where d.id = w.delivery_id;
+  get diagnostics given = row_count;
+  return given;
+end $$;
+
 -- Gives up what waits in delivery.retry and is older than a newer one of the same entity and type.
 create function delivery.supersede(p_endpoint integer[], p_coalesce text[], p_sequence bigint[], p_now timestamptz) returns integer language plpgsql as $$
 declare
