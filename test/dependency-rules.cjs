@@ -44,7 +44,7 @@ module.exports = {
     {
       name: 'nothing-imports-tests',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|^libs/testing/|/conformance/' },
+      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|/testing/|/conformance/' },
       to: { path: '^(test|libs/testing)/' },
     },
     {

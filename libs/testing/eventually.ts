@@ -1,5 +1,8 @@
 /** Waits for a condition, never for a duration: runs `check` until it stops throwing (and returns not false), or fails with its last error. */
-export async function eventually<T>(check: () => T | Promise<T>, { within = 10_000, every = 10 } = {}): Promise<Exclude<T, false>> {
+export async function eventually<T>(
+  check: () => T | Promise<T>,
+  { within = 10_000, every = 10 } = {},
+): Promise<Exclude<T, false>> {
   for (const deadline = Date.now() + within; ;) {
     let failure: unknown;
     try {

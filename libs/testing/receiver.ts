@@ -10,7 +10,11 @@ export interface Received {
 }
 
 /** What to answer: a status, a status with headers and text, `hang` (never), or a function that answers by itself. */
-export type Reply = number | 'hang' | { status: number; headers?: Record<string, string>; text?: string } | ((received: Received, response: ServerResponse) => void);
+export type Reply =
+  | number
+  | 'hang'
+  | { status: number; headers?: Record<string, string>; text?: string }
+  | ((received: Received, response: ServerResponse) => void);
 
 /** A real webhook receiver on loopback that does what it is told and keeps all it gets. */
 export class Receiver {
@@ -31,7 +35,17 @@ export class Receiver {
     server.on('request', (request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => receiver.answer({ path: request.url ?? '/', headers: request.headers, body: Buffer.concat(chunks).toString('utf8'), at: performance.now() }, response));
+      request.on('end', () =>
+        receiver.answer(
+          {
+            path: request.url ?? '/',
+            headers: request.headers,
+            body: Buffer.concat(chunks).toString('utf8'),
+            at: performance.now(),
+          },
+          response,
+        ),
+      );
     });
     return receiver;
   }
@@ -69,7 +83,8 @@ export class Receiver {
     const reply = this.scripts.get(received.path)?.shift() ?? this.standing.get(received.path) ?? 204;
     if (reply === 'hang') return;
     if (typeof reply === 'function') return reply(received, response);
-    const { status, headers, text } = typeof reply === 'number' ? { status: reply, headers: undefined, text: undefined } : reply;
+    const { status, headers, text } =
+      typeof reply === 'number' ? { status: reply, headers: undefined, text: undefined } : reply;
     response.writeHead(status, headers).end(text);
   }
 }
