@@ -1,0 +1,92 @@
+import { Circuit } from './circuit';
+import { Fifo } from './fifo';
+import { Pace } from './pace';
+import { Share } from './share';
+
+describe('the share of an endpoint', () => {
+  it('grows with quick answers up to its most, and halves with slow ones, but never to nothing', () => {
+    const share = new Share(32);
+    for (let n = 0; n < 100; n++) share.took(5, true);
+    expect(share.limit).toBe(32);
+    for (const limit of [16, 8, 4, 2, 1, 1]) {
+      share.took(15_000, false);
+      expect(share.limit).toBe(limit);
+    }
+    share.took(5, true);
+    expect(share.limit).toBe(2);
+  });
+
+  it('does not grow with failures', () => {
+    const share = new Share(32);
+    const before = share.limit;
+    share.took(1, false);
+    expect(share.limit).toBe(before);
+  });
+
+  it('knows how much would be sent in a time', () => {
+    const share = new Share(10);
+    for (let n = 0; n < 200; n++) share.took(100, true);
+    expect(Math.round(share.within(1_000) / 10)).toBe(10);
+  });
+});
+
+describe('the circuit of an endpoint', () => {
+  const failing = (times: number): Circuit => {
+    const circuit = new Circuit(1);
+    for (let n = 0; n < times; n++) circuit.failed(0);
+    return circuit;
+  };
+
+  it('opens after 25 failures in a row without an answer', () => {
+    expect([24, 25].map((times) => failing(times).isOpen)).toEqual([false, true]);
+  });
+
+  it('lets probes through at growing pauses, thirty seconds at most', () => {
+    const circuit = failing(25);
+    const waits: number[] = [];
+    for (let now = 0; waits.length < 8; now += waits.at(-1)!) {
+      waits.push(circuit.waitMs(now));
+      circuit.failed(now + waits.at(-1)!);
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('closes at the first answer of any kind', () => {
+    const circuit = failing(40);
+    circuit.reached();
+    expect([circuit.isOpen, circuit.waitMs(0)]).toEqual([false, 0]);
+  });
+});
+
+describe('the pace of an endpoint', () => {
+  it('saves nothing up for a burst', () => {
+    const pace = new Pace(10);
+    const went: number[] = [];
+    for (let now = 5_000; went.length < 4; now += pace.waitMs(now)) {
+      went.push(now);
+      pace.went(now);
+    }
+    expect(went).toEqual([5_000, 5_100, 5_200, 5_300]);
+  });
+
+  it('is unbounded where no rate was asked for', () => {
+    const pace = new Pace(null);
+    pace.went(1);
+    expect(pace.waitMs(1)).toBe(0);
+  });
+});
+
+describe('a fifo', () => {
+  it('gives back in order, over and over', () => {
+    const fifo = new Fifo<number>();
+    let next = 0;
+    for (let round = 0; round < 5_000; round++) {
+      fifo.push(round * 2);
+      fifo.push(round * 2 + 1);
+      expect(fifo.shift()).toBe(next++);
+    }
+    expect(fifo.length).toBe(5_000);
+    expect(fifo.clear()[0]).toBe(5_000);
+    expect(fifo.shift()).toBeUndefined();
+  });
+});
