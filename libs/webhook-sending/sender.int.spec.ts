@@ -266,6 +266,7 @@ describe('the sender', () => {
         error: { stage: 'timeout', message: expect.stringContaining('waiting for the response headers') },
       });
       expect(exchange.durationMs).toBeGreaterThanOrEqual(55);
+      expect(exchange.durationMs).toBeLessThan(2_000);
       await eventually(() => expect(connections[0]!.destroyed).toBe(true));
     });
 
@@ -275,7 +276,9 @@ describe('the sender', () => {
         const timer = setInterval(() => socket.write('x: y\r\n'), 10);
         socket.on('close', () => clearInterval(timer));
       });
-      expect(await send(url, { timeoutMs: 100 })).toMatchObject({ ok: false, error: { stage: 'timeout' } });
+      const exchange = await send(url, { timeoutMs: 100 });
+      expect(exchange).toMatchObject({ ok: false, error: { stage: 'timeout' } });
+      expect(exchange.durationMs).toBeLessThan(2_000);
     });
 
     it('timeout: a body that drips does not buy time, even behind a 200', async () => {
