@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { accountAggregate } from '#accounts';
 import { CommandHandler, type CommandContext } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
-import { instant, uuidv7, type Instant } from '#kernel';
+import { HOUR, instant, MINUTE, plus, uuidv7, type Instant } from '#kernel';
 import { Health, Wake } from '#platform';
-import { postAggregate, PUBLISH_RETRY_DELAYS_MS } from '#publishing';
+import { campaignAggregate, postAggregate, PUBLISH_RETRY_DELAYS_MS, type CampaignCommand } from '#publishing';
 import { readModels } from '#read-models';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { Projector } from './projector';
@@ -52,7 +53,7 @@ describe('the projector', () => {
     commandId: uuidv7(),
     at: now,
   });
-  const schedule = (postId: string, scheduledAt: Instant | null) =>
+  const schedule = (postId: string, scheduledAt: Instant | null, campaignId: string | null = null) =>
     commands.handle(
       postAggregate,
       postId,
@@ -65,7 +66,7 @@ describe('the projector', () => {
         content: { text: 'Hello', mediaIds: [] },
         destinations: [{ id: `dst_${postId}`, accountId: 'acct_1', platform: 'instagram' }],
         scheduledAt,
-        campaignId: null,
+        campaignId,
       },
       context(),
     );
@@ -119,5 +120,58 @@ describe('the projector', () => {
       expect((await models.posts.get(WORKSPACE, 'pst_2'))?.state.destinations[0]?.attempts).toBe(2),
     );
     await eventually(async () => expect(await test.db.query('select 1 from projector.timer')).toHaveLength(0));
+  });
+
+  it('announces an expiry 72 hours ahead, and takes the account away when it comes', async () => {
+    const models = readModels(test.db);
+    const credentialExpiresAt = plus(now, 100 * HOUR);
+    const account = { accountId: 'acct_9', platform: 'x', username: 'ada', profileId: 'prof_1', credentialExpiresAt };
+    await commands.handle(
+      accountAggregate,
+      'acct_9',
+      { type: 'ConnectAccount', at: now, actor: 'usr_1', ...account },
+      context(),
+    );
+    const actions = async () =>
+      (await models.audit.list(WORKSPACE, { entityId: 'acct_9' }, PAGE)).data.map(({ action }) => action);
+    await eventually(async () => expect(await actions()).toEqual(['AccountConnected']));
+    now = plus(credentialExpiresAt, -72 * HOUR);
+    await eventually(async () => expect(await actions()).toEqual(['CredentialExpiring', 'AccountConnected']));
+    now = credentialExpiresAt;
+    await eventually(async () =>
+      expect((await models.accounts.get(WORKSPACE, 'acct_9'))?.view).toMatchObject({
+        status: 'disconnected',
+        disconnectedReason: 'token_expired',
+      }),
+    );
+  });
+
+  it('completes a closed campaign once its posts have settled, and gives up a place that nobody took', async () => {
+    const models = readModels(test.db);
+    const by = () => ({ at: now, actor: 'usr_1' });
+    const send = (command: CampaignCommand) => commands.handle(campaignAggregate, 'cmp_1', command, context());
+    await send({ type: 'CreateCampaign', ...by(), campaignId: 'cmp_1', name: 'Spring', profileId: 'prof_1' });
+    for (const postId of ['pst_11', 'pst_12', 'pst_13'])
+      await send({ type: 'JoinCampaign', ...by(), campaignId: 'cmp_1', postId, reservedUntil: plus(now, MINUTE) });
+    await schedule('pst_11', null, 'cmp_1');
+    await schedule('pst_12', plus(now, HOUR), 'cmp_1');
+    await send({ type: 'CloseCampaign', ...by() });
+    const view = async () => (await models.campaigns.get(WORKSPACE, 'cmp_1'))?.view;
+    await eventually(async () => expect((await models.posts.get(WORKSPACE, 'pst_11'))?.view.status).toBe('publishing'));
+    const outcome = { ok: true, platformPostId: '1', url: 'https://x.example/1' } as const;
+    const report = { destinationId: 'dst_pst_11', attempt: 1, outcome, retryDelaysMs: [] };
+    await commands.handle(postAggregate, 'pst_11', { type: 'ReportOutcome', ...by(), ...report }, context());
+    await eventually(async () =>
+      expect(await view()).toMatchObject({ status: 'closed', total: 3, settled: 1, succeeded: 1 }),
+    );
+    await commands.handle(postAggregate, 'pst_12', { type: 'CancelPost', ...by(), reason: null }, context());
+    await eventually(async () => expect(await view()).toMatchObject({ total: 2 }));
+    now = plus(now, MINUTE);
+    await eventually(async () =>
+      expect(await view()).toMatchObject({ status: 'completed', total: 1, succeeded: 1, failed: 0 }),
+    );
+    const { data } = await models.audit.list(WORKSPACE, { entityId: 'cmp_1', action: 'CampaignCompleted' }, PAGE);
+    expect(data).toHaveLength(1);
+    expect(data[0]).toMatchObject({ actor: 'system' });
   });
 });

@@ -1,5 +1,5 @@
 export { viewOf, type Column, type Filter, type KeyedView } from './keyed/keyed-view';
-export { categoryOf, KeyedTable } from './keyed/keyed-table';
+export { KeyedTable } from './keyed/keyed-table';
 export type { Difference } from './keyed/first-difference';
 export { KeyedQuery, type Found } from './keyed/keyed-query';
 export { cursorAt, positionOf, pageOf, type Page, type PageOptions } from './keyed/cursor';

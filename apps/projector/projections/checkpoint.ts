@@ -25,7 +25,7 @@ export interface Checkpoint {
 // ends the transaction of a process that froze in the middle of one.
 const MOVE = `update projector.checkpoint set position = $5
   where name = $1 and version = $2 and epoch = $3 and position >= $4
-  returning set_config('idle_in_transaction_session_timeout', '3000', true)`;
+  returning set_config('idle_in_transaction_session_timeout', '2000', true)`;
 
 /** Moves the checkpoint inside the transaction that writes the rows. Throws FencedError when it is no longer ours to move. */
 export async function moveCheckpoint(sql: Sql, at: Checkpoint, position: Position): Promise<void> {

@@ -3,7 +3,7 @@ import type { Database } from '#postgres';
 const LOCK = 7_305_003;
 const TICK_MS = 500;
 /** A leader that was not seen for so long is frozen or cut off; another takes over. */
-export const LEASE_MS = 3_000;
+export const LEASE_MS = 2_500;
 
 export interface LeadershipOptions {
   readonly db: Database;
@@ -15,6 +15,8 @@ export interface LeadershipOptions {
   readonly onFault: (error: Error) => void;
   readonly tickMs?: number;
 }
+
+const UNLOCK = 'select pg_advisory_unlock(' + LOCK + ', hashtext(name)) from unnest($1::text[]) name';
 
 const TAKE = 'select name from unnest($1::text[]) name where pg_try_advisory_lock(' + LOCK + ', hashtext(name))';
 
@@ -45,6 +47,8 @@ type Session = Awaited<ReturnType<Database['session']>>;
 export class Leadership {
   private session: Session | undefined;
   private readonly reigns = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  /** Names whose reign is over and whose lock this session still holds. */
+  private readonly ended = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private ticking: Promise<void> | undefined;
   private stopped = false;
@@ -86,6 +90,10 @@ export class Leadership {
   private async beat(): Promise<void> {
     const { db, names, process } = this.options;
     const session = (this.session ??= await this.open(db));
+    if (this.ended.size > 0) {
+      await session.query(UNLOCK, [[...this.ended]]);
+      this.ended.clear();
+    }
     const led = this.led;
     if (led.length > 0) await session.query(SEEN, [led]);
     const open = names.filter((name) => !this.reigns.has(name));
@@ -106,11 +114,10 @@ export class Leadership {
     const done = this.options
       .lead(name, epoch, stop.signal)
       .catch(this.options.onFault)
-      .finally(async () => {
+      .finally(() => {
         this.reigns.delete(name);
-        if (this.session === session) await session.query(`select pg_advisory_unlock(${LOCK}, hashtext($1))`, [name]);
-      })
-      .catch(this.options.onFault);
+        if (this.session === session) this.ended.add(name);
+      });
     this.reigns.set(name, { stop, done });
   }
 
@@ -124,6 +131,7 @@ export class Leadership {
   private lose(): void {
     const session = this.session;
     this.session = undefined;
+    this.ended.clear();
     this.abdicate();
     session?.release(true);
   }

@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '#event-store';
 import { upcast } from '#public-messages';
-import { AuditTable, categoryOf, KeyedTable, type KeyedView } from '#read-models';
+import { AuditTable, KeyedTable, type KeyedView } from '#read-models';
 import type { Projection, ScratchBuild } from './projection';
 
 /** A burst of commands reaches a view in a few transactions; alone, a command reaches it at once. */
@@ -16,7 +16,7 @@ export const viewProjection = (view: KeyedView): Projection =>
   ofTables({
     name: view.name,
     shape: String(view.shape),
-    wants: (event) => categoryOf(event) === view.category,
+    wants: ({ stream }) => stream.startsWith(`${view.category}-`),
     table: (_, name) => new KeyedTable(view, name),
     read: (events) => events.map(upcast),
   });

@@ -1,4 +1,4 @@
-import { parseStream, type RecordedEvent } from '#event-store';
+import type { RecordedEvent } from '#event-store';
 import type { Sql } from '#postgres';
 import { firstDifference, type Difference } from './first-difference';
 import type { Column, KeyedView } from './keyed-view';
@@ -201,6 +201,3 @@ function upsertOf<S extends object>({ columns }: KeyedView<S>, table: string): s
     select ${read.join(', ')} from unnest(${types.map(param).join(', ')}) as rows (${names.join(', ')})
     on conflict (workspace, id) do update set ${changed.map((column) => `${column} = excluded.${column}`).join(', ')}`;
 }
-
-/** The category of an event's stream, without cutting the rest apart. */
-export const categoryOf = (event: RecordedEvent): string => parseStream(event.stream).category;
