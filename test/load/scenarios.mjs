@@ -46,16 +46,11 @@ export async function commands({ system, seconds }) {
 export const deliveries =
   (n) =>
   async ({ system, receiver, count }) => {
-    await tenants(system, n, receiver, (i) => `d${n}-${Date.now()}-${i}`);
-    const endpoints = await sql(
-      system,
-      'select distinct workspace from delivery.endpoint order by workspace desc limit $1',
-      [n],
-    );
+    const targets = await tenants(system, n, receiver, (i) => `d${n}-${Date.now()}-${i}`);
     const before = await recorded(system);
     await receiver.reset();
     const started = performance.now();
-    await feed({ databaseUrl: system.databaseUrl, workspaces: endpoints.map(({ workspace }) => workspace), count });
+    await feed({ databaseUrl: system.databaseUrl, workspaces: targets.map(({ workspace }) => workspace), count });
     await until(`${count} deliveries`, async () => (await receiver.count()) >= count);
     await until('every attempt recorded', async () => (await recorded(system)) - before >= count);
     return { value: count / ((performance.now() - started) / 1000) };

@@ -103,7 +103,7 @@ export async function until(what, check, within = 120_000) {
 export async function tenants(system, n, receiver, pathOf = (i) => `endpoint-${i}`) {
   return Promise.all(
     Array.from({ length: n }, async (_, i) => {
-      const { apiKey } = await system.call('POST', '/workspaces', { name: `bench ${i}` });
+      const { id, apiKey } = await system.call('POST', '/workspaces', { name: `bench ${i}` });
       const account = await system.call(
         'POST',
         '/accounts',
@@ -117,7 +117,7 @@ export async function tenants(system, n, receiver, pathOf = (i) => `endpoint-${i
           { targetUrl: receiver.url(pathOf(i)), eventTypes: ['post.scheduled'], contract: 'core' },
           apiKey,
         );
-      return { key: apiKey, account: account.id, path: `/${pathOf(i)}` };
+      return { key: apiKey, workspace: id, account: account.id, path: `/${pathOf(i)}` };
     }),
   );
 }
