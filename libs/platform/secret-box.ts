@@ -10,6 +10,8 @@ const keyOf = (base64: string): Key => {
   return { id: createHash('sha256').update(bytes).digest('hex').slice(0, 8), bytes };
 };
 
+const markingOf = ({ bytes }: Key): Buffer => createHmac('sha256', bytes).update('postledger fingerprint').digest();
+
 /** A box that the present keys cannot open. Says nothing of what is in it. */
 export class SecretBoxError extends Error {
   override name = 'SecretBoxError';
@@ -23,12 +25,14 @@ export class SecretBox {
   private readonly keys: ReadonlyMap<string, Key>;
   private readonly present: Key;
   private readonly marking: Buffer;
+  private readonly previousMarking: Buffer | undefined;
 
   /** Keys: 32 bytes in base64. */
   constructor(secretKey: string, previous?: string) {
     this.present = keyOf(secretKey);
     this.keys = new Map([previous ? keyOf(previous) : this.present, this.present].map((key) => [key.id, key]));
-    this.marking = createHmac('sha256', this.present.bytes).update('postledger fingerprint').digest();
+    this.marking = markingOf(this.present);
+    this.previousMarking = previous ? markingOf(keyOf(previous)) : undefined;
   }
 
   encrypt(text: string): string {
@@ -56,6 +60,11 @@ export class SecretBox {
   /** A keyed HMAC-SHA256 in hex: equal texts have equal marks, and a mark tells nothing without the key. */
   fingerprint(text: string): string {
     return createHmac('sha256', this.marking).update(text).digest('hex');
+  }
+
+  /** The fingerprint made with the previous key, while it is being rotated: what was marked before is still found by it. */
+  previousFingerprint(text: string): string | undefined {
+    return this.previousMarking && createHmac('sha256', this.previousMarking).update(text).digest('hex');
   }
 
   /** Bytes that are always the same for one name, and unguessable without the key. */

@@ -17,8 +17,11 @@ export class PageQuery {
   cursor?: string;
 }
 
+/** Revisions are 32-bit integers in the read models. */
+const MAX_REVISION = 2_147_483_647;
+
 /** What every GET by id takes. */
 export class RevisionQuery {
-  @WholeText({ optional: true, description: 'Waits until the read model has seen this revision' })
+  @WholeText({ optional: true, max: MAX_REVISION, description: 'Waits until the read model has seen this revision' })
   minRevision?: number;
 }

@@ -8,6 +8,7 @@ interface Row {
   readonly kind: 'service' | 'client';
   readonly scopes: string[];
   readonly expires_at: string | null;
+  readonly hash: string;
 }
 
 interface Known {
@@ -70,10 +71,7 @@ export class KeyStore {
 
   private async read(text: string): Promise<Caller | null> {
     const generation = this.generation;
-    const [row] = await this.engines.db.query<Row>(
-      'select workspace, id, kind, scopes, expires_at from api.key where hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())',
-      [this.engines.secrets.fingerprint(text)],
-    );
+    const row = await this.row(text);
     const caller = row
       ? { workspace: row.workspace, keyId: row.id, kind: row.kind, scopes: effective(row.scopes) }
       : null;
@@ -81,6 +79,25 @@ export class KeyStore {
     if (generation === this.generation) this.remember(text, caller, row?.expires_at ?? null);
     if (caller) this.used.set(text, caller);
     return caller;
+  }
+
+  /** A key that was hashed under the previous secret key is found by that, and hashed anew. */
+  private async row(text: string): Promise<Row | undefined> {
+    const { db, secrets } = this.engines;
+    const [present, previous] = [secrets.fingerprint(text), secrets.previousFingerprint(text)];
+    const [row] = await db.query<Row>(
+      `select workspace, id, kind, scopes, expires_at, hash from api.key
+       where hash = any ($1) and revoked_at is null and (expires_at is null or expires_at > now()) order by hash = $2 desc limit 1`,
+      [[present, ...(previous === undefined ? [] : [previous])], present],
+    );
+    if (row && row.hash !== present)
+      await db.query('update api.key set hash = $3 where workspace = $1 and id = $2 and hash = $4', [
+        row.workspace,
+        row.id,
+        present,
+        row.hash,
+      ]);
+    return row;
   }
 
   private remember(text: string, caller: Caller | null, expiresAt: string | null): void {

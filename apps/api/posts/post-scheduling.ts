@@ -36,7 +36,7 @@ export class PostScheduling {
     if (campaignId === null) return schedule();
 
     // The place is taken first, so that the campaign cannot complete without a post that is about to be in it.
-    await this.commands.also(
+    const joined = await this.commands.also(
       campaignAggregate,
       campaignId,
       { type: 'JoinCampaign', campaignId, postId, reservedUntil: plus(call.at, RESERVATION_MS) },
@@ -45,8 +45,8 @@ export class PostScheduling {
     try {
       return await schedule();
     } catch (error) {
-      // A refusal is certain: the place is free again. After any other failure the post may stand, and the policy will know.
-      if (error instanceof DomainError && error.code !== 'POST_ALREADY_EXISTS')
+      // A refusal is certain: the place is free again, unless it was another's. After any other failure the post may stand, and the policy will know.
+      if (error instanceof DomainError && joined.events.length > 0)
         await this.commands.also(campaignAggregate, campaignId, { type: 'LeaveCampaign', campaignId, postId }, call);
       throw error;
     }

@@ -56,12 +56,7 @@ export class LiveStream {
       setInterval(() => void this.checkKeys(), CHECK_KEYS_MS).unref(),
     ];
     this.stopListening = engines.wake.on('keys_changed', () => void this.checkKeys());
-    new Gauge({
-      name: 'postledger_stream_readers',
-      help: 'Readers of the live stream',
-      registers: [engines.metrics],
-      collect: gaugeOf(this.readers),
-    });
+    engines.metrics.registerMetric(readersGauge(this.readers));
   }
 
   /** Where a reader begins: after its last event, or now. Throws EVENT_UNKNOWN. */
@@ -179,7 +174,12 @@ export class LiveStream {
   }
 }
 
-const gaugeOf = (readers: ReadonlySet<Reader>) =>
-  function collect(this: Gauge): void {
-    this.set(readers.size);
-  };
+const readersGauge = (readers: ReadonlySet<Reader>): Gauge =>
+  new Gauge({
+    name: 'postledger_stream_readers',
+    help: 'Readers of the live stream',
+    registers: [],
+    collect() {
+      this.set(readers.size);
+    },
+  });

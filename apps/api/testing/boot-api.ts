@@ -100,7 +100,7 @@ export const sender =
           response.on('error', reject);
           response.on('end', () => {
             const text = Buffer.concat(chunks).toString('utf8');
-            const isJson = /json/.test(response.headers['content-type'] ?? '') && text !== '';
+            const isJson = /\/(problem\+)?json/.test(response.headers['content-type'] ?? '') && text !== '';
             const body: unknown = isJson ? JSON.parse(text) : undefined;
             const at = <T>(...path: (string | number)[]) =>
               path.reduce<unknown>((value, name) => (value as Record<string | number, unknown>)[name], body) as T;

@@ -1,4 +1,5 @@
 import { Inject, Param, Query } from '@nestjs/common';
+import { instant } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { DeliveriesQuery, type DeliveryDetail, type DeliveryView, type Page } from '#read-models';
 import { deliveryAggregate } from '#webhooks';
@@ -13,6 +14,8 @@ import { fail } from './webhooks.errors';
 /** How long a DELETE waits for the delivery service to have done it. */
 const DISCARD_WAIT_MS = 5_000;
 const LOOK_AGAIN_MS = 25;
+/** Ids of deliveries hold their time, which begins there. */
+const EPOCH = instant(0);
 
 @ApiController('webhooks', 'Webhooks')
 export class DeliveriesController {
@@ -36,7 +39,10 @@ export class DeliveriesController {
     @Query() { limit = DEFAULT_LIMIT, cursor, ...filters }: DeliveriesInput,
     @TheCall() call: Call,
   ): Promise<Page<DeliveryView>> {
-    return this.deliveries.list(call.workspace, filters, { limit, cursor });
+    const { from } = filters;
+    const after = from !== undefined && from < EPOCH ? EPOCH : from;
+    const before = filters.to !== undefined && filters.to < EPOCH ? EPOCH : filters.to;
+    return this.deliveries.list(call.workspace, { ...filters, from: after, to: before }, { limit, cursor });
   }
 
   @Read('deliveries/:id', {

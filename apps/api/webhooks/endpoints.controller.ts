@@ -1,5 +1,5 @@
 import { Body, Param, Query } from '@nestjs/common';
-import { errorsOf, HOUR } from '#kernel';
+import { errorsOf, HOUR, instant } from '#kernel';
 import { presentEndpoint, type EndpointView, type Page } from '#read-models';
 import {
   endpointAggregate,
@@ -11,6 +11,7 @@ import {
 import { Commands, type Asked } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
+import { invalid } from '../http/problem';
 import { ApiController, Read, Write } from '../http/routes';
 import { Things } from '../reads/things';
 import { EndpointSecrets } from './endpoint-secrets';
@@ -40,6 +41,7 @@ const existing = (endpoint: Endpoint): ExistingEndpoint => {
   if (endpoint.status !== 'registered') throw absent();
   return endpoint;
 };
+const EPOCH = instant(0);
 const DEFAULT_CONTRACT = 'core';
 const DEFAULT_OVERLAP_HOURS = 24;
 
@@ -223,7 +225,10 @@ export class EndpointsController {
     @TheCall() call: Call,
   ): Promise<{ jobId: string }> {
     const jobId = call.newId('job');
-    await this.commands.run(endpointAggregate, id, { type: 'RequestReplay', jobId, since, until, status }, call);
+    if (until !== null && until <= since) throw invalid({ pointer: '/until', message: 'must be after since' });
+    // Deliveries have ids that begin with their time, and that begins there.
+    const from = since < EPOCH ? EPOCH : since;
+    await this.commands.run(endpointAggregate, id, { type: 'RequestReplay', jobId, since: from, until, status }, call);
     this.jobs.requested(call.workspace, jobId);
     return { jobId };
   }

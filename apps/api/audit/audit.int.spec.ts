@@ -1,0 +1,115 @@
+import { gunzipSync } from 'node:zlib';
+import { request } from 'node:http';
+import { bootApi, type BootedApi } from '../testing/boot-api';
+
+describe('the audit log over HTTP', () => {
+  let api: BootedApi;
+  beforeAll(async () => {
+    api = await bootApi({ views: true });
+    await api.send(
+      'POST',
+      '/accounts',
+      { id: 'acct_1', platform: 'instagram', username: 'a,"b"', profileId: 'p' },
+      { 'x-actor': 'usr_ada', 'x-correlation-id': 'order-1' },
+    );
+    await api.send('POST', '/accounts/acct_1/disconnect', { reason: 'left' }, { 'x-actor': 'usr_bob' });
+    await api.send('POST', '/campaigns', { id: 'cmp_1', name: 'c', profileId: 'p' });
+  });
+  afterAll(() => api.close());
+
+  it('says who did what, at once after it was done', async () => {
+    const { status, body } = await api.send('GET', '/audit-log?entityType=account&entityId=acct_1');
+    expect({ status, body }).toMatchObject({
+      status: 200,
+      body: {
+        data: [
+          { action: 'AccountDisconnected', actor: 'usr_bob', revisionBefore: 0, revision: 1, data: { reason: 'left' } },
+          {
+            action: 'AccountConnected',
+            actor: 'usr_ada',
+            correlationId: 'order-1',
+            causationId: null,
+            revisionBefore: null,
+            revision: 0,
+            entityType: 'account',
+            entityId: 'acct_1',
+            id: expect.stringMatching(/^evt_/),
+          },
+        ],
+        nextCursor: null,
+      },
+    });
+    for (const filter of ['actor=usr_ada', 'action=AccountConnected', 'correlationId=order-1'])
+      expect((await api.send('GET', `/audit-log?${filter}`)).at<object[]>('data')).toHaveLength(1);
+  });
+
+  it('pages from end to end without a gap or a double', async () => {
+    const positions: number[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page = await api.send('GET', `/audit-log?limit=2${cursor && `&cursor=${cursor}`}`);
+      positions.push(...page.at<{ position: number }[]>('data').map(({ position }) => position));
+      cursor = page.at<string | null>('nextCursor');
+    }
+    expect(positions).toEqual([...positions].sort((one, other) => other - one));
+    expect(new Set(positions).size).toBe(positions.length);
+    expect(positions.length).toBeGreaterThanOrEqual(5);
+    expect(await api.send('GET', '/audit-log?cursor=x')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/cursor' }] },
+    });
+  });
+
+  it('exports the same as lines and as a table, packed when asked', async () => {
+    const list = (await api.send('GET', '/audit-log?entityId=acct_1')).at<object[]>('data');
+    const lines = await api.send('GET', '/audit-log/export?entityId=acct_1');
+    expect(lines.headers['content-type']).toBe('application/x-ndjson; charset=utf-8');
+    expect(
+      lines.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    ).toEqual(list);
+    const table = await api.send('GET', '/audit-log/export?format=csv&entityId=acct_1');
+    expect(table.headers['content-type']).toBe('text/csv; charset=utf-8');
+    expect(table.text.split('\r\n')).toHaveLength(4);
+    const packed = await new Promise<Buffer>((take) =>
+      request(
+        `${api.running.url}/api/v1/audit-log/export?entityId=acct_1`,
+        { headers: { authorization: `Bearer ${api.key}`, 'accept-encoding': 'gzip' } },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => take(Buffer.concat(chunks)));
+        },
+      ).end(),
+    );
+    expect(gunzipSync(packed).toString()).toBe(lines.text);
+    expect(await api.send('GET', '/audit-log/export?format=pdf')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/format' }] },
+    });
+  });
+
+  it('shows a thing as it stood, in the shape of its GET', async () => {
+    const [disconnected, connected] = (await api.send('GET', '/audit-log?entityId=acct_1')).at<{ at: string }[]>(
+      'data',
+    ) as [{ at: string }, { at: string }];
+    expect(await api.send('GET', `/audit-log/entities/account/acct_1?at=${connected.at}`)).toMatchObject({
+      status: 200,
+      body: {
+        entityType: 'account',
+        id: 'acct_1',
+        at: connected.at,
+        revision: 0,
+        state: { id: 'acct_1', status: 'connected' },
+      },
+    });
+    expect((await api.send('GET', `/audit-log/entities/account/acct_1?at=${disconnected.at}`)).at('state')).toEqual(
+      (await api.send('GET', '/accounts/acct_1')).body,
+    );
+    for (const path of ['account/acct_1?at=2020-01-01T00:00:00Z', 'account/acct_none', 'nonsense/acct_1'])
+      expect(await api.send('GET', `/audit-log/entities/${path}`)).toMatchObject({
+        status: 404,
+        body: { code: 'ENTITY_NOT_FOUND' },
+      });
+  });
+});

@@ -1,0 +1,206 @@
+import { bootApi, type BootedApi } from '../testing/boot-api';
+
+describe('campaigns, team, billing and studio over HTTP', () => {
+  let api: BootedApi;
+  beforeAll(async () => (api = await bootApi({ views: true })));
+  afterAll(() => api.close());
+
+  const post = (path: string, body?: object, headers?: Record<string, string>) => api.send('POST', path, body, headers);
+  const get = (path: string) => api.send('GET', path);
+
+  it('closes a campaign once, after which no post joins it', async () => {
+    await post('/accounts', { id: 'acct_1', platform: 'instagram', username: 'n', profileId: 'p' });
+    expect(await post('/campaigns', { id: 'cmp_1', name: 'Spring', profileId: 'p' })).toMatchObject({
+      status: 201,
+      body: { id: 'cmp_1', status: 'open', total: 0 },
+    });
+    const scheduled = (campaignId: string, id: string) =>
+      post('/posts', {
+        id,
+        campaignId,
+        profileId: 'p',
+        content: { text: 'x' },
+        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+        scheduledAt: '2035-01-01T00:00:00Z',
+      });
+    expect(await scheduled('cmp_1', 'pst_1')).toMatchObject({ status: 201, body: { campaignId: 'cmp_1' } });
+    expect(await scheduled('cmp_none', 'pst_2')).toMatchObject({ status: 422, body: { code: 'CAMPAIGN_UNKNOWN' } });
+    expect(await post('/campaigns/cmp_1/close')).toMatchObject({ status: 200, body: { status: 'closed', total: 1 } });
+    expect(await post('/campaigns/cmp_1/close')).toMatchObject({ status: 200, headers: { etag: expect.any(String) } });
+    expect(await scheduled('cmp_1', 'pst_3')).toMatchObject({ status: 409, body: { code: 'CAMPAIGN_CLOSED' } });
+    expect(await post('/campaigns', { id: 'cmp_2', name: 'Empty', profileId: 'p' })).toMatchObject({ status: 201 });
+    expect(await post('/campaigns/cmp_2/close')).toMatchObject({ body: { status: 'completed' } });
+    expect((await get('/campaigns?status=completed')).at('data', 0, 'id')).toBe('cmp_2');
+  });
+
+  it('gives a place in a campaign back when its post is refused', async () => {
+    await post('/campaigns', { id: 'cmp_3', name: 'c', profileId: 'p' });
+    expect(
+      await post('/posts', {
+        campaignId: 'cmp_3',
+        profileId: 'p',
+        content: { text: 'x' },
+        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+        scheduledAt: '2020-01-01T00:00:00Z',
+      }),
+    ).toMatchObject({ status: 422, body: { code: 'PUBLISH_TIME_PASSED' } });
+    expect((await get('/campaigns/cmp_3')).body).toMatchObject({ total: 0 });
+  });
+
+  it('invites, lets join and changes roles', async () => {
+    expect(
+      await post(
+        '/team/invitations',
+        { id: 'inv_1', email: 'ada@example.com', role: 'editor' },
+        { 'x-actor': 'usr_owner' },
+      ),
+    ).toMatchObject({ status: 201, body: { id: 'inv_1', status: 'pending', invitedBy: 'usr_owner' } });
+    expect(await post('/team/invitations/inv_1/accept', { userId: 'usr_ada' })).toMatchObject({
+      status: 200,
+      body: { status: 'accepted', acceptedBy: 'usr_ada' },
+    });
+    expect(await get('/team/invitations/inv_1')).toMatchObject({ body: { status: 'accepted' } });
+    expect(await post('/team/invitations/inv_1/accept', { userId: 'usr_bob' })).toMatchObject({
+      status: 409,
+      body: { code: 'INVITATION_ALREADY_ACCEPTED' },
+    });
+    expect(await post('/team/members/usr_ada/role', { role: 'admin' })).toMatchObject({
+      status: 200,
+      body: { userId: 'usr_ada', role: 'admin' },
+    });
+    expect(await get('/team/members/usr_ada')).toMatchObject({ body: { role: 'admin' } });
+    expect(await post('/team/members/usr_bob/role', { role: 'admin' })).toMatchObject({
+      status: 404,
+      body: { code: 'MEMBER_NOT_FOUND' },
+    });
+    expect(await get('/team/members?role=admin')).toMatchObject({ body: { data: [{ userId: 'usr_ada' }] } });
+    for (const email of ['no', 'a@b c', 'a\u0000@b'])
+      expect(await post('/team/invitations', { email, role: 'viewer' })).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '/email' }] },
+      });
+  });
+
+  it('changes the plan from its time on, and counts an invoice once', async () => {
+    expect(await get('/subscription')).toMatchObject({ status: 200, body: { plan: 'free', upcoming: null } });
+    expect(await post('/subscription/plan', { plan: 'pro', effectiveAt: '2035-01-01T00:00:00Z' })).toMatchObject({
+      status: 200,
+      body: { plan: 'free', upcoming: { plan: 'pro', effectiveAt: '2035-01-01T00:00:00.000Z' } },
+    });
+    expect(await post('/subscription/plan', { plan: 'starter' })).toMatchObject({ body: { plan: 'starter' } });
+    const payment = {
+      invoiceId: 'in_1',
+      amountCents: 4_900,
+      currency: 'EUR',
+      outcome: 'failed',
+      reason: 'card declined',
+    };
+    const first = await post('/subscription/payments', payment);
+    expect(first).toMatchObject({ status: 200, body: payment });
+    expect((await post('/subscription/payments', payment)).headers['etag']).toBe(first.headers['etag']);
+    expect(await get('/subscription/payments/in_1')).toMatchObject({ status: 200, body: payment });
+    expect(await post('/subscription/cancel')).toMatchObject({ body: { plan: 'free' } });
+  });
+
+  it('runs operations through their states', async () => {
+    expect(await post('/operations', { id: 'op_1', kind: 'batch', total: 3 })).toMatchObject({
+      status: 201,
+      body: { status: 'running', done: 0, total: 3 },
+    });
+    expect(await post('/operations/op_1/progress', { done: 1 })).toMatchObject({
+      status: 200,
+      body: { done: 1, failed: 0 },
+    });
+    expect(await post('/operations/op_1/progress', { done: 9 })).toMatchObject({
+      status: 409,
+      body: { code: 'PROGRESS_EXCEEDS_TOTAL' },
+    });
+    expect(await post('/operations/op_1/fail', { error: { code: 'x', message: 'y' } })).toMatchObject({
+      status: 200,
+      body: { status: 'failed', error: { code: 'x', message: 'y', detail: null } },
+    });
+    expect(await post('/operations/op_1/complete', {})).toMatchObject({
+      status: 409,
+      body: { code: 'OPERATION_NOT_RUNNING' },
+    });
+    expect(await post('/operations', { kind: 'sculpture' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/kind' }] },
+    });
+    expect(await post('/operations/op_1/fail', { error: 'boom' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/error' }] },
+    });
+    expect(await get('/operations?kind=batch&status=failed')).toMatchObject({ body: { data: [{ id: 'op_1' }] } });
+  });
+
+  it('reviews designs, and says whether they keep to the brand', async () => {
+    await post('/designs', { id: 'dsg_1', clientId: 'client_7' });
+    expect(await post('/designs/dsg_1/submit', {})).toMatchObject({ body: { status: 'in_review', revision: 1 } });
+    expect(await post('/designs/dsg_1/request-revision', { note: 'bigger logo' })).toMatchObject({
+      body: { status: 'revision_requested', note: 'bigger logo' },
+    });
+    expect(await post('/designs/dsg_1/submit')).toMatchObject({ body: { revision: 2 } });
+    expect(await post('/designs/dsg_1/approve')).toMatchObject({ body: { status: 'approved' } });
+    expect(
+      await post('/designs/dsg_1/compliance', { guidelines: ['logo'], violations: [], manualReview: true }),
+    ).toMatchObject({ body: { compliance: { guidelines: ['logo'], violations: [], manualReview: true } } });
+    expect(await post('/designs/dsg_1/approve')).toMatchObject({ status: 409, body: { code: 'DESIGN_NOT_IN_REVIEW' } });
+    expect(await get('/designs/dsg_1')).toMatchObject({ body: { status: 'approved', revision: 2 } });
+  });
+
+  it('brings assets, galleries, content and regions into being with the first command', async () => {
+    expect(await post('/media', { id: 'med_1', kind: 'image' })).toMatchObject({
+      status: 201,
+      body: { status: 'added', url: null },
+    });
+    expect(await post('/media/med_1/processed', { url: 'https://example.com/m', bytes: 5 })).toMatchObject({
+      status: 200,
+      body: { status: 'processed', bytes: 5 },
+    });
+    expect(await post('/assets/ast_1/organize', { clientId: 'c', folder: 'a/b' })).toMatchObject({
+      status: 200,
+      body: { id: 'ast_1', status: 'organized', folder: 'a/b', campaignId: null },
+    });
+    expect(await post('/assets/ast_1/deliver', { clientId: 'c', folder: 'out' })).toMatchObject({
+      status: 200,
+      body: { status: 'delivered' },
+    });
+    expect(await post('/galleries/gal_1/update', { region: 'eu', added: ['x', 'y'], removed: ['x'] })).toMatchObject({
+      status: 200,
+      body: { items: ['y'] },
+    });
+    expect(
+      await post('/content/cnt_1/adaptation', { region: 'eu', locale: 'da-DK', reasons: ['idiom'] }),
+    ).toMatchObject({ status: 200, body: { adaptations: [{ status: 'review_required' }] } });
+    expect(await post('/assets/nope/organize', { clientId: 'c', folder: 'f' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/id' }] },
+    });
+    for (const path of [
+      '/assets/ast_9',
+      '/galleries/gal_9',
+      '/content/cnt_9',
+      '/regions/none',
+      '/media/med_9',
+      '/designs/dsg_9',
+      '/campaigns/cmp_9',
+    ])
+      expect((await get(path)).status).toBe(404);
+  });
+
+  it('takes a region that looks like a path, in every plane of Unicode', async () => {
+    for (const region of ['emea/nordics', 'a:b-c', '北欧 𝔘 🇩🇰', '100%']) {
+      const path = `/regions/${encodeURIComponent(region)}`;
+      const performance = { period: '2026-04', impressions: Number.MAX_SAFE_INTEGER, engagements: 0, contentCount: 1 };
+      expect(await post(`${path}/performance`, performance)).toMatchObject({
+        status: 200,
+        body: { region, ...performance },
+      });
+      expect(await get(path)).toMatchObject({ status: 200, body: { region } });
+      expect(await get(`/audit-log?entityType=region&entityId=${encodeURIComponent(region)}`)).toMatchObject({
+        body: { data: [{ entityId: region }] },
+      });
+    }
+  });
+});

@@ -1,0 +1,258 @@
+import { eventually, Receiver } from '#testing';
+import { verifyPostEz, verifyStandard } from '#webhook-signing';
+import { bootApi, type BootedApi } from '../testing/boot-api';
+
+describe('webhook endpoints over HTTP', () => {
+  let api: BootedApi;
+  let receiver: Receiver;
+  beforeAll(async () => {
+    api = await bootApi({ views: true });
+    receiver = await Receiver.open();
+  });
+  afterAll(async () => {
+    await receiver.close();
+    await api.close();
+  });
+
+  const register = (fields: object = {}) =>
+    api.send('POST', '/webhooks/endpoints', { targetUrl: receiver.url(), eventTypes: ['post.*'], ...fields });
+
+  it('registers with a secret that is shown this once', async () => {
+    const answer = await register({ description: 'ours', ordered: true, rateLimitPerSecond: 5 });
+    const { signingSecret, ...endpoint } = answer.body as { signingSecret: string; id: string };
+    expect(answer.status).toBe(201);
+    expect(signingSecret).toMatch(/^whsec_/);
+    expect(endpoint).toEqual({
+      id: expect.stringMatching(/^whe_/),
+      targetUrl: receiver.url(),
+      eventTypes: ['post.*'],
+      contract: 'core',
+      description: 'ours',
+      ordered: true,
+      rateLimitPerSecond: 5,
+      latestOnly: false,
+      status: 'enabled',
+      createdAt: expect.any(String),
+    });
+    expect(await api.send('GET', `/webhooks/endpoints/${endpoint.id}`)).toMatchObject({ status: 200, body: endpoint });
+    for (const path of [`/webhooks/endpoints/${endpoint.id}`, '/webhooks/endpoints', '/audit-log'])
+      expect((await api.send('GET', path)).text).not.toContain(signingSecret);
+    const [registered] = await api.running.engines.store.read(`webhook_endpoint-${api.workspace}:${endpoint.id}`);
+    expect(JSON.stringify(registered)).not.toContain(signingSecret);
+  });
+
+  it('says what a contract has when it is asked for what it has not', async () => {
+    expect(await register({ eventTypes: ['post.published', 'post.exploded'] })).toMatchObject({
+      status: 422,
+      body: {
+        code: 'EVENT_TYPE_UNKNOWN',
+        unknown: ['post.exploded'],
+        types: expect.arrayContaining(['post.published']),
+      },
+    });
+    expect(await register({ contract: 'posternity', eventTypes: ['post.*'] })).toMatchObject({
+      status: 422,
+      body: { code: 'EVENT_TYPE_UNKNOWN', types: expect.arrayContaining(['design.approved']) },
+    });
+    expect(await register({ contract: 'carrier-pigeon' })).toMatchObject({
+      status: 422,
+      body: { code: 'CONTRACT_UNKNOWN', contracts: expect.arrayContaining(['core', 'post-ez']) },
+    });
+  });
+
+  it.each([
+    'http://example.com/',
+    'https://10.0.0.1/',
+    'https://user:pass@example.com/',
+    'https://example.com:0/',
+    'ftp://example.com/',
+    'https://192.0.2.1/',
+    'nonsense',
+  ])('refuses the target %s and says why', async (targetUrl) => {
+    expect(await register({ targetUrl })).toMatchObject({
+      status: 422,
+      body: { code: 'TARGET_REFUSED', reason: expect.any(String) },
+    });
+  });
+
+  it('begins where it is asked to, and refuses what is no beginning', async () => {
+    await api.send('POST', '/accounts', { id: 'acct_start', platform: 'instagram', username: 'n', profileId: 'p' });
+    const eventId = (await api.send('GET', '/audit-log?entityId=acct_start')).at('data', 0, 'id');
+    for (const startFrom of ['now', '2026-01-01T00:00:00+02:00', eventId])
+      expect((await register({ startFrom })).status).toBe(201);
+    expect(await register({ startFrom: 'evt_00000000-0000-8000-8000-000000000000' })).toMatchObject({
+      status: 422,
+      body: { code: 'EVENT_UNKNOWN' },
+    });
+    expect(await register({ startFrom: 'evt_nonsense' })).toMatchObject({ status: 422 });
+    expect(await register({ startFrom: 'yesterday' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/startFrom' }] },
+    });
+    const { apiKey } = (await api.send('POST', '/workspaces', { name: 'Other' })).body as { apiKey: string };
+    expect(
+      await api.as(apiKey)('POST', '/webhooks/endpoints', {
+        targetUrl: receiver.url(),
+        eventTypes: ['*'],
+        startFrom: eventId,
+      }),
+    ).toMatchObject({ status: 422 });
+  });
+
+  it('changes, disables, enables and deletes', async () => {
+    const id = (await register()).at('id');
+    const path = `/webhooks/endpoints/${id}`;
+    expect(await api.send('PATCH', path, { eventTypes: ['*'], description: null })).toMatchObject({
+      status: 200,
+      body: { eventTypes: ['*'] },
+      headers: { etag: '"1"' },
+    });
+    expect(await api.send('PATCH', path, { targetUrl: 'http://10.0.0.1/' })).toMatchObject({ status: 422 });
+    expect(await api.send('PATCH', path, { contract: 'post-ez' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/contract' }] },
+    });
+    expect(await api.send('POST', `${path}/disable`)).toMatchObject({
+      status: 200,
+      body: { status: 'disabled', disabledReason: 'manual' },
+    });
+    const enabled = await api.send('POST', `${path}/enable`);
+    expect(enabled).toMatchObject({ status: 200, body: { status: 'enabled' } });
+    expect(enabled.body).not.toHaveProperty('disabledReason');
+    expect(await api.send('DELETE', path)).toMatchObject({ status: 204 });
+    for (const [method, at] of [
+      ['GET', path],
+      ['DELETE', path],
+      ['POST', `${path}/test`],
+      ['POST', `${path}/enable`],
+      ['GET', `${path}/events`],
+    ] as const)
+      expect(await api.send(method, at)).toMatchObject({ status: 404, body: { code: 'ENDPOINT_NOT_FOUND' } });
+    await eventually(async () => expect((await api.send('GET', '/webhooks/endpoints')).text).not.toContain(id));
+  });
+
+  it('sends a sample now, signed by the present secret, and says what came back', async () => {
+    for (const [contract, verify] of [
+      ['core', verifyStandard],
+      ['post-ez', verifyPostEz],
+    ] as const) {
+      const endpoint = await register({ contract, eventTypes: ['*'], targetUrl: receiver.url(`/${contract}`) });
+      const path = `/webhooks/endpoints/${endpoint.at('id')}`;
+      expect(await api.send('POST', `${path}/test`)).toMatchObject({
+        status: 200,
+        body: { delivered: true, statusCode: 204, durationMs: expect.any(Number) },
+      });
+      const { signingSecret } = (await api.send('POST', `${path}/rotate-secret`, { overlapHours: 0 })).body as {
+        signingSecret: string;
+      };
+      expect(await api.send('POST', `${path}/test`, { type: 'post.published' })).toMatchObject({
+        status: 200,
+        body: { delivered: true },
+      });
+      const [first, second] = receiver.on(`/${contract}`);
+      const input = ({ headers, body }: NonNullable<typeof first>, secret: string) => ({
+        secret,
+        headers: headers as Record<string, string>,
+        body,
+      });
+      expect(() => verify(input(first!, endpoint.at('signingSecret')))).not.toThrow();
+      expect(() => verify(input(second!, signingSecret))).not.toThrow();
+      expect(() => verify(input(second!, endpoint.at('signingSecret')))).toThrow();
+      expect(second!.headers).not.toHaveProperty('webhook-sequence');
+    }
+  });
+
+  it('signs with both secrets while a rotation overlaps', async () => {
+    const endpoint = await register({ targetUrl: receiver.url('/overlap') });
+    const path = `/webhooks/endpoints/${endpoint.at('id')}`;
+    const rotated = await api.send('POST', `${path}/rotate-secret`);
+    await api.send('POST', `${path}/test`);
+    const [{ headers, body }] = receiver.on('/overlap') as unknown as [
+      { headers: Record<string, string>; body: string },
+    ];
+    for (const secret of [endpoint.at('signingSecret'), rotated.at('signingSecret')])
+      expect(() => verifyStandard({ secret, headers, body })).not.toThrow();
+  });
+
+  it('says how a test failed', async () => {
+    receiver.always('/broken', { status: 500, text: 'no' });
+    const broken = (await register({ targetUrl: receiver.url('/broken') })).at('id');
+    expect(await api.send('POST', `/webhooks/endpoints/${broken}/test`)).toMatchObject({
+      status: 200,
+      body: { delivered: false, statusCode: 500, response: 'no' },
+    });
+    const nobody = (await register({ targetUrl: 'http://127.0.0.1:1/' })).at('id');
+    expect(await api.send('POST', `/webhooks/endpoints/${nobody}/test`)).toMatchObject({
+      status: 200,
+      body: { delivered: false, error: expect.stringMatching(/^connect: /) },
+    });
+    expect(await api.send('POST', `/webhooks/endpoints/${nobody}/test`, { type: 'post.*' })).toMatchObject({
+      status: 422,
+      body: { code: 'EVENT_TYPE_UNKNOWN' },
+    });
+  });
+
+  it('serves the catalogue', async () => {
+    const contracts = (await api.send('GET', '/webhooks/contracts')).at<{ name: string }[]>('data');
+    expect(contracts.map(({ name }) => name).sort()).toEqual([
+      'cloudevents',
+      'core',
+      'post-ez',
+      'posternity',
+      'posteverywhere',
+      'postiz',
+      'standard',
+    ]);
+    expect(contracts.find(({ name }) => name === 'post-ez')).toEqual({
+      name: 'post-ez',
+      version: 1,
+      types: expect.arrayContaining(['schedule.created']),
+      signature: 'post-ez',
+      retryDelaysSeconds: [30, 120, 600, 3_600, 21_600],
+      timeoutSeconds: 10,
+    });
+    const types = (await api.send('GET', '/webhooks/event-types?contract=postiz')).at<object[]>('data');
+    expect(types).toContainEqual({
+      contract: 'postiz',
+      type: 'PostPublished',
+      description: expect.any(String),
+      schema: expect.any(Object),
+      example: expect.any(Object),
+    });
+    expect(await api.send('GET', '/webhooks/event-types?contract=none')).toMatchObject({
+      status: 422,
+      body: { code: 'CONTRACT_UNKNOWN' },
+    });
+  });
+
+  it('takes a replay as a job that can be looked at from the first moment', async () => {
+    const id = (await register()).at('id');
+    const job = await api.send('POST', `/webhooks/endpoints/${id}/replay`, {
+      since: '1969-01-01T00:00:00Z',
+      status: 'parked',
+    });
+    expect(job).toMatchObject({ status: 202, body: { jobId: expect.stringMatching(/^job_/) } });
+    expect(await api.send('GET', `/webhooks/jobs/${job.at('jobId')}`)).toMatchObject({
+      status: 200,
+      body: { status: 'running', total: 0, done: 0 },
+    });
+    expect(await api.send('GET', '/webhooks/jobs/job_none')).toMatchObject({
+      status: 404,
+      body: { code: 'JOB_NOT_FOUND' },
+    });
+    expect(
+      await api.send('POST', `/webhooks/endpoints/${id}/replay`, {
+        since: '2026-01-02T00:00:00Z',
+        until: '2026-01-01T00:00:00Z',
+      }),
+    ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/until' }] } });
+    expect(await api.send('GET', '/webhooks/deliveries?from=1901-01-01T00:00:00Z')).toMatchObject({
+      status: 200,
+      body: { data: [], nextCursor: null },
+    });
+    expect(await api.send('GET', `/webhooks/endpoints/${id}/events?after=3`)).toMatchObject({
+      status: 200,
+      body: { data: [], nextCursor: null },
+    });
+  });
+});
