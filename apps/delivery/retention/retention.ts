@@ -3,6 +3,7 @@ import type { Logger } from '#platform';
 import type { Database } from '#postgres';
 import { contracts } from '#webhook-contracts';
 import type { Metrics } from '../metrics';
+import { AHEAD_DAYS, ensureDays, patiently } from './partitions';
 
 export interface RetentionNeeds {
   readonly db: Database;
@@ -15,7 +16,6 @@ export interface RetentionNeeds {
 }
 
 const EVERY_MS = 60 * 60 * 1_000;
-const AHEAD_DAYS = 4;
 
 /** Makes partitions ahead of time and drops old ones; parked deliveries stay as long as their contract says. */
 export class Retention {
@@ -37,10 +37,7 @@ export class Retention {
   async once(): Promise<{ dropped: number; expired: number }> {
     const { db, clock, days, metrics, log } = this.needs;
     const now = Date.parse(clock());
-    await db.query("select delivery.ensure_days(($1::timestamptz at time zone 'UTC')::date - 1, $2)", [
-      clock(),
-      AHEAD_DAYS + 2,
-    ]);
+    await ensureDays(db, clock(), AHEAD_DAYS);
     const oldest = instant(now - days * DAY).slice(0, 10);
     const expired = await this.expireParked(now);
     const old = await db.query<{ day: string }>(
@@ -53,7 +50,9 @@ export class Retention {
     );
     let dropped = 0;
     for (const { day } of old) {
-      const [row] = await db.query<{ dropped: number }>('select delivery.drop_day($1) as dropped', [day]);
+      const [row] = await patiently(() =>
+        db.query<{ dropped: number }>('select delivery.drop_day($1) as dropped', [day]),
+      );
       dropped += row!.dropped;
     }
     await this.sweepDefault(oldest);

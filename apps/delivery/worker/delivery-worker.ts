@@ -20,6 +20,7 @@ import type { Outcome } from '../record/outcome';
 import { Recorder } from '../record/recorder';
 import { Jobs } from '../requests/jobs';
 import { fulfil, REQUESTS } from '../requests/requests';
+import { AHEAD_DAYS, ensureDays } from '../retention/partitions';
 import { Retention } from '../retention/retention';
 import { Retries } from '../retries/retries';
 import { Presence } from './presence';
@@ -246,7 +247,7 @@ export class DeliveryWorker {
 
   private async begin(): Promise<void> {
     const { db, clock, wake, health } = this.engines;
-    await db.query('select delivery.ensure_days($1::timestamptz::date - 1, 4)', [clock()]);
+    await ensureDays(db, clock(), AHEAD_DAYS);
     await this.directory.refresh();
     this.directory.onChange((endpoint) => this.dispatcher.changed(endpoint));
     await this.presence.start();

@@ -328,6 +328,9 @@ begin
   return (select version from delivery.endpoint_version);
 end $$;
 
+-- Functions that pick rows out of the big tables are planned without sequential scans: a plan that was made when the tables were
+-- small must not be kept when they are not.
+
 -- Records outcomes: attempts as they were, and for each exceptional one its decision, which counts only while the batch it
 -- belongs to is still this worker's (or, for an ordered lane, while this worker holds the lane). Removes finished leases.
 -- A decision's state: delivered, retrying, parked, discarded.
@@ -336,7 +339,7 @@ create function delivery.record(
   a_delivery uuid[], a_number smallint[], a_at timestamptz[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[],
   x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamptz[], x_coalesce text[],
   done_batches uuid[]
-) returns uuid[] language plpgsql as $$
+) returns uuid[] language plpgsql set enable_seqscan = off as $$
 declare
   decided uuid[];
 begin
@@ -386,7 +389,7 @@ create function delivery.coalesce_key(config json, type text, key text) returns 
 $$;
 
 -- Gives up all that a worker holds: what it had not recorded waits in delivery.retry, due now, for whoever has room.
-create function delivery.release(p_worker uuid, p_now timestamptz) returns integer language plpgsql as $$
+create function delivery.release(p_worker uuid, p_now timestamptz) returns integer language plpgsql set enable_seqscan = off as $$
 declare
   given integer;
 begin
@@ -417,7 +420,7 @@ end $$;
 -- Claims what is due of the given endpoints, at most `room` each, into one lease, oldest due first.
 create function delivery.claim(p_worker uuid, p_batch uuid, p_now timestamptz, endpoints integer[], rooms integer[])
 returns table (id uuid, endpoint integer, sequence bigint, message_id uuid, type text, key text, tries smallint, replay boolean, coalesce_key text, body text, number bigint)
-language sql as $$
+language sql set enable_seqscan = off as $$
   with wanted as (
     select w.endpoint, w.room from unnest(endpoints, rooms) as w (endpoint, room)
   ), due as (
@@ -453,7 +456,7 @@ $$;
 
 -- Sends deliveries of one endpoint again, as replays with a new ladder: through the lane's queue where it is ordered.
 -- A retry that waits is moved to now, so that the two do not race.
-create function delivery.replay(p_endpoint integer, p_ids uuid[], p_now timestamptz) returns integer language plpgsql as $$
+create function delivery.replay(p_endpoint integer, p_ids uuid[], p_now timestamptz) returns integer language plpgsql set enable_seqscan = off as $$
 declare
   given integer;
 begin
@@ -477,7 +480,7 @@ begin
 end $$;
 
 -- Gives a delivery up by hand, unless it was delivered. Answers whether anything changed.
-create function delivery.discard(p_endpoint integer, p_id uuid, p_now timestamptz) returns boolean language plpgsql as $$
+create function delivery.discard(p_endpoint integer, p_id uuid, p_now timestamptz) returns boolean language plpgsql set enable_seqscan = off as $$
 begin
   update delivery.delivery d set state = 'discarded', reason = 'discarded', changed_at = p_now
   where d.id = p_id and d.endpoint = p_endpoint and delivery.status_of(d.id, d.state) in ('pending', 'retrying', 'parked');
@@ -490,7 +493,7 @@ begin
 end $$;
 
 -- Gives up what waits for a closed endpoint, some at a time: a long backlog must not hold anybody up. Answers how many.
-create function delivery.purge(p_endpoint integer, p_reason text, p_now timestamptz, p_limit integer) returns integer language plpgsql as $$
+create function delivery.purge(p_endpoint integer, p_reason text, p_now timestamptz, p_limit integer) returns integer language plpgsql set enable_seqscan = off as $$
 declare
   given integer;
 begin
@@ -511,7 +514,7 @@ begin
 end $$;
 
 -- Gives up what waits in delivery.retry and is older than a newer one of the same entity and type.
-create function delivery.supersede(p_endpoint integer[], p_coalesce text[], p_sequence bigint[], p_now timestamptz) returns integer language plpgsql as $$
+create function delivery.supersede(p_endpoint integer[], p_coalesce text[], p_sequence bigint[], p_now timestamptz) returns integer language plpgsql set enable_seqscan = off as $$
 declare
   given integer;
 begin
@@ -525,8 +528,8 @@ begin
   return given;
 end $$;
 
--- Drops one day's partitions. What is still open or parked moves to the default partitions, with its body and attempts.
-create function delivery.drop_day(p_day date) returns integer language plpgsql as $$
+-- Drops one day's partitions, giving way like make_day. What is still open or parked moves to the default partitions, with its body and attempts.
+create function delivery.drop_day(p_day date) returns integer language plpgsql set lock_timeout = '500ms' as $$
 declare
   suffix text := to_char(p_day, '_YYYYMMDD');
   parent text;
@@ -550,7 +553,7 @@ begin
 end $$;
 
 -- When the next of each endpoint that has anything waiting is due: one index probe an endpoint, however much waits.
-create function delivery.next_due() returns table (endpoint integer, due_at timestamptz) language sql stable as $$
+create function delivery.next_due() returns table (endpoint integer, due_at timestamptz) language sql stable set enable_seqscan = off as $$
   with recursive first as (
     (select r.endpoint, r.due_at from delivery.retry r order by r.endpoint, r.due_at limit 1)
     union all
@@ -561,32 +564,31 @@ create function delivery.next_due() returns table (endpoint integer, due_at time
   select * from first
 $$;
 
--- Makes the day partitions of the given days, where they are missing.
-create function delivery.ensure_days(first_day date, days integer) returns integer language plpgsql as $$
+-- The day partitions that are missing.
+create function delivery.missing_days(first_day date, days integer) returns table (parent text, day date) language sql stable as $$
+  select p, first_day + n
+  from generate_series(0, days - 1) n cross join unnest(array['inbox', 'body', 'delivery', 'attempt']) p
+  where to_regclass('delivery.' || p || to_char(first_day + n, '_YYYYMMDD')) is null
+  order by 2, 1
+$$;
+
+-- Makes one of them: each in a transaction of its own, and giving way rather than waiting, so that it is never part of a deadlock.
+create function delivery.make_day(p_parent text, p_day date) returns void language plpgsql set lock_timeout = '500ms' as $$
 declare
-  day date;
-  parent text;
-  name text;
-  made integer := 0;
+  name text := p_parent || to_char(p_day, '_YYYYMMDD');
+  from_moment timestamptz := p_day::timestamp at time zone 'UTC';
+  to_moment timestamptz := (p_day + 1)::timestamp at time zone 'UTC';
 begin
   perform pg_advisory_xact_lock(7305051);
-  for day in select first_day + n from generate_series(0, days - 1) as n loop
-    foreach parent in array array['body', 'delivery', 'attempt', 'inbox'] loop
-      name := parent || to_char(day, '_YYYYMMDD');
-      continue when to_regclass('delivery.' || name) is not null;
-      begin
-        if parent = 'inbox' then
-          execute format('create table delivery.%I partition of delivery.inbox for values from (%L) to (%L)', name, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
-        else
-          execute format('create table delivery.%I partition of delivery.%I for values from (%L) to (%L)', name, parent,
-            delivery.id_at(day::timestamp at time zone 'UTC'), delivery.id_at((day + 1)::timestamp at time zone 'UTC'));
-        end if;
-        made := made + 1;
-      exception when check_violation then
-        -- The default partition already holds rows of that day (a clock that was wrong): they stay where they are.
-        null;
-      end;
-    end loop;
-  end loop;
-  return made;
+  if to_regclass('delivery.' || name) is not null then
+    return;
+  end if;
+  if p_parent = 'inbox' then
+    execute format('create table delivery.%I partition of delivery.inbox for values from (%L) to (%L)', name, from_moment, to_moment);
+  else
+    execute format('create table delivery.%I partition of delivery.%I for values from (%L) to (%L)', name, p_parent, delivery.id_at(from_moment), delivery.id_at(to_moment));
+  end if;
+exception when check_violation then
+  -- The default partition already holds rows of that day (a clock that was wrong): they stay where they are.
+  null;
 end $$;

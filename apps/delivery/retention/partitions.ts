@@ -1,0 +1,29 @@
+import type { Sql } from '#postgres';
+
+const LOCK_NOT_AVAILABLE = '55P03';
+/** Yesterday, today, and four more. */
+export const AHEAD_DAYS = 6;
+const TRIES = 20;
+const PAUSE_MS = 250;
+
+/** Makes the day partitions from yesterday on that are missing, as of the moment `now`. */
+export async function ensureDays(sql: Sql, now: string, days: number): Promise<void> {
+  const missing = await sql.query<{ parent: string; day: string }>(
+    "select parent, to_char(day, 'YYYY-MM-DD') as day from delivery.missing_days(($1::timestamptz at time zone 'UTC')::date - 1, $2)",
+    [now, days],
+  );
+  for (const { parent, day } of missing)
+    await patiently(() => sql.query('select delivery.make_day($1, $2)', [parent, day]));
+}
+
+/** Does what gives way when a table is in use, until it gets its turn. */
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE || tries >= TRIES) throw error;
+      await new Promise((again) => setTimeout(again, PAUSE_MS));
+    }
+  }
+}
