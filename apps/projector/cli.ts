@@ -1,4 +1,4 @@
-import { createLogger, fail, loadSettings, openEngines, SettingsError, type Engines } from '#platform';
+import { createLogger, fail, loadSettings, openEngines, type Engines } from '#platform';
 import { rebuildable } from './projections/all-projections';
 import type { Projection } from './projections/projection';
 import { rebuild, dropRetired, type RebuildProgress } from './rebuild/rebuild';
@@ -18,13 +18,14 @@ const GRACE_MS = 60_000;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const named = (name: string | undefined): Projection => {
+const named = (name: string | undefined): Projection | undefined => {
   const found = rebuildable.find((projection) => projection.name === name);
-  if (!found)
-    throw new SettingsError(
-      `There is no view ${name ?? ''}; there are: ${rebuildable.map((it) => it.name).join(', ')}.`,
-    );
-  return found;
+  if (found) return found;
+  say(
+    `There is no view ${name ?? 'without a name'} to build or compare; there are: ${rebuildable.map((it) => it.name).join(', ')}.`,
+  );
+  process.exitCode = 2;
+  return undefined;
 };
 
 async function list({ db, store }: Engines): Promise<void> {
@@ -44,7 +45,7 @@ async function list({ db, store }: Engines): Promise<void> {
   );
   for (const { name, version, status, position, process: led } of rows)
     say(
-      `${name.padEnd(20)} ${String(version).padStart(7)}  ${status.padEnd(9)} ${String(position).padStart(12)} ${String(Math.max(0, head - position)).padStart(10)}  ${led ?? '-'}`,
+      `${name.padEnd(20)} ${String(version).padStart(7)}  ${status.padEnd(9)} ${String(position).padStart(12)} ${(status === 'retired' ? '-' : String(Math.max(0, head - position))).padStart(10)}  ${status === 'current' ? (led ?? '-') : '-'}`,
     );
 }
 
@@ -82,20 +83,21 @@ async function verifyNamed({ db, store }: Engines, projection: Projection): Prom
 
 async function run([command, name]: readonly string[]): Promise<void> {
   if (command !== 'list' && command !== 'rebuild' && command !== 'verify') return say(HELP);
-  const settings = loadSettings();
-  const engines = await openEngines(settings, { name: 'projection-cli', log: createLogger('projection-cli', 'warn') });
+  const projection = command === 'list' ? undefined : named(name);
+  if (command !== 'list' && !projection) return;
+  const engines = await openEngines(loadSettings(), {
+    name: 'projection-cli',
+    log: createLogger('projection-cli', 'warn'),
+  });
   try {
-    switch (command) {
-      case 'list':
-        return await list(engines);
-      case 'rebuild':
-        return await rebuildNamed(engines, named(name));
-      case 'verify':
-        return await verifyNamed(engines, named(name));
-    }
+    if (!projection) await list(engines);
+    else if (command === 'rebuild') await rebuildNamed(engines, projection);
+    else await verifyNamed(engines, projection);
   } finally {
     await engines.close();
   }
 }
 
+// `… list | head` closes the pipe early; there is nobody left to tell.
+process.stdout.on('error', () => process.exit());
 run(process.argv.slice(2)).catch(fail);
