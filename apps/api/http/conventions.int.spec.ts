@@ -32,6 +32,25 @@ describe('the conventions of the api', () => {
     });
   });
 
+  it('says so of a path that cannot be read, and tells nothing else', async () => {
+    expect(await api.send('GET', '/posts/%zz')).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } });
+    expect(await api.send('GET', `/posts/${'x'.repeat(300)}`)).toMatchObject({
+      status: 414,
+      body: { code: 'URI_TOO_LONG' },
+    });
+    expect(await api.send('GET', '/posts/pst_none%2F..%2Faccounts')).toMatchObject({
+      status: 404,
+      body: { code: 'POST_NOT_FOUND' },
+    });
+    expect(await api.send('HEAD', '/posts/pst_none')).toMatchObject({ status: 404, text: '' });
+  });
+
+  it('answers 503 while its tables are not there, and not with what is missing', async () => {
+    const answer = await api.send('GET', '/posts');
+    expect(answer).toMatchObject({ ...problem(503, 'ENGINE_UNAVAILABLE'), headers: { 'retry-after': '1' } });
+    expect(answer.text).not.toMatch(/read\.posts|"relation|select/);
+  });
+
   it('refuses malformed JSON, what is not an object, what is not UTF-8, and keys of prototypes', async () => {
     for (const body of [
       '{',

@@ -100,7 +100,7 @@ const AWAY_MESSAGES =
 
 function isAway(error: unknown): boolean {
   if (error instanceof EventStoreUnavailableError) return true;
-  const { code, message } = error as { code?: unknown; message?: unknown };
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   return (
     (typeof code === 'string' && AWAY_CODES.test(code)) || (typeof message === 'string' && AWAY_MESSAGES.test(message))
   );
@@ -108,7 +108,7 @@ function isAway(error: unknown): boolean {
 
 /** The status that Nest or Fastify gave an error of their own. */
 function statusOf(error: unknown): number {
-  const { status, statusCode, getStatus } = error as {
+  const { status, statusCode, getStatus } = (error ?? {}) as {
     status?: unknown;
     statusCode?: unknown;
     getStatus?: () => number;

@@ -8,6 +8,7 @@ import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
+import { refuseUnroutable } from './unroutable';
 
 /** One app, or several composed. */
 export interface AppDefinition {
@@ -53,6 +54,7 @@ export async function startApp(
       keepAliveTimeout: 65_000,
       forceCloseConnections: 'idle',
       routerOptions: { maxParamLength: 200 },
+      frameworkErrors: refuseUnroutable,
     });
     const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
       logger: nestLogger(engines.log),
