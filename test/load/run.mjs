@@ -69,7 +69,16 @@ try {
   for (const [name, what, unit, measure, limitName, target, lessIsBetter] of FIGURES) {
     if (only && !only.includes(name)) continue;
     const taken = [];
-    for (let run = 0; run < runs; run++) taken.push(await measure(stage));
+    for (let run = 0; run < runs; run++) {
+      const before = system.cpu();
+      const { operations, ...figure } = await measure(stage);
+      const after = system.cpu();
+      const each = (part) => ((after[part] - before[part]) * 1e6) / operations;
+      taken.push({
+        ...figure,
+        ...(operations && { 'apps µs each': each('apps'), 'database µs each': each('database') }),
+      });
+    }
     const limit = limitName && (await scenarios.limits[limitName](stage));
     const { min, median, max } = spread(taken.map(({ value }) => value));
     const { value: _, ...details } = taken[Math.floor(runs / 2)];

@@ -39,7 +39,7 @@ const recorded = async (system) => Number((await sql(system, 'select count(*) as
 export async function commands({ system, seconds }) {
   const [tenant] = await tenants(system, 1);
   const { done, seconds: took } = await generate({ url: system.url, targets: [tenant], clients: 64, seconds });
-  return { value: done / took };
+  return { value: done / took, operations: done };
 }
 
 /** From the first appended event to the last recorded attempt, `count` events, one delivery each, over `n` endpoints. */
@@ -53,7 +53,7 @@ export const deliveries =
     await feed({ databaseUrl: system.databaseUrl, workspaces: targets.map(({ workspace }) => workspace), count });
     await until(`${count} deliveries`, async () => (await receiver.count()) >= count);
     await until('every attempt recorded', async () => (await recorded(system)) - before >= count);
-    return { value: count / ((performance.now() - started) / 1000) };
+    return { value: count / ((performance.now() - started) / 1000), operations: count };
   };
 
 /** One event to a hundred endpoints. */
@@ -74,7 +74,7 @@ export async function fanOut({ system, receiver, count }) {
   const started = performance.now();
   await feed({ databaseUrl: system.databaseUrl, workspaces: [id], count: events });
   await until(`${events * 100} deliveries`, async () => (await receiver.count()) >= events * 100);
-  return { value: (events * 100) / ((performance.now() - started) / 1000) };
+  return { value: (events * 100) / ((performance.now() - started) / 1000), operations: events * 100 };
 }
 
 async function both({ system, receiver, seconds }, hanging) {
@@ -87,12 +87,13 @@ async function both({ system, receiver, seconds }, hanging) {
   const expected = hanging ? done - Math.ceil(done / 10) : done;
   await until('the deliveries of every command', async () => (await receiver.count()) >= expected);
   const took = (performance.now() - started) / 1000;
-  return { commands: done / took, deliveries: expected / took };
+  return { commands: done / took, deliveries: expected / took, operations: done };
 }
 
 /** Commands and deliveries at once: 32 clients, ten endpoints, each command gives one delivery. */
 export async function together(stage) {
-  return { value: (await both(stage, false)).deliveries };
+  const { deliveries: value, operations } = await both(stage, false);
+  return { value, operations };
 }
 
 /** The same, healthy and with one of the ten hanging: how much of their rate the other nine keep. */
@@ -119,7 +120,7 @@ export async function latency({ system, receiver, seconds }) {
   await receiver.reset(false);
   const took = sent.map(([id, at]) => (arrivals.get(id) - at) / 1e6).sort((a, b) => a - b);
   if (took.some(Number.isNaN)) throw new Error('a webhook did not come');
-  return { value: percentile(took, 50), p95: percentile(took, 95), p99: percentile(took, 99) };
+  return { value: percentile(took, 50), operations: done, p95: percentile(took, 95), p99: percentile(took, 99) };
 }
 
 /** Resident memory after `count` more deliveries, as a ratio to before. */

@@ -9,6 +9,23 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 export const KEY = 'bench_key_of_the_first_workspace_0123456789';
 
+const TICK = 100;
+/** Seconds of one process, user and system; 0 when it is gone. */
+function cpuOf(pid, withChildren = false) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    const ticks = fields.slice(11, withChildren ? 15 : 13).map(Number);
+    return ticks.reduce((sum, each) => sum + each, 0) / TICK;
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return 0;
+    throw error;
+  }
+}
+const cpuBelow = (pid) => {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  return children.reduce((sum, child) => sum + cpuOf(child), cpuOf(pid, true));
+};
+
 /** The standalone on a folder of its own, with its database URL for feeders. */
 export async function openSystem(env = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'postledger-bench-'));
@@ -44,6 +61,8 @@ export async function openSystem(env = {}) {
     call,
     pid: child.pid,
     databaseUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postledger`,
+    /** Processor seconds used so far: by the apps, and by the database's processes. */
+    cpu: () => ({ apps: cpuOf(child.pid), database: cpuBelow(Number(readFileSync(cluster, 'utf8').split('\n')[0])) }),
     rss: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
     async close() {
       child.kill('SIGTERM');
