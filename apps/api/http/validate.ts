@@ -47,9 +47,8 @@ function read(
   if (!nested) return value;
   const one = (item: unknown, place: string) =>
     typeof item === 'object' && item !== null && !Array.isArray(item) ? hydrate(nested(), item, place, unknown) : item;
-  return each && Array.isArray(value)
-    ? value.map((item, index) => one(item, `${pointer}/${index}`))
-    : one(value, pointer);
+  if (!each) return one(value, pointer);
+  return Array.isArray(value) ? value.map((item, index) => one(item, `${pointer}/${index}`)) : value;
 }
 
 function inputErrors(errors: readonly ValidationError[], at: string): InputError[] {
@@ -57,12 +56,6 @@ function inputErrors(errors: readonly ValidationError[], at: string): InputError
     const pointer = `${at}/${escapePointer(property)}`;
     // A child that is no object is said by its parent's own rule, more clearly.
     const own = Object.entries(constraints).filter(([rule]) => rule !== 'nestedValidation' && rule !== 'unknownValue');
-    return [
-      ...own.map(([, message]) => ({
-        pointer,
-        message,
-      })),
-      ...inputErrors(children, pointer),
-    ];
+    return [...own.map(([, message]) => ({ pointer, message })), ...inputErrors(children, pointer)];
   });
 }

@@ -3,7 +3,7 @@ import { bootApi, type BootedApi } from '../testing/boot-api';
 describe('posts over HTTP', () => {
   let api: BootedApi;
   beforeAll(async () => {
-    api = await bootApi();
+    api = await bootApi({ views: true });
     for (const [id, platform] of [
       ['acct_ig', 'instagram'],
       ['acct_li', 'linkedin'],
@@ -100,6 +100,122 @@ describe('posts over HTTP', () => {
     expect(await api.send('POST', '/posts', post({ id: 'pst_own' }))).toMatchObject({
       status: 409,
       body: { code: 'POST_ALREADY_EXISTS' },
+    });
+  });
+
+  it('lists what was just written, by every filter, in pages that stay what they are while others write', async () => {
+    const write = (id: string, at: string, platform = 'linkedin') =>
+      api.send(
+        'POST',
+        '/posts',
+        post({
+          id,
+          profileId: 'prof_list',
+          scheduledAt: at,
+          destinations: [{ accountId: platform === 'linkedin' ? 'acct_li' : 'acct_ig', platform }],
+        }),
+      );
+    for (let n = 1; n <= 5; n++) await write(`pst_l${n}`, `2031-01-0${n}T00:00:00Z`);
+    const ids = async (query: string) =>
+      (await api.send('GET', `/posts?profileId=prof_list&${query}`)).at<{ id: string }[]>('data').map(({ id }) => id);
+    expect(await ids('')).toEqual(['pst_l5', 'pst_l4', 'pst_l3', 'pst_l2', 'pst_l1']);
+    expect(await ids('from=2031-01-02T00:00:00Z&to=2031-01-04T00:00:00Z')).toEqual(['pst_l3', 'pst_l2']);
+    expect(await ids('from=2031-01-02T01:00:00+01:00&to=2031-01-03T00:00:00Z')).toEqual(['pst_l2']);
+    expect(await ids('platform=instagram')).toEqual([]);
+    expect(await ids('status=scheduled&platform=linkedin&limit=2')).toEqual(['pst_l5', 'pst_l4']);
+    const first = await api.send('GET', '/posts?profileId=prof_list&limit=2');
+    await write('pst_l6', '2031-01-06T00:00:00Z');
+    expect(await ids(`limit=2&cursor=${first.at('nextCursor')}`)).toEqual(['pst_l3', 'pst_l2']);
+    expect(await api.send('GET', '/posts?cursor=bm9uZQ')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/cursor' }] },
+    });
+    expect(await api.send('GET', '/posts?status=lost')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/status' }] },
+    });
+  });
+
+  it('takes reports of a publisher: once, the same again without effect, a contradiction not', async () => {
+    const scheduled = await api.send('POST', '/posts', post({ id: 'pst_report' }));
+    const path = `/posts/pst_report/destinations/${scheduled.at('destinations', 0, 'id')}/outcome`;
+    const published = { outcome: 'published', platformPostId: '17', url: 'https://instagram.example/17' };
+    expect(await api.send('POST', path, published)).toMatchObject({ status: 200, body: { status: 'published' } });
+    expect(await api.send('POST', path, published)).toMatchObject({
+      status: 200,
+      headers: { etag: expect.any(String) },
+    });
+    expect(await api.send('POST', path, { ...published, url: 'https://elsewhere.example/' })).toMatchObject({
+      status: 409,
+    });
+    expect(await api.send('GET', '/posts/pst_report/results')).toMatchObject({
+      status: 200,
+      body: {
+        postId: 'pst_report',
+        status: 'published',
+        destinations: [{ status: 'published', url: 'https://instagram.example/17', platformPostId: '17', attempts: 1 }],
+      },
+    });
+    expect(await api.send('POST', '/posts/pst_report/retry')).toMatchObject({
+      status: 409,
+      body: { code: 'NOTHING_TO_RETRY' },
+    });
+    expect(await api.send('POST', '/posts/pst_report/destinations/dst_none/outcome', published)).toMatchObject({
+      status: 404,
+      body: { code: 'DESTINATION_NOT_FOUND' },
+    });
+  });
+
+  it('wants of an outcome what belongs to it, and nothing else', async () => {
+    const pointers = async (body: object) =>
+      (await api.send('POST', '/posts/pst_own/destinations/dst_1/outcome', body))
+        .at<{ pointer: string }[]>('errors')
+        .map(({ pointer }) => pointer)
+        .sort();
+    expect(await pointers({ outcome: 'published' })).toEqual(['/platformPostId', '/url']);
+    expect(await pointers({ outcome: 'failed', error: { code: 'x' } })).toEqual(['/error/message', '/retryable']);
+    expect(await pointers({ outcome: 'published', platformPostId: '1', url: 'u', retryable: true })).toEqual([
+      '/retryable',
+    ]);
+    expect(await pointers({ outcome: 'lost' })).toEqual(['/outcome']);
+  });
+
+  it.each([
+    ['/destinations', { destinations: [] }],
+    [
+      '/destinations',
+      { destinations: Array.from({ length: 51 }, (_, n) => ({ accountId: `acct_${n}`, platform: 'instagram' })) },
+    ],
+    [
+      '/destinations',
+      {
+        destinations: [
+          { accountId: 'acct_ig', platform: 'instagram' },
+          { accountId: 'acct_ig', platform: 'instagram' },
+        ],
+      },
+    ],
+    ['/destinations', { destinations: { 0: {} } }],
+    ['/destinations', { destinations: ['acct_ig'] }],
+    ['/destinations/0/platform', { destinations: [{ accountId: 'acct_ig', platform: 'Instagram' }] }],
+    ['/content/text', { content: { text: 'x'.repeat(10_001) } }],
+    ['/content', { content: [] }],
+    ['/content', { content: null }],
+    ['/id', { id: 'post_1' }],
+    ['/id', { id: `pst_${'x'.repeat(65)}` }],
+    ['/scheduledAt', { scheduledAt: 1_767_225_600 }],
+  ])('refuses at %s', async (pointer, fields) => {
+    expect(await api.send('POST', '/posts', post(fields))).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ pointer }] },
+    });
+  });
+
+  it('takes the longest text, whatever plane its characters are of', async () => {
+    const text = '𝔘'.repeat(10_000);
+    expect(await api.send('POST', '/posts', post({ content: { text } }))).toMatchObject({
+      status: 201,
+      body: { content: { text } },
     });
   });
 });

@@ -157,7 +157,7 @@ describe('webhook endpoints over HTTP', () => {
       });
       expect(() => verify(input(first!, endpoint.at('signingSecret')))).not.toThrow();
       expect(() => verify(input(second!, signingSecret))).not.toThrow();
-      expect(() => verify(input(second!, endpoint.at('signingSecret')))).toThrow();
+      expect(() => verify(input(second!, endpoint.at('signingSecret')))).toThrow('signature');
       expect(second!.headers).not.toHaveProperty('webhook-sequence');
     }
   });
