@@ -1,4 +1,5 @@
 import { runApp } from '#platform';
+import { DashboardModule } from '../dashboard/dashboard.module';
 import { ApiModule } from './api.module';
 import { configureApi } from './configure-api';
 import { ensureFirstWorkspace } from './keys/first-workspace';
@@ -6,11 +7,10 @@ import { ensureFirstWorkspace } from './keys/first-workspace';
 void runApp({
   name: 'api',
   port: 3000,
-  modules: (engines) => [ApiModule.forRoot(engines)],
-  async configure(app, engines) {
+  modules: (engines) => [ApiModule.forRoot(engines), { module: DashboardModule }],
+  configure: async (app, engines) => {
     configureApi(app, engines);
-    const { workspaceId, apiKey } = await ensureFirstWorkspace(engines, { apiKey: engines.settings.apiKey });
-    // On its own line and not in the log, which never holds a key.
-    if (apiKey) process.stdout.write(`The key of the first workspace (${workspaceId}), shown this once: ${apiKey}\n`);
+    const { apiKey } = await ensureFirstWorkspace(engines, { apiKey: engines.settings.apiKey });
+    if (apiKey) process.stdout.write(`The key of the first workspace, shown this once: ${apiKey}\n`);
   },
 });
