@@ -92,6 +92,24 @@ export const settingsSchema = {
     means: '`kafka://[user:password@]host:port,host:port[?tls=true&mechanism=scram-sha-256]`: Kafka is the bus',
     parse: url(['kafka']),
   } as Setting<string | undefined>,
+  kafkaUsername: {
+    variable: 'KAFKA_USERNAME',
+    default: 'that of BUS_URL',
+    means: 'SASL user of Kafka, where it should not stand in a URL',
+    parse: optional,
+  } as Setting<string | undefined>,
+  kafkaPassword: {
+    variable: 'KAFKA_PASSWORD',
+    default: 'that of BUS_URL',
+    means: 'its password',
+    parse: optional,
+  } as Setting<string | undefined>,
+  kafkaCaFile: {
+    variable: 'KAFKA_CA_FILE',
+    default: "Node's own authorities",
+    means: 'certificate authority, in PEM, that signed the certificates of the brokers',
+    parse: optional,
+  } as Setting<string | undefined>,
   busPartitions: {
     variable: 'BUS_PARTITIONS',
     default: '12',

@@ -1,0 +1,1108 @@
+-- The schema after every migration. Generated: UPDATE_DOCS=1 npm test -- libs/postgres/schema
+
+table api.idempotency (
+  workspace text not null,
+  key text not null,
+  fingerprint text not null,
+  at timestamp with time zone not null,
+  epoch integer not null default 1,
+  lease_until timestamp with time zone not null,
+  answer text
+);
+
+table api.key (
+  workspace text not null,
+  id text not null,
+  name text not null,
+  kind text not null,
+  scopes text[] not null,
+  hash text not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone
+);
+
+table api.rate (
+  workspace text not null,
+  key_id text not null,
+  window_start timestamp with time zone not null,
+  used integer not null
+);
+
+table api.setting (
+  name text not null,
+  value text not null
+);
+
+table bus.dead_letter (
+  group_name text not null,
+  "position" bigint not null,
+  partition smallint not null,
+  topic text not null,
+  key text not null,
+  id text not null,
+  type text not null,
+  headers text not null,
+  value text not null,
+  reason text not null,
+  parked_at timestamp with time zone not null default now()
+);
+
+table bus.group_member (
+  group_name text not null,
+  member uuid not null,
+  joined_at timestamp with time zone not null default clock_timestamp(),
+  lease_until timestamp with time zone not null
+) with (fillfactor=50);
+
+table bus.group_offset (
+  group_name text not null,
+  partition smallint not null,
+  "position" bigint not null,
+  owner uuid,
+  epoch bigint not null default 0
+) with (fillfactor=50);
+
+table bus.head (
+  one boolean not null default true,
+  "position" bigint not null,
+  at timestamp with time zone not null,
+  partitioned_until timestamp with time zone not null
+) with (fillfactor=10);
+
+unlogged table bus.incarnation (
+  one boolean not null default true,
+  id uuid not null default gen_random_uuid()
+);
+
+table bus.message (
+  "position" bigint not null,
+  created_at timestamp with time zone not null,
+  partition smallint not null,
+  topic text not null,
+  key text not null,
+  id text not null,
+  type text not null,
+  headers text not null,
+  value text not null
+) partition by RANGE (created_at);
+
+table delivery.attempt (
+  delivery_id uuid not null,
+  number smallint not null,
+  at timestamp with time zone not null,
+  duration_ms integer not null,
+  ok boolean not null,
+  status_code smallint,
+  stage text,
+  error text,
+  response text
+) partition by RANGE (delivery_id);
+
+table delivery.body (
+  id uuid not null,
+  body text not null
+) partition by RANGE (id);
+
+table delivery.delivery (
+  id uuid not null,
+  endpoint integer not null,
+  sequence bigint not null,
+  "position" bigint not null,
+  event_id uuid not null,
+  message_id uuid not null,
+  body_id uuid not null,
+  type text not null,
+  key text not null,
+  state text,
+  reason text,
+  tries smallint not null default 0,
+  replay boolean not null default false,
+  changed_at timestamp with time zone
+) partition by RANGE (id);
+
+table delivery.endpoint (
+  no integer not null identity,
+  workspace text not null,
+  id text not null,
+  config json not null,
+  enabled boolean not null,
+  phase text not null,
+  "position" bigint not null,
+  cursor bigint not null,
+  eras json not null,
+  version bigint not null,
+  failing_since timestamp with time zone
+);
+
+table delivery.endpoint_version (
+  one boolean not null default true,
+  version bigint not null
+);
+
+table delivery.fact (
+  id uuid not null,
+  workspace text not null,
+  endpoint_id text not null,
+  kind text not null,
+  delivery_id uuid,
+  type text,
+  attempts integer,
+  "position" bigint,
+  at timestamp with time zone not null,
+  tries integer not null default 0,
+  due_at timestamp with time zone not null
+);
+
+table delivery.hold (
+  name text not null,
+  worker uuid not null
+);
+
+table delivery.inbox (
+  created_at timestamp with time zone not null,
+  "position" bigint not null,
+  index smallint not null
+) partition by RANGE (created_at);
+
+table delivery.job (
+  id text not null,
+  workspace text not null,
+  endpoint integer not null,
+  since timestamp with time zone not null,
+  until timestamp with time zone not null,
+  status_filter text,
+  status text not null default 'running'::text,
+  total integer not null default 0,
+  done integer not null default 0,
+  cursor uuid,
+  error text,
+  created_at timestamp with time zone not null default now()
+);
+
+table delivery.lease (
+  batch uuid not null,
+  worker uuid not null,
+  deliveries uuid[] not null,
+  created_at timestamp with time zone not null default now()
+);
+
+table delivery.queue (
+  endpoint integer not null,
+  sequence bigint not null,
+  key text not null,
+  delivery_id uuid not null,
+  due_at timestamp with time zone
+);
+
+table delivery.retry (
+  delivery_id uuid not null,
+  endpoint integer not null,
+  due_at timestamp with time zone not null,
+  coalesce_key text,
+  sequence bigint not null
+) with (fillfactor=70);
+
+table delivery.sequence (
+  endpoint integer not null,
+  last bigint not null default 0
+) with (fillfactor=20);
+
+table delivery.worker (
+  id uuid not null,
+  name text not null,
+  started_at timestamp with time zone not null default now(),
+  beat_at timestamp with time zone not null default now()
+) with (fillfactor=20);
+
+table log.event (
+  "position" bigint not null,
+  revision integer not null,
+  recorded_at timestamp with time zone not null,
+  event_id uuid not null,
+  stream text not null,
+  type text not null,
+  workspace text not null,
+  data json not null,
+  metadata json not null
+);
+
+view log.head (
+  "position" bigint
+) as
+ SELECT COALESCE(max("position"), (0)::bigint) AS "position"
+   FROM log.event;;
+
+table projector.audit_head (
+  version integer not null,
+  workspace text not null,
+  entries bigint not null,
+  "position" bigint not null,
+  hash bytea not null,
+  latest timestamp with time zone not null,
+  lag bigint not null
+) with (fillfactor=50);
+
+table projector.checkpoint (
+  name text not null,
+  version integer not null,
+  shape text not null,
+  status text not null,
+  "position" bigint not null default 0,
+  epoch bigint not null default 0,
+  created_at timestamp with time zone not null default now(),
+  retired_at timestamp with time zone
+) with (fillfactor=50);
+
+table projector.leader (
+  name text not null,
+  epoch bigint not null default 0,
+  pid integer,
+  process text,
+  seen_at timestamp with time zone not null default now()
+) with (fillfactor=50);
+
+table projector.timer (
+  key text not null,
+  target text not null,
+  kind text not null,
+  workspace text not null,
+  due_at timestamp with time zone not null,
+  payload text not null,
+  cause uuid not null,
+  "position" bigint not null,
+  correlation_id text not null,
+  traceparent text,
+  failures integer not null default 0,
+  failure text
+);
+
+table public.schema_migration (
+  name text not null,
+  applied_at timestamp with time zone not null default now()
+);
+
+constraint on api.idempotency: PRIMARY KEY (workspace, key);
+
+constraint on api.key: CHECK ((kind = ANY (ARRAY['service'::text, 'client'::text])));
+
+constraint on api.key: PRIMARY KEY (workspace, id);
+
+constraint on api.key: UNIQUE (hash);
+
+constraint on api.rate: PRIMARY KEY (workspace, key_id);
+
+constraint on api.setting: PRIMARY KEY (name);
+
+constraint on bus.dead_letter: PRIMARY KEY (group_name, "position");
+
+constraint on bus.group_member: PRIMARY KEY (group_name, member);
+
+constraint on bus.group_offset: PRIMARY KEY (group_name, partition);
+
+constraint on bus.head: CHECK (one);
+
+constraint on bus.head: PRIMARY KEY (one);
+
+constraint on bus.incarnation: CHECK (one);
+
+constraint on bus.incarnation: PRIMARY KEY (one);
+
+constraint on bus.message: PRIMARY KEY ("position", created_at);
+
+constraint on delivery.body: PRIMARY KEY (id);
+
+constraint on delivery.delivery: CHECK ((state = ANY (ARRAY['queued'::text, 'retrying'::text, 'parked'::text, 'discarded'::text])));
+
+constraint on delivery.delivery: PRIMARY KEY (id);
+
+constraint on delivery.endpoint: CHECK ((phase = ANY (ARRAY['catching_up'::text, 'live'::text, 'deleted'::text])));
+
+constraint on delivery.endpoint: PRIMARY KEY (no);
+
+constraint on delivery.endpoint: UNIQUE (workspace, id);
+
+constraint on delivery.endpoint_version: CHECK (one);
+
+constraint on delivery.endpoint_version: PRIMARY KEY (one);
+
+constraint on delivery.fact: CHECK ((kind = ANY (ARRAY['parked'::text, 'gone'::text, 'failing'::text])));
+
+constraint on delivery.fact: PRIMARY KEY (id);
+
+constraint on delivery.hold: PRIMARY KEY (name);
+
+constraint on delivery.inbox: PRIMARY KEY ("position", index, created_at);
+
+constraint on delivery.job: CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text])));
+
+constraint on delivery.job: PRIMARY KEY (workspace, id);
+
+constraint on delivery.lease: PRIMARY KEY (batch);
+
+constraint on delivery.queue: PRIMARY KEY (endpoint, sequence);
+
+constraint on delivery.retry: PRIMARY KEY (delivery_id);
+
+constraint on delivery.sequence: FOREIGN KEY (endpoint) REFERENCES delivery.endpoint(no);
+
+constraint on delivery.sequence: PRIMARY KEY (endpoint);
+
+constraint on delivery.worker: PRIMARY KEY (id);
+
+constraint on log.event: PRIMARY KEY ("position");
+
+constraint on log.event: UNIQUE (event_id);
+
+constraint on log.event: UNIQUE (stream, revision);
+
+constraint on projector.audit_head: PRIMARY KEY (version, workspace);
+
+constraint on projector.checkpoint: CHECK ((status = ANY (ARRAY['building'::text, 'current'::text, 'retired'::text])));
+
+constraint on projector.checkpoint: PRIMARY KEY (name, version);
+
+constraint on projector.leader: PRIMARY KEY (name);
+
+constraint on projector.timer: PRIMARY KEY (key);
+
+constraint on schema_migration: PRIMARY KEY (name);
+
+CREATE INDEX attempt_of_delivery ON ONLY delivery.attempt USING btree (delivery_id, number);
+
+CREATE INDEX delivery_feed ON ONLY delivery.delivery USING btree (endpoint, sequence);
+
+CREATE INDEX delivery_newest ON ONLY delivery.delivery USING btree (endpoint, id);
+
+CREATE INDEX delivery_state ON ONLY delivery.delivery USING btree (endpoint, state, id) WHERE (state IS NOT NULL);
+
+CREATE INDEX endpoint_catching_up ON delivery.endpoint USING btree (no) WHERE (phase = 'catching_up'::text);
+
+CREATE INDEX endpoint_version_key ON delivery.endpoint USING btree (version);
+
+CREATE INDEX event_workspace ON log.event USING btree (workspace, "position");
+
+CREATE INDEX fact_due ON delivery.fact USING btree (due_at);
+
+CREATE INDEX idempotency_age ON api.idempotency USING btree (at);
+
+CREATE INDEX job_running ON delivery.job USING btree (created_at) WHERE (status = 'running'::text);
+
+CREATE INDEX key_newest ON api.key USING btree (workspace, created_at DESC, id DESC) WHERE (revoked_at IS NULL);
+
+CREATE INDEX lease_worker ON delivery.lease USING btree (worker);
+
+CREATE INDEX queue_delivery ON delivery.queue USING btree (delivery_id);
+
+CREATE INDEX queue_key ON delivery.queue USING btree (endpoint, key, sequence);
+
+CREATE INDEX retry_coalesce ON delivery.retry USING btree (endpoint, coalesce_key, sequence) WHERE (coalesce_key IS NOT NULL);
+
+CREATE INDEX retry_due ON delivery.retry USING btree (endpoint, due_at);
+
+CREATE INDEX timer_due ON projector.timer USING btree (due_at, "position");
+
+CREATE UNIQUE INDEX audit_head_pkey ON projector.audit_head USING btree (version, workspace);
+
+CREATE UNIQUE INDEX body_pkey ON ONLY delivery.body USING btree (id);
+
+CREATE UNIQUE INDEX checkpoint_current ON projector.checkpoint USING btree (name) WHERE (status = 'current'::text);
+
+CREATE UNIQUE INDEX checkpoint_pkey ON projector.checkpoint USING btree (name, version);
+
+CREATE UNIQUE INDEX dead_letter_pkey ON bus.dead_letter USING btree (group_name, "position");
+
+CREATE UNIQUE INDEX delivery_pkey ON ONLY delivery.delivery USING btree (id);
+
+CREATE UNIQUE INDEX endpoint_pkey ON delivery.endpoint USING btree (no);
+
+CREATE UNIQUE INDEX endpoint_version_pkey ON delivery.endpoint_version USING btree (one);
+
+CREATE UNIQUE INDEX endpoint_workspace_id_key ON delivery.endpoint USING btree (workspace, id);
+
+CREATE UNIQUE INDEX event_event_id_key ON log.event USING btree (event_id);
+
+CREATE UNIQUE INDEX event_pkey ON log.event USING btree ("position");
+
+CREATE UNIQUE INDEX event_stream_revision_key ON log.event USING btree (stream, revision);
+
+CREATE UNIQUE INDEX fact_pkey ON delivery.fact USING btree (id);
+
+CREATE UNIQUE INDEX group_member_pkey ON bus.group_member USING btree (group_name, member);
+
+CREATE UNIQUE INDEX group_offset_pkey ON bus.group_offset USING btree (group_name, partition);
+
+CREATE UNIQUE INDEX head_pkey ON bus.head USING btree (one);
+
+CREATE UNIQUE INDEX hold_pkey ON delivery.hold USING btree (name);
+
+CREATE UNIQUE INDEX idempotency_pkey ON api.idempotency USING btree (workspace, key);
+
+CREATE UNIQUE INDEX inbox_pkey ON ONLY delivery.inbox USING btree ("position", index, created_at);
+
+CREATE UNIQUE INDEX incarnation_pkey ON bus.incarnation USING btree (one);
+
+CREATE UNIQUE INDEX job_pkey ON delivery.job USING btree (workspace, id);
+
+CREATE UNIQUE INDEX key_hash_key ON api.key USING btree (hash);
+
+CREATE UNIQUE INDEX key_pkey ON api.key USING btree (workspace, id);
+
+CREATE UNIQUE INDEX leader_pkey ON projector.leader USING btree (name);
+
+CREATE UNIQUE INDEX lease_pkey ON delivery.lease USING btree (batch);
+
+CREATE UNIQUE INDEX message_pkey ON ONLY bus.message USING btree ("position", created_at);
+
+CREATE UNIQUE INDEX queue_pkey ON delivery.queue USING btree (endpoint, sequence);
+
+CREATE UNIQUE INDEX rate_pkey ON api.rate USING btree (workspace, key_id);
+
+CREATE UNIQUE INDEX retry_pkey ON delivery.retry USING btree (delivery_id);
+
+CREATE UNIQUE INDEX schema_migration_pkey ON public.schema_migration USING btree (name);
+
+CREATE UNIQUE INDEX sequence_pkey ON delivery.sequence USING btree (endpoint);
+
+CREATE UNIQUE INDEX setting_pkey ON api.setting USING btree (name);
+
+CREATE UNIQUE INDEX timer_pkey ON projector.timer USING btree (key);
+
+CREATE UNIQUE INDEX worker_pkey ON delivery.worker USING btree (id);
+
+CREATE OR REPLACE FUNCTION bus.claim(in_group text, in_member uuid, share integer)
+ RETURNS TABLE(partition smallint, "position" bigint, epoch bigint)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  delete from bus.group_member where group_name = in_group and lease_until < clock_timestamp() - interval '10 minutes';
+  return query
+    with free as (
+      select o.partition from bus.group_offset o
+      where o.group_name = in_group and (o.owner is null or not exists (
+        select from bus.group_member m where m.group_name = in_group and m.member = o.owner and m.lease_until > clock_timestamp()))
+      order by o.partition
+      limit greatest(0, share - (select count(*)::integer from bus.group_offset mine where mine.group_name = in_group and mine.owner = in_member))
+      for update skip locked
+    )
+    update bus.group_offset o set owner = in_member, epoch = o.epoch + 1 from free
+    where o.group_name = in_group and o.partition = free.partition
+    returning o.partition, o.position, o.epoch;
+end $function$;
+
+CREATE OR REPLACE FUNCTION bus.commit_offsets(in_group text, in_member uuid, partitions smallint[], epochs bigint[], positions bigint[], release boolean)
+ RETURNS TABLE(partition smallint)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  return query
+    update bus.group_offset o
+    set position = greatest(o.position, c.position), owner = case when release then null else o.owner end
+    from unnest(partitions, epochs, positions) as c(partition, epoch, position)
+    where o.group_name = in_group and o.partition = c.partition and o.epoch = c.epoch and o.owner = in_member
+    returning o.partition;
+  if release then
+    perform pg_notify('bus_rebalance', in_group);
+  end if;
+end $function$;
+
+CREATE OR REPLACE FUNCTION bus.extend(from_time timestamp with time zone, days integer)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  first timestamptz := date_trunc('day', from_time, 'UTC');
+  starts timestamptz;
+  child text;
+begin
+  for n in 0 .. days loop
+    starts := first + n * interval '24 hours';
+    child := 'message_' || to_char(starts at time zone 'UTC', 'YYYYMMDD');
+    if to_regclass('bus.' || child) is null then
+      execute format('create table bus.%I (like bus.message including all)', child);
+      execute format('alter table bus.message attach partition bus.%I for values from (%L) to (%L)', child, starts, starts + interval '24 hours');
+    end if;
+  end loop;
+  update bus.head set partitioned_until = greatest(partitioned_until, first + (days + 1) * interval '24 hours');
+end $function$;
+
+CREATE OR REPLACE FUNCTION bus.heartbeat(in_group text, in_member uuid, lease interval)
+ RETURNS TABLE(head bigint, incarnation uuid, members integer, rank integer, free integer, partition smallint, "position" bigint, epoch bigint)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  insert into bus.incarnation default values on conflict do nothing;
+  insert into bus.group_member (group_name, member, lease_until) values (in_group, in_member, clock_timestamp() + lease)
+    on conflict (group_name, member) do update set lease_until = excluded.lease_until;
+  return query
+    with living as (
+      select m.member, row_number() over (order by m.joined_at, m.member) - 1 as place
+      from bus.group_member m where m.group_name = in_group and m.lease_until > clock_timestamp()
+    )
+    select h.position, i.id, (select count(*)::integer from living), (select l.place::integer from living l where l.member = in_member),
+      (select count(*)::integer from bus.group_offset f where f.group_name = in_group and (f.owner is null or f.owner not in (select l.member from living l))),
+      o.partition, o.position, o.epoch
+    from bus.head h cross join bus.incarnation i
+    left join bus.group_offset o on o.group_name = in_group and o.owner = in_member;
+end $function$;
+
+CREATE OR REPLACE FUNCTION bus.maintain(keep_since timestamp with time zone, keep_unread_since timestamp with time zone)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+AS $function$
+declare
+  child record;
+  newest bigint;
+begin
+  perform from bus.head for update;
+  perform bus.extend(clock_timestamp(), 2);
+  for child in
+    select c.relname as name, to_timestamp(substr(c.relname, 9) || '+00', 'YYYYMMDDTZH') + interval '24 hours' as ended
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'bus.message'::regclass
+  loop
+    continue when child.ended > keep_since;
+    execute format('select max(position) from bus.%I', child.name) into newest;
+    if child.ended <= keep_unread_since or newest is null or not exists (select from bus.group_offset where position < newest) then
+      execute format('drop table bus.%I', child.name);
+      return next child.name;
+    end if;
+  end loop;
+end $function$;
+
+CREATE OR REPLACE FUNCTION bus.publish(partitions smallint[], topics text[], keys text[], ids text[], types text[], all_headers text[], all_values text[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  last bigint;
+  made timestamptz;
+  until timestamptz;
+  count integer := cardinality(ids);
+begin
+  update bus.head set position = position + count, at = greatest(at, clock_timestamp())
+    returning position, at, partitioned_until into last, made, until;
+  if made >= until then
+    perform bus.extend(made, 2);
+  end if;
+  insert into bus.message (position, created_at, partition, topic, key, id, type, headers, value)
+    select last - count + m.n, made, m.partition, m.topic, m.key, m.id, m.type, m.headers, m.value
+    from unnest(partitions, topics, keys, ids, types, all_headers, all_values)
+      with ordinality as m(partition, topic, key, id, type, headers, value, n);
+  perform pg_notify('bus_published', last::text);
+  return last;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.backfill(p_worker uuid, p_batch uuid, p_now timestamp with time zone, p_endpoint integer, d_position bigint[], d_id uuid[], d_event uuid[], d_message_id uuid[], d_body uuid[], b_body text[], d_type text[], d_key text[], d_place smallint[], d_coalesce text[])
+ RETURNS TABLE(ordinal integer, sequence bigint)
+ LANGUAGE plpgsql
+AS $function$
+declare
+  base bigint;
+begin
+  select s.last into base from delivery.sequence s where s.endpoint = p_endpoint for no key update;
+  return query
+  with given as (
+    select d.* from unnest(d_position, d_id, d_event, d_message_id, d_body, b_body, d_type, d_key, d_place, d_coalesce)
+      with ordinality as d (position, id, event_id, message_id, body_id, body, type, key, place, coalesce_key, ord)
+  ), numbered as (
+    select g.*, base + row_number() over (order by g.ord) as seq
+    from given g
+  ), bodies as (
+    insert into delivery.body (id, body) select n.body_id, n.body from numbered n
+  ), deliveries as (
+    insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state, reason, changed_at)
+    select n.id, p_endpoint, n.seq, n.position, n.event_id, n.message_id, n.body_id, n.type, n.key,
+      case n.place when 1 then 'queued' when 2 then 'queued' when 3 then 'discarded' end,
+      case n.place when 3 then 'disabled' end,
+      case when n.place > 0 then p_now end
+    from numbered n
+  ), waiting as (
+    insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
+    select n.id, p_endpoint, p_now, n.coalesce_key, n.seq from numbered n where n.place = 1
+  ), queued as (
+    insert into delivery.queue (endpoint, sequence, key, delivery_id)
+    select p_endpoint, n.seq, n.key, n.id from numbered n where n.place = 2
+  ), leased as (
+    insert into delivery.lease (batch, worker, deliveries)
+    select p_batch, p_worker, array_agg(n.id) from numbered n where n.place = 0 having count(*) > 0
+  ), raised as (
+    update delivery.sequence s set last = base + (select count(*) from numbered) where s.endpoint = p_endpoint
+  )
+  select n.ord::integer, n.seq from numbered n;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.claim(p_worker uuid, p_batch uuid, p_now timestamp with time zone, endpoints integer[], rooms integer[])
+ RETURNS TABLE(id uuid, endpoint integer, sequence bigint, message_id uuid, type text, key text, tries smallint, replay boolean, coalesce_key text, body text, number bigint)
+ LANGUAGE sql
+ SET enable_seqscan TO 'off'
+AS $function$
+  with wanted as (
+    select w.endpoint, w.room from unnest(endpoints, rooms) as w (endpoint, room)
+  ), due as (
+    select x.delivery_id
+    from wanted w cross join lateral (
+      select r.delivery_id from delivery.retry r where r.endpoint = w.endpoint and r.due_at <= p_now
+      order by r.due_at limit w.room for update skip locked
+    ) x
+  ), taken as (
+    delete from delivery.retry r using due where r.delivery_id = due.delivery_id returning r.delivery_id, r.coalesce_key
+  ), found as (
+    select d.id, d.endpoint, d.sequence, d.message_id, d.type, d.key, d.tries, d.replay, t.coalesce_key, b.body
+    from taken t join delivery.delivery d on d.id = t.delivery_id join delivery.body b on b.id = d.body_id
+  ), leased as (
+    insert into delivery.lease (batch, worker, deliveries)
+    select p_batch, p_worker, array_agg(f.id) from found f having count(*) > 0
+  )
+  select f.id, f.endpoint, f.sequence, f.message_id, f.type, f.key, f.tries, f.replay, f.coalesce_key, f.body,
+    1 + (select count(*) from delivery.attempt a where a.delivery_id = f.id)
+  from found f
+  order by f.sequence
+$function$;
+
+CREATE OR REPLACE FUNCTION delivery.coalesce_key(config json, type text, key text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case when (config ->> 'latestOnly')::boolean and type ~ '([._]progressed|[._]updated|\.rescheduled|\.compliant|\.violated)$' then key || E'\n' || type end
+$function$;
+
+CREATE OR REPLACE FUNCTION delivery.discard(p_endpoint integer, p_id uuid, p_now timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  update delivery.delivery d set state = 'discarded', reason = 'discarded', changed_at = p_now
+  where d.id = p_id and d.endpoint = p_endpoint and delivery.status_of(d.id, d.state) in ('pending', 'retrying', 'parked');
+  if not found then
+    return false;
+  end if;
+  delete from delivery.retry r where r.delivery_id = p_id;
+  delete from delivery.queue q where q.delivery_id = p_id;
+  return true;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.drop_day(p_day date)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET lock_timeout TO '500ms'
+AS $function$
+declare
+  suffix text := to_char(p_day, '_YYYYMMDD');
+  parent text;
+  dropped integer := 0;
+begin
+  perform pg_advisory_xact_lock(7305051);
+  foreach parent in array array['delivery', 'attempt', 'body', 'inbox'] loop
+    continue when to_regclass('delivery.' || parent || suffix) is null;
+    execute format('alter table delivery.%I detach partition delivery.%I', parent, parent || suffix);
+    dropped := dropped + 1;
+  end loop;
+  if to_regclass('delivery.delivery' || suffix) is not null then
+    execute format($q$insert into delivery.delivery select * from delivery.%I where state in ('queued', 'retrying', 'parked')$q$, 'delivery' || suffix);
+    execute format($q$insert into delivery.attempt select a.* from delivery.%I a join delivery.delivery_default d on d.id = a.delivery_id$q$, 'attempt' || suffix);
+    execute format($q$insert into delivery.body select b.* from delivery.%I b where b.id in (select d.body_id from delivery.delivery_default d)$q$, 'body' || suffix);
+  end if;
+  foreach parent in array array['delivery', 'attempt', 'body', 'inbox'] loop
+    execute format('drop table if exists delivery.%I', parent || suffix);
+  end loop;
+  return dropped;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.id_at(moment timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select (lpad(to_hex((extract(epoch from moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$function$;
+
+CREATE OR REPLACE FUNCTION delivery.intake(p_version bigint, p_worker uuid, p_batch uuid, p_now timestamp with time zone, m_position bigint[], m_index smallint[], m_created timestamp with time zone[], b_message integer[], b_id uuid[], b_body text[], d_message integer[], d_id uuid[], d_endpoint integer[], d_event uuid[], d_message_id uuid[], d_body uuid[], d_type text[], d_key text[], d_place smallint[], d_coalesce text[])
+ RETURNS TABLE(ordinal integer, sequence bigint)
+ LANGUAGE plpgsql
+AS $function$
+declare
+  present bigint;
+  fresh integer[];
+begin
+  perform pg_advisory_xact_lock_shared(7305050);
+  select v.version into present from delivery.endpoint_version v;
+  if present <> p_version then
+    return query select -1, present;
+    return;
+  end if;
+  with taken as (
+    insert into delivery.inbox as i (position, index, created_at)
+    select * from unnest(m_position, m_index, m_created)
+    on conflict do nothing
+    returning i.position, i.index
+  )
+  select array_agg(m.ord) into fresh
+  from unnest(m_position, m_index) with ordinality as m (position, index, ord)
+  join taken using (position, index);
+  if fresh is null then
+    return;
+  end if;
+  -- Always in the same order, so that two intakes cannot wait for each other.
+  perform 1 from delivery.sequence s where s.endpoint = any (d_endpoint) order by s.endpoint for no key update;
+  return query
+  with chosen as (
+    select d.*, row_number() over (partition by d.endpoint order by d.ord) as nth
+    from unnest(d_message, d_id, d_endpoint, d_event, d_message_id, d_body, d_type, d_key, d_place, d_coalesce)
+      with ordinality as d (message, id, endpoint, event_id, message_id, body_id, type, key, place, coalesce_key, ord)
+    where d.message = any (fresh)
+  ), counts as (
+    select c.endpoint, count(*) as n from chosen c group by c.endpoint
+  ), raised as (
+    update delivery.sequence s set last = s.last + n from counts where s.endpoint = counts.endpoint
+    returning s.endpoint, s.last - n as base
+  ), numbered as (
+    select c.*, m.position, r.base + c.nth as seq
+    from chosen c
+    join raised r on r.endpoint = c.endpoint
+    join unnest(m_position) with ordinality as m (position, ord) on m.ord = c.message
+  ), bodies as (
+    insert into delivery.body (id, body)
+    select b.id, b.body from unnest(b_message, b_id, b_body) as b (message, id, body) where b.message = any (fresh)
+  ), deliveries as (
+    insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state, reason, changed_at)
+    select n.id, n.endpoint, n.seq, n.position, n.event_id, n.message_id, n.body_id, n.type, n.key,
+      case n.place when 1 then 'queued' when 2 then 'queued' when 3 then 'discarded' end,
+      case n.place when 3 then 'disabled' end,
+      case when n.place > 0 then p_now end
+    from numbered n
+  ), waiting as (
+    insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
+    select n.id, n.endpoint, p_now, n.coalesce_key, n.seq from numbered n where n.place = 1
+  ), queued as (
+    insert into delivery.queue (endpoint, sequence, key, delivery_id)
+    select n.endpoint, n.seq, n.key, n.id from numbered n where n.place = 2
+  ), leased as (
+    insert into delivery.lease (batch, worker, deliveries)
+    select p_batch, p_worker, array_agg(n.id) from numbered n where n.place = 0 having count(*) > 0
+  )
+  select n.ord::integer, n.seq from numbered n;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.make_day(p_parent text, p_day date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '500ms'
+AS $function$
+declare
+  name text := p_parent || to_char(p_day, '_YYYYMMDD');
+  from_moment timestamptz := p_day::timestamp at time zone 'UTC';
+  to_moment timestamptz := (p_day + 1)::timestamp at time zone 'UTC';
+begin
+  perform pg_advisory_xact_lock(7305051);
+  if to_regclass('delivery.' || name) is not null then
+    return;
+  end if;
+  if p_parent = 'inbox' then
+    execute format('create table delivery.%I partition of delivery.inbox for values from (%L) to (%L)', name, from_moment, to_moment);
+  else
+    execute format('create table delivery.%I partition of delivery.%I for values from (%L) to (%L)', name, p_parent, delivery.id_at(from_moment), delivery.id_at(to_moment));
+  end if;
+exception when check_violation then
+  -- The default partition already holds rows of that day (a clock that was wrong): they stay where they are.
+  null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.missing_days(first_day date, days integer)
+ RETURNS TABLE(parent text, day date)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select p, first_day + n
+  from generate_series(0, days - 1) n cross join unnest(array['inbox', 'body', 'delivery', 'attempt']) p
+  where to_regclass('delivery.' || p || to_char(first_day + n, '_YYYYMMDD')) is null
+  order by 2, 1
+$function$;
+
+CREATE OR REPLACE FUNCTION delivery.next_due()
+ RETURNS TABLE(endpoint integer, due_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET enable_seqscan TO 'off'
+AS $function$
+  with recursive first as (
+    (select r.endpoint, r.due_at from delivery.retry r order by r.endpoint, r.due_at limit 1)
+    union all
+    select n.endpoint, n.due_at from first f cross join lateral (
+      select r.endpoint, r.due_at from delivery.retry r where r.endpoint > f.endpoint order by r.endpoint, r.due_at limit 1
+    ) n
+  )
+  select * from first
+$function$;
+
+CREATE OR REPLACE FUNCTION delivery.purge(p_endpoint integer, p_reason text, p_now timestamp with time zone, p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  given integer;
+begin
+  with gone as (
+    delete from delivery.retry r where r.delivery_id in (
+      select w.delivery_id from delivery.retry w where w.endpoint = p_endpoint limit p_limit for update skip locked
+    ) returning r.delivery_id
+  ), unqueued as (
+    delete from delivery.queue q where q.endpoint = p_endpoint and q.sequence in (
+      select w.sequence from delivery.queue w where w.endpoint = p_endpoint order by w.sequence limit p_limit for update skip locked
+    ) returning q.delivery_id
+  )
+  update delivery.delivery d set state = 'discarded', reason = p_reason, changed_at = p_now
+  from (select delivery_id from gone union all select delivery_id from unqueued) w
+  where d.id = w.delivery_id;
+  get diagnostics given = row_count;
+  return given;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.queued_endpoints()
+ RETURNS TABLE(endpoint integer)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive first as (
+    (select q.endpoint from delivery.queue q order by q.endpoint limit 1)
+    union all
+    select n.endpoint from first f cross join lateral (
+      select q.endpoint from delivery.queue q where q.endpoint > f.endpoint order by q.endpoint limit 1
+    ) n
+  )
+  select * from first
+$function$;
+
+CREATE OR REPLACE FUNCTION delivery.record(p_worker uuid, p_now timestamp with time zone, a_delivery uuid[], a_number smallint[], a_at timestamp with time zone[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[], x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamp with time zone[], x_coalesce text[], done_batches uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  decided uuid[];
+begin
+  if cardinality(a_delivery) > 0 then
+    insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code, stage, error, response)
+    select * from unnest(a_delivery, a_number, a_at, a_ms, a_ok, a_status, a_stage, a_error, a_response);
+  end if;
+  if cardinality(x_delivery) > 0 then
+    with mine as (
+      select l.batch from delivery.lease l where l.batch = any (x_batch) and l.worker = p_worker for key share
+    ), lanes as (
+      select h.name from delivery.hold h where h.name = any (x_lane) and h.worker = p_worker for key share
+    ), given as (
+      select x.* from unnest(x_delivery, x_batch, x_lane, x_endpoint, x_sequence, x_state, x_reason, x_tries, x_due, x_coalesce)
+        as x (id, batch, lane, endpoint, sequence, state, reason, tries, due_at, coalesce_key)
+      where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes)
+    ), changed as (
+      update delivery.delivery d
+      set state = nullif(g.state, 'delivered'), reason = g.reason, tries = g.tries, changed_at = p_now
+      from given g
+      where d.id = g.id and d.state is distinct from 'discarded' and (d.state is distinct from 'parked' or g.state = 'delivered')
+      returning d.id
+    ), waiting as (
+      insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
+      select g.id, g.endpoint, g.due_at, g.coalesce_key, g.sequence
+      from given g join changed c on c.id = g.id
+      where g.state = 'retrying' and g.lane is null
+      on conflict (delivery_id) do nothing
+    ), held as (
+      update delivery.queue q set due_at = g.due_at from given g
+      where g.lane is not null and g.state = 'retrying' and q.endpoint = g.endpoint and q.sequence = g.sequence
+    ), passed as (
+      delete from delivery.queue q using given g
+      where g.lane is not null and g.state <> 'retrying' and q.endpoint = g.endpoint and q.sequence = g.sequence
+    )
+    select array_agg(changed.id) into decided from changed;
+  end if;
+  if cardinality(done_batches) > 0 then
+    delete from delivery.lease l where l.batch = any (done_batches) and l.worker = p_worker;
+  end if;
+  return coalesce(decided, '{}');
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.release(p_worker uuid, p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  given integer;
+begin
+  with released as (
+    delete from delivery.lease l where l.worker = p_worker returning l.deliveries
+  ), held as (
+    select unnest(r.deliveries) as id from released r
+  ), open as (
+    update delivery.delivery d set state = coalesce(d.state, 'queued'), changed_at = p_now
+    from held h
+    where d.id = h.id
+      and (d.state in ('queued', 'retrying') or (d.state is null and not exists (select from delivery.attempt a where a.delivery_id = h.id and a.ok)))
+      and not exists (select from delivery.retry r where r.delivery_id = h.id)
+    returning d.id, d.endpoint, d.sequence, d.type, d.key
+  ), waiting as (
+    insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
+    select o.id, o.endpoint, p_now, delivery.coalesce_key(e.config, o.type, o.key), o.sequence
+    from open o join delivery.endpoint e on e.no = o.endpoint
+    on conflict (delivery_id) do nothing
+    returning 1
+  )
+  select count(*) into given from waiting;
+  delete from delivery.hold h where h.worker = p_worker;
+  delete from delivery.worker w where w.id = p_worker;
+  return given;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.replay(p_endpoint integer, p_ids uuid[], p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  given integer;
+begin
+  with again as (
+    update delivery.delivery d set state = 'queued', reason = null, tries = 0, replay = true, changed_at = p_now
+    where d.id = any (p_ids) and d.endpoint = p_endpoint
+    returning d.id, d.endpoint, d.sequence, d.key
+  ), configured as (
+    select a.*, (e.config ->> 'ordered')::boolean as is_ordered from again a join delivery.endpoint e on e.no = a.endpoint
+  ), queued as (
+    insert into delivery.queue (endpoint, sequence, key, delivery_id)
+    select c.endpoint, c.sequence, c.key, c.id from configured c where c.is_ordered
+    on conflict (endpoint, sequence) do update set due_at = null
+  ), waiting as (
+    insert into delivery.retry (delivery_id, endpoint, due_at, sequence)
+    select c.id, c.endpoint, p_now, c.sequence from configured c where not c.is_ordered
+    on conflict (delivery_id) do update set due_at = excluded.due_at
+  )
+  select count(*) into given from configured;
+  return given;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.status_of(p_id uuid, p_state text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case
+    when p_state = 'queued' then 'pending'
+    when p_state is not null then p_state
+    when exists (select from delivery.attempt a where a.delivery_id = p_id and a.ok) then 'delivered'
+    else 'pending'
+  end
+$function$;
+
+CREATE OR REPLACE FUNCTION delivery.supersede(p_endpoint integer[], p_coalesce text[], p_sequence bigint[], p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  given integer;
+begin
+  with old as (
+    delete from delivery.retry r using unnest(p_endpoint, p_coalesce, p_sequence) as n (endpoint, coalesce_key, sequence)
+    where r.endpoint = n.endpoint and r.coalesce_key = n.coalesce_key and r.sequence < n.sequence
+    returning r.delivery_id
+  )
+  update delivery.delivery d set state = 'discarded', reason = 'superseded', changed_at = p_now from old where d.id = old.delivery_id;
+  get diagnostics given = row_count;
+  return given;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.version_under_lock()
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_advisory_xact_lock_shared(7305050);
+  return (select version from delivery.endpoint_version);
+end $function$;
+
+CREATE OR REPLACE FUNCTION log.append(streams text, expected integer[], append_no integer[], event_stream text, event_revision integer[], event_id uuid[], type text, workspace text, data text, metadata text)
+ RETURNS TABLE(outcome text, revision integer, "position" bigint)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+declare
+  actual int[];
+  head bigint;
+begin
+  -- Writers go one by one until their commit is visible. Each statement below sees what the one before us committed.
+  perform pg_advisory_xact_lock(7305010);
+  select coalesce(max(e.position), 0) into head from log.event e;
+  select array_agg(coalesce(last.revision, -1) order by asked.no) into actual
+    from unnest(string_to_array(append.streams, E'\n')) with ordinality asked (stream, no)
+    left join lateral (select e.revision from log.event e where e.stream = asked.stream order by e.revision desc limit 1) last on true;
+
+  insert into log.event (position, revision, recorded_at, event_id, stream, type, workspace, data, metadata)
+    select head + row_number() over (order by new.no), new.revision, clock_timestamp(), new.id, new.stream, new.type, new.workspace, new.data::json, new.metadata::json
+      from unnest(append.append_no, string_to_array(append.event_stream, E'\n'), append.event_revision, append.event_id,
+                  string_to_array(append.type, E'\n'), string_to_array(append.workspace, E'\n'),
+                  string_to_array(append.data, E'\n'), string_to_array(append.metadata, E'\n'))
+        with ordinality new (append_no, stream, revision, id, type, workspace, data, metadata, no)
+      where actual[new.append_no] = append.expected[new.append_no];
+
+  if actual = append.expected then
+    return query
+      select 'appended', max(new.revision), head + max(new.no)
+        from unnest(append.append_no, append.event_revision) with ordinality new (append_no, revision, no)
+        group by new.append_no order by new.append_no;
+    return;
+  end if;
+
+  return query
+    with new as (
+      select *, count(*) filter (where actual[append_no] = append.expected[append_no]) over (order by no) as taken
+        from unnest(append.append_no, string_to_array(append.event_stream, E'\n'), append.event_revision, append.event_id) with ordinality as of_batch (append_no, stream, revision, id, no)
+    ), asked as (
+      select new.append_no, actual[new.append_no] as actual, max(new.revision) as last, max(new.taken) as taken,
+             actual[new.append_no] = append.expected[new.append_no] as is_new,
+             bool_and(present.event_id is not distinct from new.id) as is_same, max(present.position) as present_at
+        from new
+        left join log.event present on actual[new.append_no] <> append.expected[new.append_no] and present.stream = new.stream and present.revision = new.revision
+        group by new.append_no
+    )
+    select case when is_new then 'appended' when is_same then 'same' else 'wrong' end,
+           case when is_new or is_same then last else asked.actual end,
+           case when is_new then head + taken when is_same then present_at else 0 end
+      from asked order by append_no;
+end $function$;
+
+CREATE OR REPLACE FUNCTION projector.audit_position(in_workspace text, in_at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+declare
+  low bigint;
+  high bigint;
+  middle record;
+begin
+  select position into low from read.audit where workspace = in_workspace order by position limit 1;
+  select position, latest into middle from read.audit where workspace = in_workspace order by position desc limit 1;
+  if middle is null or middle.latest < in_at then
+    return null;
+  end if;
+  high := middle.position;
+  while low < high loop
+    select position, latest into middle from read.audit
+      where workspace = in_workspace and position <= low + (high - low) / 2 order by position desc limit 1;
+    if middle.latest < in_at then
+      select position into low from read.audit where workspace = in_workspace and position > middle.position order by position limit 1;
+    else
+      high := middle.position;
+    end if;
+  end loop;
+  return high;
+end $function$;
