@@ -57,6 +57,18 @@ export class Client {
     this.call<T>('PATCH', path, body, options);
   delete = (path: string, options?: CallOptions): Promise<Answer> => this.call('DELETE', path, undefined, options);
 
+  /** Opens a stream of events, from now on or after an event; for a reader that brings its own end. */
+  stream =
+    (path: string, lastEventId?: string) =>
+    (signal: AbortSignal): Promise<Response> =>
+      fetch(`${this.base()}/api/v1${path}`, {
+        signal,
+        headers: {
+          authorization: `Bearer ${this.key}`,
+          ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+        },
+      });
+
   /** Does a call and insists on its status. */
   async must<T = Record<string, unknown>>(
     status: number,

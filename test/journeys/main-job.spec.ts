@@ -1,0 +1,3 @@
+import { mainJob } from './main-job.journey';
+
+mainJob('the embedded engines', async () => ({}));
