@@ -1,6 +1,8 @@
 import type { Sql } from '#postgres';
 
 const LOCK_NOT_AVAILABLE = '55P03';
+/** What the slower of two processes that make the same partition gets: the table, or its row type, is there. */
+const MADE_MEANWHILE = ['42P07', '23505'];
 /** Yesterday, today, and four more. */
 export const AHEAD_DAYS = 6;
 const TRIES = 20;
@@ -13,7 +15,9 @@ export async function ensureDays(sql: Sql, now: string, days: number): Promise<v
     [now, days],
   );
   for (const { parent, day } of missing)
-    await patiently(() => sql.query('select delivery.make_day($1, $2)', [parent, day]));
+    await patiently(() => sql.query('select delivery.make_day($1, $2)', [parent, day])).catch((error: Error) => {
+      if (!MADE_MEANWHILE.includes((error as { code?: string }).code ?? '')) throw error;
+    });
 }
 
 /** Does what gives way when a table is in use, until it gets its turn. */

@@ -117,6 +117,8 @@ describe('what becomes of a delivery', () => {
   it('is numbered and discarded while the endpoint is disabled, and sent by a replay job after it is enabled', async () => {
     await world.register('whe_off', receiver.url('/off'), { eventTypes: ['region.*'] });
     await world.happen('off-1');
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/off')).toHaveLength(1));
     await world.endpointCommand('whe_off', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
     await world.happen('off-2', 250);
     await world.pass(worker);
@@ -125,7 +127,6 @@ describe('what becomes of a delivery', () => {
         (await deliveries.list('ws_1', { endpointId: 'whe_off', status: 'discarded' }, { limit: 200 })).data,
       ).toHaveLength(200),
     );
-    await eventually(() => expect(receiver.on('/off')).toHaveLength(1));
     await world.endpointCommand('whe_off', { type: 'EnableEndpoint', ...world.by() });
     await world.endpointCommand('whe_off', {
       type: 'RequestReplay',
