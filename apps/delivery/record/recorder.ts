@@ -1,5 +1,5 @@
 import { instant, type Clock } from '#kernel';
-import type { Database, Sql } from '#postgres';
+import { arrayOrNull, plainArray, plainArrayOrNull, type Database, type Sql } from '#postgres';
 import type { Task } from '../dispatch/task';
 import type { Metrics } from '../metrics';
 import type { Outcome } from './outcome';
@@ -121,15 +121,15 @@ const isExceptional = ({ task, decision }: Outcome): boolean =>
 function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
   const exchanges = outcomes.map(({ exchange }) => exchange!);
   return [
-    outcomes.map(({ task }) => task.id),
-    outcomes.map(({ task }) => task.number),
-    exchanges.map(({ startedAt }) => instant(startedAt)),
-    exchanges.map(({ durationMs }) => Math.round(durationMs)),
-    exchanges.map(({ ok }) => ok),
-    exchanges.map(({ statusCode }) => statusCode ?? null),
-    exchanges.map(({ error }) => error?.stage ?? null),
-    exchanges.map(({ error }) => error?.message ?? null),
-    exchanges.map(({ response }) => response ?? null),
+    plainArray(outcomes.map(({ task }) => task.id)),
+    plainArray(outcomes.map(({ task }) => task.number)),
+    plainArray(exchanges.map(({ startedAt }) => instant(startedAt))),
+    plainArray(exchanges.map(({ durationMs }) => Math.round(durationMs))),
+    plainArray(exchanges.map(({ ok }) => ok)),
+    plainArrayOrNull(exchanges.map(({ statusCode }) => statusCode ?? null)),
+    arrayOrNull(exchanges.map(({ error }) => error?.stage ?? null)),
+    arrayOrNull(exchanges.map(({ error }) => error?.message ?? null)),
+    arrayOrNull(exchanges.map(({ response }) => response ?? null)),
   ];
 }
 

@@ -218,6 +218,9 @@ create function delivery.intake(
 ) returns table (ordinal integer, sequence bigint) language plpgsql as $$
 declare
   present bigint;
+  t_position bigint[];
+  t_index smallint[];
+  -- Ordinals of the messages that did not come before; null when none of them did.
   fresh integer[];
 begin
   perform pg_advisory_xact_lock_shared(7305050);
@@ -232,11 +235,15 @@ begin
     on conflict do nothing
     returning i.position, i.index
   )
-  select array_agg(m.ord) into fresh
-  from unnest(m_position, m_index) with ordinality as m (position, index, ord)
-  join taken using (position, index);
-  if fresh is null then
+  select array_agg(taken.position), array_agg(taken.index) into t_position, t_index from taken;
+  if t_position is null then
     return;
+  end if;
+  -- Nearly always all are new, and then no row need be looked up among them.
+  if cardinality(t_position) < cardinality(m_position) then
+    select array_agg(m.ord) into fresh
+    from unnest(m_position, m_index) with ordinality as m (position, index, ord)
+    join unnest(t_position, t_index) as t (position, index) using (position, index);
   end if;
   -- Always in the same order, so that two intakes cannot wait for each other.
   perform 1 from delivery.sequence s where s.endpoint = any (d_endpoint) order by s.endpoint for no key update;
@@ -245,20 +252,19 @@ begin
     select d.*, row_number() over (partition by d.endpoint order by d.ord) as nth
     from unnest(d_message, d_id, d_endpoint, d_event, d_message_id, d_body, d_type, d_key, d_place, d_coalesce)
       with ordinality as d (message, id, endpoint, event_id, message_id, body_id, type, key, place, coalesce_key, ord)
-    where d.message = any (fresh)
+    where fresh is null or d.message = any (fresh)
   ), counts as (
     select c.endpoint, count(*) as n from chosen c group by c.endpoint
   ), raised as (
     update delivery.sequence s set last = s.last + n from counts where s.endpoint = counts.endpoint
     returning s.endpoint, s.last - n as base
   ), numbered as (
-    select c.*, m.position, r.base + c.nth as seq
+    select c.*, m_position[c.message] as position, r.base + c.nth as seq
     from chosen c
     join raised r on r.endpoint = c.endpoint
-    join unnest(m_position) with ordinality as m (position, ord) on m.ord = c.message
   ), bodies as (
     insert into delivery.body (id, body)
-    select b.id, b.body from unnest(b_message, b_id, b_body) as b (message, id, body) where b.message = any (fresh)
+    select b.id, b.body from unnest(b_message, b_id, b_body) as b (message, id, body) where fresh is null or b.message = any (fresh)
   ), deliveries as (
     insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state, reason, changed_at)
     select n.id, n.endpoint, n.seq, n.position, n.event_id, n.message_id, n.body_id, n.type, n.key,
