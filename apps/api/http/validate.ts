@@ -2,6 +2,7 @@ import { validateSync, type ValidationError } from 'class-validator';
 import { readingsOf, type Dto, type Reading } from './fields';
 import { escapePointer } from './json-body';
 import { invalid, type InputError } from './problem';
+import { keepsRules } from './rules';
 
 /**
  * Plain input as a checked instance of `dto`. Throws Problem VALIDATION_FAILED with every wrong place.
@@ -12,6 +13,7 @@ export function validated<T extends object>(dto: new () => T, plain: unknown): T
     throw invalid({ pointer: '', message: 'must be a JSON object' });
   const unknown: InputError[] = [];
   const instance = hydrate(dto, plain, '', unknown) as T;
+  if (unknown.length === 0 && keepsRules(instance)) return instance;
   const errors = [...unknown, ...inputErrors(validateSync(instance, VALIDATION), '')];
   if (errors.length > 0) throw invalid(...errors);
   return instance;
@@ -30,9 +32,8 @@ function hydrate(dto: Dto, plain: object, at: string, unknown: InputError[]): ob
   const readings = readingsOf(dto.prototype as object);
   for (const key of Object.keys(plain)) {
     const how = readings.get(key);
-    const pointer = `${at}/${escapePointer(key)}`;
-    if (how) instance[key] = read(how, (plain as Record<string, unknown>)[key], pointer, unknown);
-    else unknown.push({ pointer, message: 'is not known here' });
+    if (how) instance[key] = read(how, (plain as Record<string, unknown>)[key], `${at}/${key}`, unknown);
+    else unknown.push({ pointer: `${at}/${escapePointer(key)}`, message: 'is not known here' });
   }
   return instance;
 }
