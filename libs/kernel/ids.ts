@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** Every prefix of a public id. */
 export const ID_PREFIXES = [
@@ -27,36 +27,28 @@ export type IdPrefix = (typeof ID_PREFIXES)[number];
 /** API.md: the right prefix, then 1–64 of `A-Za-z0-9_-`. */
 export const idPattern = (prefix: string): RegExp => new RegExp(`^${prefix}_[A-Za-z0-9_-]{1,64}$`);
 
-const format = (bytes: Uint8Array): string => {
-  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
-};
+/** The text of a UUID out of 32 hex digits, with its version and variant stamped over them. */
+const format = (hex: string, version: number): string =>
+  `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${version}${hex.slice(13, 16)}-${VARIANT[parseInt(hex[16]!, 16) & 3]}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 
-const stamp = (bytes: Buffer, version: number): Buffer => {
-  bytes[6] = (bytes[6]! & 0x0f) | (version << 4);
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  return bytes;
-};
+const VARIANT = '89ab';
+const TAIL = 20;
 
-let pool = Buffer.alloc(0);
+let pool = '';
 let used = 0;
-const randomTen = (): Buffer => {
-  if (used + 10 > pool.length) [pool, used] = [randomBytes(10 * 256), 0];
-  return pool.subarray(used, (used += 10));
+/** Random bytes come many at a time: asking for ten costs as much as asking for thousands. */
+const randomTail = (): string => {
+  if (used + TAIL > pool.length) [pool, used] = [randomBytes(TAIL * 128).toString('hex'), 0];
+  return pool.slice(used, (used += TAIL));
 };
 
-/** UUIDv7 (RFC 9562): 48 bits of milliseconds, then `tail` (10 bytes; random unless given, so that an id can be derived). */
-export function uuidv7(ms: number = Date.now(), tail: Uint8Array = randomTen()): string {
-  const bytes = Buffer.alloc(16);
-  bytes.writeUIntBE(ms, 0, 6);
-  bytes.set(tail.subarray(0, 10), 6);
-  return format(stamp(bytes, 7));
-}
+/** UUIDv7 (RFC 9562): 48 bits of milliseconds, then `tail` (20 hex digits; random unless given, so that an id can be derived). */
+export const uuidv7 = (ms: number = Date.now(), tail: string = randomTail()): string =>
+  format(ms.toString(16).padStart(12, '0') + tail, 7);
 
 /** UUIDv8 (RFC 9562, custom) of a SHA-256: the same name in the same scope is the same id, for ever. */
-export function derivedUuid(scope: string, name: string | number): string {
-  return format(stamp(createHash('sha256').update(`${scope}\n${name}`).digest(), 8));
-}
+export const derivedUuid = (scope: string, name: string | number): string =>
+  format(hash('sha256', `${scope}\n${name}`), 8);
 
 /** The id of the `index`-th event of a command: a retried append carries the same ids (DESIGN §3). */
 export const eventIdOf = (commandId: string, index: number): string => derivedUuid(commandId, index);
@@ -69,4 +61,4 @@ export const newId = (prefix: IdPrefix, ms?: number): string => `${prefix}_${uui
 
 /** An id that the same command always chooses again: time from the command, the rest from a hash of its id. */
 export const derivedId = (prefix: IdPrefix, commandId: string, name: string | number, ms: number): string =>
-  `${prefix}_${uuidv7(ms, createHash('sha256').update(`${commandId}\n${prefix}\n${name}`).digest())}`;
+  `${prefix}_${uuidv7(ms, hash('sha256', `${commandId}\n${prefix}\n${name}`))}`;

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { derivedId, derivedUuid, uuidv7 } from './ids';
+
+const V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+describe('ids', () => {
+  it('of version 7 hold the milliseconds, sort by them and never come twice', () => {
+    const ids = Array.from({ length: 5_000 }, (_, ms) => uuidv7(1_776_866_400_000 + ms));
+    expect(ids.filter((id) => !V7.test(id))).toEqual([]);
+    expect(ids[0]!.slice(0, 13)).toBe('019db57d-9700');
+    expect([...ids].sort()).toEqual(ids);
+    expect(new Set(Array.from({ length: 5_000 }, () => uuidv7(0))).size).toBe(5_000);
+  });
+
+  it('that are derived are the digest of scope and name, stamped with version 8 (RFC 9562)', () => {
+    const digest = createHash('sha256').update('scope\n3').digest();
+    digest[6] = (digest[6]! & 0x0f) | 0x80;
+    digest[8] = (digest[8]! & 0x3f) | 0x80;
+    expect(derivedUuid('scope', 3).replaceAll('-', '')).toBe(digest.toString('hex', 0, 16));
+  });
+
+  it('that are derived stay the same for ever, since they stand in logs', () => {
+    expect(derivedUuid('0192f0c1-1111-7000-8000-000000000000', 0)).toBe('7058c013-d62c-85a3-a469-6b5218e8b66f');
+    expect(derivedId('dst', '0192f0c1-1111-7000-8000-000000000000', 0, 1_776_866_400_000)).toBe(
+      'dst_019db57d-9700-7bd1-99a0-d841bb4fae91',
+    );
+  });
+});
