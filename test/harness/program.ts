@@ -29,10 +29,14 @@ export class Program {
     );
   }
 
-  /** Starts `node <args>` in a process group of its own. */
-  static start(args: readonly string[], env: Record<string, string | undefined>): Program {
+  /** Starts `node <args>`, or another `command`, in a process group of its own. */
+  static start(
+    args: readonly string[],
+    env: Record<string, string | undefined>,
+    [command, ...first]: readonly string[] = [process.execPath],
+  ): Program {
     const { PATH, HOME, LANG } = process.env;
-    const child = spawn(process.execPath, args, {
+    const child = spawn(command!, [...first, ...args], {
       cwd: ROOT,
       env: { PATH, HOME, LANG, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

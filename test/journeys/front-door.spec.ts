@@ -54,6 +54,14 @@ describe('the front door', () => {
       await program.line(/^Stopped\.$/);
     });
 
+    it('drains and ends with 0 under npm too, when Ctrl-C reaches npm and the program both', async () => {
+      program = Program.start([], { DATA_DIR: dataDir, PORT: '0' }, ['npm', 'start', '--', '--empty']);
+      await program.line(/^Ctrl-C drains/);
+      process.kill(-program.pid, 'SIGINT');
+      expect(await program.ended).toEqual({ code: 0, signal: null });
+      await program.line(/^Stopped\.$/);
+    });
+
     it('is up again with its data, and its curl line still works without showing the key', async () => {
       program = start({ DATA_DIR: dataDir, RETRY_SCALE: '0.1' });
       const [line] = await program.line(/^curl .*/);

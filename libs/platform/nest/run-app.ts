@@ -107,15 +107,21 @@ export async function runApp(definition: AppDefinition): Promise<void> {
 }
 
 const DRAIN_MS = 30_000;
+/** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. */
+const ECHO_MS = 1_000;
 
 /** SIGTERM and SIGINT drain, within 30 s; a second signal ends at once. */
 export function stopOnSignals(
   running: Pick<RunningApp, 'stop'>,
   after: () => Promise<void> = async () => undefined,
 ): void {
-  let signals = 0;
+  let first: number | undefined;
   const onSignal = () => {
-    if (++signals > 1) process.exit(1);
+    if (first !== undefined) {
+      if (performance.now() - first > ECHO_MS) process.exit(1);
+      return;
+    }
+    first = performance.now();
     setTimeout(() => process.exit(1), DRAIN_MS).unref();
     running
       .stop()
