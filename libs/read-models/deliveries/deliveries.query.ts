@@ -1,4 +1,4 @@
-import { DomainError, publicEventId } from '#kernel';
+import { DomainError, instant, publicEventId } from '#kernel';
 import type { Sql } from '#postgres';
 import type { Page, PageOptions } from '../keyed/cursor';
 import {
@@ -72,12 +72,14 @@ export class DeliveriesQuery {
   async get(workspace: string, id: string): Promise<DeliveryDetail | undefined> {
     const uuid = uuidOf(id);
     if (!uuid) return undefined;
-    const [row] = await this.sql.query<DeliveryRow & { body: string | null }>(
-      `select ${DELIVERY_COLUMNS}, (select b.body from delivery.body b where b.id = d.body_id) as body
+    // One statement: a status and the attempts that it follows from are of the same moment.
+    const [row] = await this.sql.query<DeliveryRow & { body: string | null; attempts: readonly AttemptRow[] }>(
+      `select ${DELIVERY_COLUMNS}, (select b.body from delivery.body b where b.id = d.body_id) as body,
+         (select coalesce(json_agg(a order by a.at, a.number), '[]') from delivery.attempt a where a.delivery_id = d.id) as attempts
        from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where d.id = $1 and e.workspace = $2`,
       [uuid, workspace],
     );
-    return row && { ...deliveryView(row), body: row.body ?? '', attempts: await this.attempts(uuid) };
+    return row && { ...deliveryView(row), body: row.body ?? '', attempts: row.attempts.map(attemptView) };
   }
 
   /** An endpoint's deliveries after a sequence number, in order; undefined when the workspace has no such endpoint. */
@@ -140,29 +142,28 @@ export class DeliveriesQuery {
       }
     );
   }
-
-  private async attempts(uuid: string): Promise<AttemptView[]> {
-    const rows = await this.sql.query<{
-      at: string;
-      duration_ms: number;
-      status_code: number | null;
-      stage: string | null;
-      error: string | null;
-      response: string | null;
-    }>(
-      'select at, duration_ms, status_code, stage, error, response from delivery.attempt where delivery_id = $1 order by at, number',
-      [uuid],
-    );
-    return rows.map(({ at, duration_ms, status_code, stage, error, response }, index) => ({
-      number: index + 1,
-      at,
-      durationMs: duration_ms,
-      ...(status_code !== null && { statusCode: status_code }),
-      ...(stage !== null && { error: `${stage}: ${error}` }),
-      ...(response !== null && { response }),
-    }));
-  }
 }
+
+interface AttemptRow {
+  readonly at: string;
+  readonly duration_ms: number;
+  readonly status_code: number | null;
+  readonly stage: string | null;
+  readonly error: string | null;
+  readonly response: string | null;
+}
+
+const attemptView = (
+  { at, duration_ms, status_code, stage, error, response }: AttemptRow,
+  index: number,
+): AttemptView => ({
+  number: index + 1,
+  at: instant(at),
+  durationMs: duration_ms,
+  ...(status_code !== null && { statusCode: status_code }),
+  ...(stage !== null && { error: `${stage}: ${error}` }),
+  ...(response !== null && { response }),
+});
 
 const walk = (where: readonly string[], endpoint: string): string =>
   `select ${DELIVERY_COLUMNS} from delivery.endpoint e cross join lateral (
