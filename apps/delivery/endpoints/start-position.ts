@@ -25,6 +25,7 @@ async function positionOfEvent(
   uuid: string,
   registered: number,
 ): Promise<number> {
+  if (store.positionOf) return Math.min((await store.positionOf(workspace, uuid)) ?? registered, registered);
   for await (const events of stretch(store, workspace, 0, registered)) {
     const found = events.find(({ id }) => id === uuid);
     if (found) return found.position;

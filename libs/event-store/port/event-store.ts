@@ -106,6 +106,8 @@ export interface EventStore {
   read(stream: StreamName, from?: Revision): Promise<readonly RecordedEvent[]>;
   /** One stretch of the whole log in position order. Fewer than `limit` events means: up to the head at that moment. */
   readAll(options: ReadAllOptions): Promise<LogBatch>;
+  /** Where the workspace's event of this id (UUID) stands; undefined when there is none. Only of engines that have an index for it. */
+  positionOf?(workspace: string, eventId: string): Promise<Position | undefined>;
   /** The position of the newest event; 0 when the log is empty. Never less than any append that was answered before the call. */
   head(): Promise<Position>;
   /**

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Database } from '#postgres';
 import { testDatabase } from '#testing';
 import { eventStoreConformance } from '../conformance/event-store.conformance';
@@ -20,4 +21,30 @@ eventStoreConformance('PostgreSQL', async () => {
       await test.drop();
     },
   };
+});
+
+it('tells where an event stands by its id, within its workspace', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  const id = randomUUID();
+  const metadata = {
+    workspace: 'ws_1',
+    actor: 'usr_1',
+    correlationId: 'cor_1',
+    causationId: null,
+    commandId: id,
+    schemaVersion: 1,
+    occurredAt: '2026-01-01T00:00:00.000Z',
+  };
+  const events = [
+    { id: randomUUID(), type: 'Happened', data: {}, metadata },
+    { id, type: 'Happened', data: {}, metadata },
+  ];
+  const { position } = await store.append('thing-ws_1:a', events, -1);
+  expect(await store.positionOf('ws_1', id)).toBe(position);
+  expect(await store.positionOf('ws_2', id)).toBeUndefined();
+  expect(await store.positionOf('ws_1', randomUUID())).toBeUndefined();
+  expect(await store.positionOf('ws_1', 'not-a-uuid')).toBeUndefined();
+  await store.close();
+  await test.drop();
 });

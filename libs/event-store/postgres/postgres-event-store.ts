@@ -46,6 +46,8 @@ interface ReadRequest {
   readonly from: Revision;
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** The log as PostgreSQL tables. Concurrent appends share one statement and one commit; concurrent reads share one query. */
 export class PostgresEventStore implements EventStore {
   private readonly appends: Batcher<Append, Appended>;
@@ -94,6 +96,15 @@ export class PostgresEventStore implements EventStore {
       events,
       position: events.length === limit ? events.at(-1)!.position : Math.max(after, Math.min(upTo, rows[0]!.head)),
     };
+  }
+
+  async positionOf(workspace: string, eventId: string): Promise<Position | undefined> {
+    if (!UUID.test(eventId)) return undefined;
+    const [row] = await this.query<{ position: Position }>(
+      'select position from log.event where event_id = $1 and workspace = $2',
+      [eventId, workspace],
+    );
+    return row?.position;
   }
 
   async head(): Promise<Position> {
