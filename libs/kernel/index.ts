@@ -4,3 +4,4 @@ export * from './domain-error';
 export * from './decider';
 export * from './aggregate';
 export * from './ids';
+export * from './recent';

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import { Recent } from '#kernel';
 
 const CAPACITY = 20_000;
 
 /** What this process wrote last, so that its reads never lag behind its own writes. */
 @Injectable()
 export class Written {
-  private readonly positions = new Map<string, number>();
-  private readonly revisions = new Map<string, number>();
+  private readonly positions = new Recent<string, number>(CAPACITY);
+  private readonly revisions = new Recent<string, number>(CAPACITY);
 
   note(
     workspace: string,
@@ -29,9 +30,6 @@ export class Written {
   }
 }
 
-function raise(known: Map<string, number>, key: string, value: number): void {
-  if (value <= (known.get(key) ?? -1)) return;
-  known.delete(key);
-  known.set(key, value);
-  if (known.size > CAPACITY) known.delete(known.keys().next().value!);
+function raise(known: Recent<string, number>, key: string, value: number): void {
+  if (value > (known.get(key) ?? -1)) known.set(key, value);
 }

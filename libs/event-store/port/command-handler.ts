@@ -4,6 +4,7 @@ import {
   DomainError,
   eventIdOf,
   fold,
+  Recent,
   type Aggregate,
   type CommandBase,
   type Instant,
@@ -68,14 +69,16 @@ interface Known<S> extends Loaded<S> {
 /** The only read-decide-append in the system. */
 export class CommandHandler {
   /** Folded states by stream. A guess that the append's exact revision proves; a refusal is never taken from it alone. */
-  private readonly cache = new Map<StreamName, Known<unknown>>();
+  private readonly cache: Recent<StreamName, Known<unknown>>;
   /** The last command in line for each stream that has one under way. */
   private readonly lanes = new Map<StreamName, Promise<unknown>>();
 
   constructor(
     private readonly store: EventStore,
-    private readonly cacheSize = 10_000,
-  ) {}
+    cacheSize = 10_000,
+  ) {
+    this.cache = new Recent(cacheSize);
+  }
 
   /**
    * Decides `command` on the thing `id` and appends what follows, at the exact revision, re-deciding on a conflict.
@@ -124,10 +127,8 @@ export class CommandHandler {
   }
 
   private remember(stream: StreamName, now: Known<unknown> | undefined): void {
-    this.cache.delete(stream);
-    if (!now || now.revision === NO_STREAM) return;
-    this.cache.set(stream, now);
-    if (this.cache.size > this.cacheSize) this.cache.delete(this.cache.keys().next().value!);
+    if (now && now.revision !== NO_STREAM) this.cache.set(stream, now);
+    else this.cache.delete(stream);
   }
 }
 
