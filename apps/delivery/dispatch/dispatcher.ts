@@ -15,8 +15,8 @@ export interface DispatcherNeeds {
   readonly metrics: Metrics;
   readonly endpoint: (no: number) => Endpoint | undefined;
   readonly record: (outcome: Outcome) => void;
-  /** The recorder has so much to write that nothing more should be sent. */
-  readonly recorderIsFull: () => boolean;
+  /** Nothing more should be sent for now: the recorder has too much to write, or this worker may have been given up. */
+  readonly isHeld: () => boolean;
   /** A lane has room again for what waits in the database. */
   readonly onRoom: (endpoint: number) => void;
   readonly onFault: (error: Error, endpoint: Endpoint) => void;
@@ -155,7 +155,7 @@ export class Dispatcher {
         this.giveUp(lane);
         return;
       }
-      if (lane.inFlight >= this.fairLimit(lane) || this.needs.recorderIsFull()) return;
+      if (lane.inFlight >= this.fairLimit(lane) || this.needs.isHeld()) return;
       if (this.inFlight >= this.needs.concurrency) {
         if (!lane.inLine) {
           lane.inLine = true;

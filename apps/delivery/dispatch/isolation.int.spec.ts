@@ -34,7 +34,7 @@ describe('endpoints do not hold each other up', () => {
       for (let n = 30; n < 60; n++) expect(receiver.on(`/e${n}`)).toHaveLength(300);
     });
     for (let n = 0; n < 30; n++) expect(receiver.on(`/e${n}`).length).toBeLessThanOrEqual(8);
-    const { inFlight, buffered } = worker['dispatcher'].load;
+    const { inFlight, buffered } = worker.parts.dispatcher.load;
     expect(inFlight).toBeLessThanOrEqual(30 * 8);
     expect(buffered).toBeLessThanOrEqual(30 * 200);
     worker.kill();

@@ -46,7 +46,7 @@ describe('retention', () => {
     expect(await partitions('delivery')).toContain(today);
 
     ahead = 8 * DAY;
-    await worker.retention.once();
+    await worker.parts.retention.once();
     expect(await statuses('whe_posternity')).toEqual(['expired', 'expired']);
     expect(await statuses('whe_core')).toEqual(['parked', 'parked']);
 
@@ -56,7 +56,7 @@ describe('retention', () => {
       "update delivery.delivery d set changed_at = $1 from delivery.endpoint e where e.no = d.endpoint and e.id = 'whe_core' and d.sequence = 2",
       [clock()],
     );
-    expect((await worker.retention.once()).dropped).toBeGreaterThanOrEqual(4);
+    expect((await worker.parts.retention.once()).dropped).toBeGreaterThanOrEqual(4);
     for (const table of ['delivery', 'attempt', 'body', 'inbox'])
       expect(await partitions(table)).not.toContain(today.replace('delivery', table));
     expect(await statuses('whe_fine')).toEqual([]);

@@ -47,7 +47,7 @@ describe('a long backlog', () => {
         ).toEqual([]),
       { within: 30_000 },
     );
-    worker['retries'].wake();
+    worker.parts.retries.wake();
     // Statistics arrive a second after their statements.
     await world.test.db.query('select pg_stat_force_next_flush()');
     expect(await scans()).toBe(before);

@@ -10,7 +10,8 @@ import { messagesOf, toBusMessage } from '#public-messages';
 import { generateSecret } from '#webhook-signing';
 import { endpointAggregate, type EndpointCommand, type EndpointSettings } from '#webhooks';
 import { testDatabase, type TestDatabase } from '#testing';
-import { DeliveryWorker, type WorkerEngines } from '../worker/delivery-worker';
+import { DeliveryWorker } from '../worker/delivery-worker';
+import type { WorkerEngines } from '../worker/parts';
 
 type Wanted = Partial<EndpointSettings> & { contract?: string; startFrom?: string | null };
 

@@ -49,7 +49,7 @@ describe('a killed worker', () => {
     const second = await world.worker();
     await world.happen('a', 20);
     const messages = await world.fresh();
-    worker['dispatcher'].submit = () => worker.kill();
+    worker.parts.dispatcher.submit = () => worker.kill();
     await worker.handle(messages);
     expect(receiver.on('/a')).toEqual([]);
     await second.handle(messages);
@@ -71,7 +71,7 @@ describe('a killed worker', () => {
 
   it('after the answer, before the record', async () => {
     await world.worker();
-    worker['recorder'].add = () => undefined;
+    worker.parts.recorder.add = () => undefined;
     await world.happen('a', 5);
     await worker.handle(await world.fresh());
     await eventually(() => expect(receiver.on('/a')).toHaveLength(5));
@@ -85,7 +85,7 @@ describe('a killed worker', () => {
     // Everything is written, and then the connection is gone before the commit.
     const record = world.test.db.tx.bind(world.test.db);
     let cut = false;
-    worker['recorder']['needs'].db.tx = (work, options) =>
+    worker.parts.recorder['needs'].db.tx = (work, options) =>
       record(async (sql) => {
         const result = await work(sql);
         const isRecord = !cut && result instanceof Set;
@@ -124,8 +124,8 @@ describe('a killed worker', () => {
     await world.happen('a', 700);
     await worker.handle(await world.fresh());
     await everythingArrives(700);
-    const page = worker['jobs']['page'].bind(worker['jobs']);
-    worker['jobs']['page'] = async (workspace, id) => {
+    const page = worker.parts.jobs['page'].bind(worker.parts.jobs);
+    worker.parts.jobs['page'] = async (workspace, id) => {
       const more = await page(workspace, id);
       worker.kill();
       return more;
@@ -159,7 +159,7 @@ describe('a killed worker', () => {
   });
 
   it('before the log has heard that a delivery was parked', async () => {
-    worker['facts'].wake = () => undefined;
+    worker.parts.facts.wake = () => undefined;
     receiver.always('/a', 410);
     await world.happen('a');
     await worker.handle(await world.fresh());
@@ -180,8 +180,8 @@ describe('a killed worker', () => {
     await world.happen('a', 100);
     await worker.handle(await world.fresh());
     await eventually(() => expect(receiver.on('/a').length).toBeGreaterThan(0));
-    const stopping = worker['dispatcher'].stop.bind(worker['dispatcher']);
-    worker['dispatcher'].stop = () => stopping(10);
+    const stopping = worker.parts.dispatcher.stop.bind(worker.parts.dispatcher);
+    worker.parts.dispatcher.stop = () => stopping(10);
     await worker.stop();
     receiver.always('/a', 204);
     await second['woken']('retry');
