@@ -106,7 +106,12 @@ export async function hanging(stage) {
 /** From POST sent to signed POST received, 200 a second, in milliseconds. */
 export async function latency({ system, receiver, seconds }) {
   const targets = await tenants(system, 1, receiver, () => `latency-${Date.now()}`);
-  await generate({ url: system.url, targets, clients: 16, seconds: 2, rate: 200 });
+  await receiver.reset();
+  const warm = await generate({ url: system.url, targets, clients: 16, seconds: 2, rate: 200 });
+  await until(
+    'the webhooks of the warm-up',
+    async () => ((await receiver.facts()).perPath[targets[0].path] ?? 0) >= warm.done,
+  );
   await receiver.reset(true);
   const { sent, done } = await generate({
     url: system.url,
@@ -115,7 +120,7 @@ export async function latency({ system, receiver, seconds }) {
     seconds: Math.max(seconds, 5),
     rate: 200,
   });
-  await until('every webhook', async () => (await receiver.count()) >= done);
+  await until('every webhook', async () => ((await receiver.facts()).perPath[targets[0].path] ?? 0) >= done);
   const arrivals = new Map(await receiver.arrivals());
   await receiver.reset(false);
   const took = sent.map(([id, at]) => (arrivals.get(id) - at) / 1e6).sort((a, b) => a - b);
