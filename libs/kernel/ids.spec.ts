@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { derivedId, derivedUuid, uuidv7 } from './ids';
+import { ascendingUuids, derivedId, derivedUuid, uuidv7 } from './ids';
 
 const V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -10,6 +10,16 @@ describe('ids', () => {
     expect(ids[0]!.slice(0, 13)).toBe('019db57d-9700');
     expect([...ids].sort()).toEqual(ids);
     expect(new Set(Array.from({ length: 5_000 }, () => uuidv7(0))).size).toBe(5_000);
+  });
+
+  it('that ascend do so within a millisecond too, and follow a clock that was set back', () => {
+    const next = ascendingUuids();
+    const ids = Array.from({ length: 5_000 }, (_, n) => next(1_776_866_400_000 - (n % 3)));
+    expect(ids.filter((id) => !V7.test(id))).toEqual([]);
+    expect([...new Set(ids)].sort()).toEqual(ids);
+    expect(ids[0]!.slice(0, 13)).toBe('019db57d-9700');
+    expect(ids.at(-1)!.slice(0, 13)).toBe('019db57d-9701');
+    expect(next(1_776_866_000_000).slice(0, 13)).toBe('019db577-7c80');
   });
 
   it('that are derived are the digest of scope and name, stamped with version 8 (RFC 9562)', () => {

@@ -1,4 +1,4 @@
-import { uuidv7 } from '#kernel';
+import { ascendingUuids, uuidv7 } from '#kernel';
 import type { CoreMessage } from '#public-messages';
 import type { Contract, Rendered } from '#webhook-contracts';
 import type { Endpoint, Verdict } from '../endpoints/endpoint';
@@ -8,6 +8,9 @@ import { coalesceKey } from './coalesce';
 /** Where a new delivery waits (`delivery.intake` knows the numbers). */
 export const Place = { memory: 0, retry: 1, queue: 2, discarded: 3 } as const;
 export type PlaceNumber = (typeof Place)[keyof typeof Place];
+
+/** A list of deliveries, newest first, shows them by their ids: so these go with the sequence numbers. */
+const deliveryId = ascendingUuids();
 
 /** A delivery that is to be written. */
 export interface DraftDelivery {
@@ -48,7 +51,7 @@ export class Draft {
           const decided = verdict(endpoint, rendered.type);
           if (decided === 'skip') continue;
           if (ordinal < 0) ordinal = this.messages.push(message) - 1;
-          const id = uuidv7(this.now());
+          const id = deliveryId(this.now());
           const own = contract.idPerDelivery ? perDelivery(contract, message, rendered, id) : rendered;
           const body = own === rendered && shared >= 0 ? shared : this.body(ordinal, own);
           if (own === rendered) shared = body;
