@@ -31,6 +31,10 @@ const WIDEST = 128;
 const BUSY = 2_000;
 const CALM_MS = 2_000;
 const LOOK_MS = 2;
+/** While lanes wait for slots: how often those are looked for that hold theirs without an answer. */
+const LOOK_FOR_STUCK_MS = 50;
+/** What stuck lanes hold is not counted, up to this multiple of the slots. */
+const MOST_OPEN = 4;
 /** Deliveries in memory over all lanes: above, everything waits in the database. */
 const FULL = 20_000;
 
@@ -40,6 +44,9 @@ export class Dispatcher {
   private readonly line = new Fifo<Lane>();
   private readonly abort = new AbortController();
   private inFlight = 0;
+  /** Exchanges of lanes that are stuck. */
+  private stuck = 0;
+  private lookTimer: NodeJS.Timeout | undefined;
   private buffered = 0;
   private stopped = false;
   private idle: (() => void) | undefined;
@@ -115,6 +122,7 @@ export class Dispatcher {
   /** Sends nothing more, gives back what waits, and waits for what is in flight, aborting it after `graceMs`. */
   async stop(graceMs: number): Promise<Task[]> {
     this.stopped = true;
+    clearTimeout(this.lookTimer);
     const left: Task[] = [];
     for (const lane of this.lanes.values()) {
       clearTimeout(lane.timer);
@@ -132,6 +140,7 @@ export class Dispatcher {
   /** Stops at once and records nothing more, as a killed process does. */
   kill(): void {
     this.stopped = true;
+    clearTimeout(this.lookTimer);
     for (const lane of this.lanes.values()) {
       clearTimeout(lane.timer);
       lane.tasks.clear();
@@ -156,11 +165,9 @@ export class Dispatcher {
         return;
       }
       if (lane.inFlight >= this.fairLimit(lane) || this.needs.isHeld()) return;
-      if (this.inFlight >= this.needs.concurrency) {
-        if (!lane.inLine) {
-          lane.inLine = true;
-          this.line.push(lane);
-        }
+      if (lane.isStuck) return;
+      if (!this.hasSlot) {
+        this.queue(lane);
         return;
       }
       const now = Date.now();
@@ -175,6 +182,39 @@ export class Dispatcher {
       this.buffered--;
       this.begin(lane, lane.tasks.shift()!, now);
     }
+  }
+
+  private get hasSlot(): boolean {
+    const { concurrency } = this.needs;
+    return this.inFlight - this.stuck < concurrency && this.inFlight < concurrency * MOST_OPEN;
+  }
+
+  private queue(lane: Lane): void {
+    if (lane.inLine) return;
+    lane.inLine = true;
+    this.line.push(lane);
+    this.lookTimer ??= setTimeout(() => this.lookForStuck(), LOOK_FOR_STUCK_MS);
+  }
+
+  /** Endpoints that hang must not sit on the slots until their time-outs: others wait. */
+  private lookForStuck(): void {
+    this.lookTimer = undefined;
+    if (this.stopped || this.line.length === 0) return;
+    const now = Date.now();
+    for (const lane of this.lanes.values()) {
+      if (lane.isStuck || !lane.isSilent(now)) continue;
+      lane.isStuck = true;
+      this.stuck += lane.inFlight;
+    }
+    for (let waiting = this.line.length; waiting > 0 && this.hasSlot; waiting--) this.pumpNext();
+    if (this.line.length > 0) this.lookTimer ??= setTimeout(() => this.lookForStuck(), LOOK_FOR_STUCK_MS);
+  }
+
+  private pumpNext(): void {
+    const waiting = this.line.shift();
+    if (!waiting) return;
+    waiting.inLine = false;
+    this.pump(waiting);
   }
 
   /** While lanes wait for slots, none takes more than an even part of them. */
@@ -215,6 +255,8 @@ export class Dispatcher {
     void sender
       .send({ url: row.config.targetUrl, headers, body: task.body, timeoutMs, signal: this.abort.signal })
       .then((exchange) => {
+        if (lane.isStuck) this.stuck -= lane.inFlight;
+        lane.isStuck = false;
         this.inFlight--;
         lane.came(exchange.durationMs, exchange.statusCode !== undefined, Date.now());
         if (!this.abort.signal.aborted || exchange.error?.stage !== 'aborted') {
@@ -245,11 +287,7 @@ export class Dispatcher {
       if (this.inFlight === 0) this.idle?.();
       return;
     }
-    const waiting = this.line.shift();
-    if (waiting) {
-      waiting.inLine = false;
-      this.pump(waiting);
-    }
+    this.pumpNext();
     this.pump(lane);
     if (lane.tasks.length < lane.share.limit) this.needs.onRoom(lane.endpoint.no);
   }

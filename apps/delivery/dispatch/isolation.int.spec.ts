@@ -40,6 +40,30 @@ describe('endpoints do not hold each other up', () => {
     worker.kill();
   }, 90_000);
 
+  it('when thirty that kept up hang all at once, the others hardly notice', async () => {
+    const worker = await world.worker();
+    for (let n = 0; n < 40; n++) await world.register(`whe_${n}`, receiver.url(`/e${n}`), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await liveEndpoints(40);
+    await world.happen('a', 60);
+    await world.pass(worker);
+    await eventually(() => {
+      for (let n = 0; n < 40; n++) expect(receiver.on(`/e${n}`)).toHaveLength(60);
+    });
+    for (let n = 0; n < 30; n++) receiver.always(`/e${n}`, 'hang');
+    await world.happen('a', 300);
+    const messages = await world.fresh();
+    for (let at = 0; at < messages.length; at += 50) await worker.handle(messages.slice(at, at + 50));
+    // Long before the first of the hanging has reached its time-out of fifteen seconds.
+    await eventually(
+      () => {
+        for (let n = 30; n < 40; n++) expect(receiver.on(`/e${n}`)).toHaveLength(360);
+      },
+      { within: 8_000 },
+    );
+    worker.kill();
+  }, 90_000);
+
   it('and one with a rate gets its deliveries evenly, not in bursts', async () => {
     const worker = await world.worker();
     await world.register('whe_paced', receiver.url('/paced'), { eventTypes: ['region.*'], rateLimitPerSecond: 50 });

@@ -13,6 +13,10 @@ const MOST_ROOM = 4_000;
 const FIRST_ROOM = 200;
 /** Answers that take longer, or stay away for longer, make an endpoint one that cannot keep up. */
 const KEEPS_UP_MS = 500;
+/** Without any answer for so long its exchanges may be given up for lost, where others wait for their slots. */
+const STUCK_MS = 250;
+/** Exchanges at once of an endpoint that has yet to answer for the first time. */
+const FIRST_WIDTH = 2;
 
 export interface LaneLimits {
   /** Exchanges of one endpoint at once. */
@@ -31,8 +35,11 @@ export class Lane {
   timer: NodeJS.Timeout | undefined;
   readonly share: Share;
   readonly circuit: Circuit;
+  /** Others waited while it did not answer: its exchanges take no slots from them, and it begins no more until one has ended. */
+  isStuck = false;
   private hasAnswered = false;
-  /** When it last answered, or began to be waited for. */
+  private lastWasAnswered = true;
+  /** When it last answered, or, after an answer, began to be waited for. */
   private aliveAt = 0;
   private pace: Pace;
   private present: Endpoint;
@@ -55,7 +62,8 @@ export class Lane {
   }
 
   get limit(): number {
-    return this.circuit.isOpen ? 1 : this.share.limit;
+    if (this.circuit.isOpen) return 1;
+    return this.hasAnswered ? this.share.limit : Math.min(FIRST_WIDTH, this.share.limit);
   }
 
   /** Whether what waits in memory will be gone in a moment, so that intake had better wait for it. */
@@ -68,6 +76,11 @@ export class Lane {
       !this.circuit.isOpen &&
       this.pace.perSecond === null
     );
+  }
+
+  /** Whether nothing has come from it for some time, although something should have. */
+  isSilent(now: number): boolean {
+    return this.inFlight > 0 && now - this.aliveAt > STUCK_MS;
   }
 
   /** How many more deliveries memory takes for it. */
@@ -88,14 +101,17 @@ export class Lane {
   }
 
   went(now: number): void {
-    if (this.inFlight++ === 0) this.aliveAt = now;
+    if (this.inFlight++ === 0 && this.lastWasAnswered) this.aliveAt = now;
     this.pace.went(now);
   }
 
   came(ms: number, wasAnswered: boolean, now: number): void {
     this.inFlight--;
-    this.aliveAt = now;
-    if (wasAnswered) this.hasAnswered = true;
+    this.lastWasAnswered = wasAnswered;
+    if (wasAnswered) {
+      this.aliveAt = now;
+      this.hasAnswered = true;
+    }
     this.share.took(ms, wasAnswered);
     if (wasAnswered) this.circuit.reached();
     else this.circuit.failed(now);
