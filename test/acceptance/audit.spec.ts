@@ -1,8 +1,8 @@
 import { eventually, Receiver } from '#testing';
 import type { Client } from '../harness/client';
 import { Standalone } from '../harness/standalone';
+import type { Body } from './verify';
 
-type Body = Record<string, any>;
 interface Page {
   data: Body[];
   nextCursor: string | null;

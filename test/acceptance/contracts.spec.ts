@@ -1,11 +1,10 @@
 import { eventually, Receiver } from '#testing';
 import type { Client } from '../harness/client';
 import { Standalone } from '../harness/standalone';
-import { postEzSignature, standardSignature, wrongs } from './verify';
+import { postEzSignature, standardSignature, wrongs, type Body, type Data } from './verify';
 
 const CONTRACTS = ['core', 'standard', 'cloudevents', 'posternity', 'posteverywhere', 'postiz', 'post-ez'] as const;
 type Contract = (typeof CONTRACTS)[number];
-type Body = Record<string, any>;
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const EVT = /^evt_[A-Za-z0-9_-]{1,64}$/;
@@ -38,9 +37,9 @@ describe('every contract, command in and webhook out', () => {
 
   const bodies = (contract: string): Body[] => receiver.bodies<Body>(`/${contract}`);
   const typeOf = (body: Body): string => body['type'] ?? body['event'];
-  const dataOf = (body: Body): Body => body['data'] ?? body['payload'];
+  const dataOf = (body: Body): Data => body['data'] ?? body['payload'];
   /** Waits until `contract` got `count` messages about what `about` says, and gives them as [type, data]. */
-  const told = async (contract: Contract, about: string, count: number): Promise<[string, Body][]> => {
+  const told = async (contract: Contract, about: string, count: number): Promise<[string, Data][]> => {
     const those = () => bodies(contract).filter((body) => JSON.stringify(dataOf(body)).includes(`"${about}"`));
     await eventually(() => expect(those().map(typeOf)).toHaveLength(count));
     return those().map((body) => [typeOf(body), dataOf(body)]);
@@ -251,7 +250,7 @@ describe('every contract, command in and webhook out', () => {
       ['post.partial', settled],
     ];
     for (const contract of ['core', 'standard', 'cloudevents'] as const)
-      expect(sorted(await told(contract, id, 5))).toEqual(sorted(core as [string, Body][]));
+      expect(sorted(await told(contract, id, 5))).toEqual(sorted(core as [string, Data][]));
     expect(sorted(await told('post-ez', id, 2))).toEqual(
       sorted([
         [
@@ -597,7 +596,7 @@ describe('every contract, command in and webhook out', () => {
     await must('/content/cnt_1/adaptation', { region: 'jp', locale: 'ja-JP' });
     await must('/content/cnt_2/adaptation', { region: 'jp', locale: 'ja-JP', reasons: ['colour'] });
     await must('/regions/de/performance', { period: '2026-11', impressions: 10, engagements: 2, contentCount: 1 });
-    const expected: [string, Body][] = [
+    const expected: [string, Data][] = [
       ['image.generation_started', { operationId: 'op_i', region: 'eu-west' }],
       ['image.generation_completed', { operationId: 'op_i', region: 'eu-west', url: 'https://i.example/1' }],
       ['video.processing_started', { operationId: 'op_v' }],
@@ -632,7 +631,7 @@ describe('every contract, command in and webhook out', () => {
       const those = () =>
         bodies(contract)
           .filter((body) => studio.test(typeOf(body)))
-          .map((body): [string, Body] => [typeOf(body), dataOf(body)]);
+          .map((body): [string, Data] => [typeOf(body), dataOf(body)]);
       await eventually(() => expect(those().length).toBeGreaterThanOrEqual(expected.length)).catch(() => undefined);
       expect(sorted(those())).toEqual(sorted(expected));
     }
@@ -670,9 +669,9 @@ describe('every contract, command in and webhook out', () => {
       expect(Object.keys(body).every((key) => /^[a-z0-9]+$/.test(key))).toBe(true);
     }
     const scheduled = bodies('cloudevents').find((body) => body['type'] === 'post.scheduled')!;
-    expect(scheduled['subject']).toBe(scheduled['data'].postId);
+    expect(scheduled['subject']).toBe(scheduled['data']['postId']);
     const connected = bodies('cloudevents').find((body) => body['type'] === 'account.connected')!;
-    expect(connected['subject']).toBe(connected['data'].accountId);
+    expect(connected['subject']).toBe(connected['data']['accountId']);
   });
 
   it('signs every one of them', () => {
@@ -742,12 +741,12 @@ describe('every contract, command in and webhook out', () => {
   });
 });
 
-const sorted = (all: [string, Body][]): [string, Body][] => [...all].sort((a, b) => key(a).localeCompare(key(b)));
-const key = ([type, data]: [string, Body]): string =>
+const sorted = (all: [string, Data][]): [string, Data][] => [...all].sort((a, b) => key(a).localeCompare(key(b)));
+const key = ([type, data]: [string, Data]): string =>
   `${type} ${data['destinationId'] ?? ''} ${data['platform'] ?? ''} ${data['published_url'] ?? ''} ${data['revision'] ?? ''}`;
-const find = (all: [string, Body][], type: string): Body[] =>
+const find = (all: [string, Data][], type: string): Data[] =>
   all.filter(([name]) => name === type).map(([, data]) => data);
-const about = (all: Body[], id: string): [string, Body][] =>
+const about = (all: Body[], id: string): [string, Data][] =>
   all
     .filter((body) => JSON.stringify(body).includes(id))
     .map((body) => [body['type'] ?? body['event'], body['data'] ?? body['payload']]);

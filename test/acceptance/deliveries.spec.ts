@@ -1,9 +1,8 @@
 import { eventually, Receiver } from '#testing';
 import type { Client } from '../harness/client';
 import { Standalone } from '../harness/standalone';
-import { wrongs } from './verify';
+import { wrongs, type Body, type Data } from './verify';
 
-type Body = Record<string, any>;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 /** One hour of a ladder is 36 ms. */
 const SCALE = 1e-5;
@@ -100,12 +99,12 @@ describe('deliveries', () => {
       const { data } = await client.must<{ data: Body[] }>(200, 'GET', '/webhooks/contracts');
       const ladder = data.find(({ name }) => name === contract)!['retryDelaysSeconds'] as number[];
       const whole = await one(parked!['id']);
-      expect(whole['attempts'].map((attempt: Body) => attempt['number'])).toEqual(
+      expect(whole['attempts'].map((attempt) => attempt['number'])).toEqual(
         Array.from({ length: attempts }, (_, n) => n + 1),
       );
       ladder.forEach((seconds, n) => {
         const [before, after] = [whole['attempts'][n], whole['attempts'][n + 1]];
-        const waited = Date.parse(after.at) - Date.parse(before.at) - before.durationMs;
+        const waited = Date.parse(after!.at) - Date.parse(before!.at) - before!.durationMs;
         expect(waited).toBeGreaterThanOrEqual(seconds * 1000 * SCALE * 0.9 - 3);
       });
       expect(whole).not.toHaveProperty('nextAttemptAt');
@@ -131,13 +130,13 @@ describe('deliveries', () => {
     expect(whole).toMatchObject(listed!);
     expect(whole['body']).toBe(receiver.on('/shown')[0]!.body);
     expect(whole['eventId']).toBe(JSON.parse(whole['body']).id);
-    expect(whole['attempts'].map((attempt: Body) => [attempt['number'], attempt['statusCode']])).toEqual([
+    expect(whole['attempts'].map((attempt) => [attempt['number'], attempt['statusCode']])).toEqual([
       [1, 500],
       [2, 400],
       [3, 204],
     ]);
-    expect(whole['attempts'][0].response).toBe('x'.repeat(16 * 1024));
-    expect(whole['attempts'][1].response).toBe('Grüße');
+    expect(whole['attempts'][0]!.response).toBe('x'.repeat(16 * 1024));
+    expect(whole['attempts'][1]!.response).toBe('Grüße');
     for (const attempt of whole['attempts']) {
       expect(attempt.at).toMatch(ISO);
       expect(typeof attempt.durationMs).toBe('number');
@@ -298,10 +297,7 @@ describe('deliveries', () => {
     const { id } = await endpoint(path);
     await happen(`redirect-${status}`);
     const [delivered] = await inStatus(id, 'delivered');
-    expect((await one(delivered!['id']))['attempts'].map((attempt: Body) => attempt['statusCode'])).toEqual([
-      status,
-      204,
-    ]);
+    expect((await one(delivered!['id']))['attempts'].map((attempt) => attempt['statusCode'])).toEqual([status, 204]);
     expect(receiver.on('/followed')).toEqual([]);
     await client.must(204, 'DELETE', `/webhooks/endpoints/${id}`);
   });
@@ -309,7 +305,7 @@ describe('deliveries', () => {
   it('keep the order of an entity on an ordered endpoint, holding back only that entity', async () => {
     let open = false;
     receiver.always('/ordered', (received, response) => {
-      const { data } = JSON.parse(received.body) as { data: Body };
+      const { data } = JSON.parse(received.body) as { data: Data };
       response.writeHead(data['accountId'] === 'acct_o1' && !open ? 500 : 204).end();
     });
     const { id } = await endpoint('/ordered', { eventTypes: ['account.*'], ordered: true });

@@ -26,3 +26,30 @@ export function wrongs({ headers, body }: Pick<Received, 'headers' | 'body'>, ..
     ...(age < 120 ? [] : [`signed ${age} s off`]),
   ];
 }
+
+export type Data = Record<string, unknown>;
+
+/** An answer or a message, with the type of each field that these specs go into; which of them are there is for the test to say. */
+export interface Body extends Data {
+  readonly type: string;
+  readonly event: string;
+  readonly data: Data;
+  readonly payload: Data;
+  readonly createdAt: string;
+  readonly nextAttemptAt: string;
+  readonly body: string;
+  readonly headers: Record<string, string>;
+  readonly errors: readonly { pointer: string }[];
+  readonly attempts: readonly {
+    number: number;
+    at: string;
+    durationMs: number;
+    statusCode?: number;
+    response?: string;
+  }[];
+  readonly types: readonly string[];
+  readonly example: Body;
+  readonly schema: { required: readonly string[] };
+  readonly state: Data;
+  readonly position: number;
+}
