@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const database = given.databaseUrl
     ? undefined
     : await step('starting the embedded database', () => startDatabase(dataDir));
-  const settings: Settings = { ...given, dataDir, databaseUrl: given.databaseUrl ?? database!.url('postledger') };
+  const settings: Settings = { ...given, dataDir, databaseUrl: given.databaseUrl ?? database!.localUrl('postledger') };
   const running = await step('starting the apps', () =>
     startApp(composition(settings), settings, { onWait: say }),
   ).catch(async (error: unknown) => {

@@ -2,7 +2,7 @@ import { EventStoreUnavailableError } from '#event-store';
 
 /** SQLSTATE classes of what passes: connections, resources, an operator's intervention, a serialization conflict. */
 const PASSING = ['08', '40', '53', '55', '57'];
-const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
+const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|ENOENT|EAI_)/;
 const LOST =
   /connection (terminated|ended|error)|timeout exceeded when trying to connect|not queryable|after calling end/i;
 

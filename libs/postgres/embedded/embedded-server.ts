@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
@@ -13,10 +13,12 @@ import { chooseUser, type RunAs } from './run-as';
 const SUPERVISOR =
   'exec 3<&0; "$@" </dev/null & pid=$!; trap "kill -INT $pid" TERM INT; (cat <&3 >/dev/null 2>&1; kill -INT $pid) 2>/dev/null & wait $pid; code=$?; kill $! 2>/dev/null; exit $code';
 
+/** A socket's path must fit into 108 bytes on Linux and 104 elsewhere. */
+const MAX_SOCKET_PATH = 100;
+
 /** Sized for one machine shared with the apps. Durability stays on. */
 const FLAGS = {
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
   max_connections: '200',
   shared_buffers: '256MB',
   max_wal_size: '4GB',
@@ -49,6 +51,8 @@ export class EmbeddedServer {
     private readonly password: string,
     /** Process id of the postmaster, for fault tests. */
     readonly pid: number,
+    /** Where its Unix socket is; undefined where there can be none. */
+    private readonly socketFolder: string | undefined,
   ) {}
 
   /** Makes the cluster when there is none, starts it and waits until it answers. Throws one clear sentence when it cannot. */
@@ -60,8 +64,14 @@ export class EmbeddedServer {
     const cluster = join(folder, 'cluster');
     const password = initialise(folder, cluster, binaries.initdb, user);
     stopOrphan(cluster, binaries.pg_ctl, user);
+    removeSockets(folder);
     const port = options.port ?? (await freePort());
-    const flags = Object.entries({ ...FLAGS, ...options.flags }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const socketFolder = hasSockets(folder) ? folder : undefined;
+    const sockets = { unix_socket_directories: socketFolder ?? '' };
+    const flags = Object.entries({ ...FLAGS, ...sockets, ...options.flags }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ]);
     const [command, ...prefix] = [...user.prefix, binaries.postgres];
     const child = spawn(
       '/bin/sh',
@@ -84,12 +94,21 @@ export class EmbeddedServer {
     (child.stderr as unknown as { unref(): void }).unref();
     await answers(port, password, () => child.exitCode !== null, said);
     const pid = Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    return new EmbeddedServer(port, child, password, pid);
+    return new EmbeddedServer(port, child, password, pid, socketFolder);
   }
 
   /** Connection string of one of its databases. */
   url(database = 'postgres'): string {
     return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /**
+   * The same for the process that owns the server: by its Unix socket where there is one, which takes a quarter less of the
+   * processor for a statement than loopback.
+   */
+  localUrl(database = 'postgres'): string {
+    if (this.socketFolder === undefined) return this.url(database);
+    return `postgres://postgres:${this.password}@${encodeURIComponent(this.socketFolder)}:${this.port}/${database}`;
   }
 
   /** Makes the database when it is missing. */
@@ -113,6 +132,12 @@ export class EmbeddedServer {
     await ended;
   }
 }
+
+/** PostgreSQL separates folders by commas, so one with a comma in its name cannot be told. */
+const hasSockets = (folder: string): boolean =>
+  process.platform !== 'win32' &&
+  !/[,"]/.test(folder) &&
+  Buffer.byteLength(join(folder, '.s.PGSQL.65535.lock')) <= MAX_SOCKET_PATH;
 
 function initialise(folder: string, cluster: string, initdb: string, user: RunAs): string {
   const secret = join(folder, 'password');
@@ -167,6 +192,11 @@ function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
     env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     ...user.ids,
   });
+}
+
+/** A server that was killed leaves its socket, named by a port that is never used again. */
+function removeSockets(folder: string): void {
+  for (const name of readdirSync(folder)) if (name.startsWith('.s.PGSQL.')) rmSync(join(folder, name));
 }
 
 async function answers(port: number, password: string, gone: () => boolean, said: string[]): Promise<void> {

@@ -1,0 +1,47 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Database } from '../database';
+import { EmbeddedServer } from './embedded-server';
+
+describe('the embedded server', () => {
+  let base: string;
+  let server: EmbeddedServer | undefined;
+  beforeEach(() => {
+    base = mkdtempSync(join(tmpdir(), 'postledger-embedded-'));
+    // As root the server runs as another user, who must be let in.
+    chmodSync(base, 0o755);
+  });
+  afterEach(async () => {
+    await server?.stop();
+    rmSync(base, { recursive: true, force: true });
+  });
+
+  const wayIn = async (url: string) => {
+    const database = new Database(url);
+    try {
+      const [row] = await database.query<{ by: string | null }>('select inet_client_addr()::text as by');
+      return row!.by === null ? 'socket' : 'loopback';
+    } finally {
+      await database.end();
+    }
+  };
+
+  it('lets its owner in by a socket and others by loopback, whatever its folder is called', async () => {
+    const folder = join(base, 'Größe & 100% Data');
+    mkdirSync(folder);
+    writeFileSync(join(folder, '.s.PGSQL.1'), 'left by one that was killed');
+    server = await EmbeddedServer.start({ folder });
+    expect([await wayIn(server.localUrl()), await wayIn(server.url())]).toEqual(['socket', 'loopback']);
+    expect(existsSync(join(folder, '.s.PGSQL.1'))).toBe(false);
+  });
+
+  it.each(['a folder, with a comma', `long-${'x'.repeat(120)}`])(
+    'lets its owner in by loopback from %s',
+    async (name) => {
+      const folder = join(base, name);
+      server = await EmbeddedServer.start({ folder });
+      expect(await wayIn(server.localUrl())).toBe('loopback');
+    },
+  );
+});
