@@ -76,7 +76,10 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   const health = new Health();
   health.part('database', async () => ({
     ok: true,
-    ...(await db.query<{ version: string }>("select current_setting('server_version') as version"))[0],
+    engine: 'PostgreSQL',
+    ...(
+      await db.query<{ version: string }>("select split_part(current_setting('server_version'), ' ', 1) as version")
+    )[0],
   }));
   health.part('eventStore', async () => ({ ok: true, ...(await store.check()) }));
   health.part('bus', async () => ({ ok: true, ...(await bus.check()) }));

@@ -90,9 +90,10 @@ export class LiveStream {
     await this.follow();
     while (!reader.isClosed) {
       // No await between the comparison and the joining: what is told from here on, the reader hears.
-      if (reader.after >= this.position) return void reader.join();
+      if (!reader.rereads && reader.after >= this.position) return void reader.join();
       const { events, position } = await this.engines.store.readAll({
         after: reader.after,
+        inclusive: reader.rereads,
         limit: BATCH,
         workspace: reader.workspace,
       });

@@ -14,10 +14,12 @@ const LINGER_MS = 10_000;
 export class Reader {
   /** The position up to which it has been told everything. */
   after: number;
+  /** Whether the event at `after` is to be read again. */
+  rereads: boolean;
   isJoined = false;
   isClosed = false;
 
-  /** Begins after `place`: behind its event's position, but for the messages of that event that were not told yet. */
+  /** Begins after `place`: behind its event, but for the messages of that event that were not told yet. */
   constructor(
     readonly workspace: string,
     private readonly place: Place | number,
@@ -25,7 +27,8 @@ export class Reader {
     private readonly response: ServerResponse,
     private readonly onClose: () => void,
   ) {
-    this.after = typeof place === 'number' ? place : place.position - 1;
+    this.after = typeof place === 'number' ? place : place.position;
+    this.rereads = typeof place !== 'number';
     response.on('close', () => this.ended());
     response.on('error', () => this.ended());
   }
@@ -40,6 +43,7 @@ export class Reader {
   }
 
   passed(position: number): void {
+    this.rereads = false;
     if (position > this.after) this.after = position;
   }
 

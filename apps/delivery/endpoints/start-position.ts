@@ -33,10 +33,10 @@ async function positionOfEvent(
   return registered;
 }
 
-/** Time grows with the position, but for the slack between clocks: halve down to the slack, then look at each. */
+/** Time grows with the position, but for the slack between clocks: halve down to the slack where any position will do, then look at each. */
 async function positionBefore(store: EventStore, workspace: string, ms: number, registered: number): Promise<number> {
   let low = 0;
-  let high = registered;
+  let high = store.anyPosition ? registered : 0;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const { events } = await store.readAll({ after: middle, limit: 1, workspace, upTo: high });
@@ -44,9 +44,12 @@ async function positionBefore(store: EventStore, workspace: string, ms: number, 
     if (at < ms - SLACK_MS) low = Math.max(middle + 1, events[0]!.position);
     else high = middle;
   }
+  let last = low;
   for await (const events of stretch(store, workspace, low, registered)) {
-    const first = events.find(({ metadata }) => Date.parse(metadata.occurredAt) >= ms);
-    if (first) return first.position - 1;
+    for (const { metadata, position } of events) {
+      if (Date.parse(metadata.occurredAt) >= ms) return last;
+      last = position;
+    }
   }
   return registered;
 }

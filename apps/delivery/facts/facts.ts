@@ -196,7 +196,7 @@ export class Facts {
   /** What follows from a delivery belongs to the correlation of its event. */
   private async cause({ id, position }: FactRow): Promise<{ correlationId: string; causationId: string | null }> {
     if (position !== null) {
-      const { events } = await this.needs.store.readAll({ after: position - 1, limit: 1, upTo: position });
+      const { events } = await this.needs.store.readAll({ after: position, inclusive: true, limit: 1, upTo: position });
       if (events[0]) return { correlationId: events[0].metadata.correlationId, causationId: events[0].id };
     }
     return { correlationId: id, causationId: null };

@@ -180,6 +180,18 @@ export function eventStoreConformance(name: string, open: () => Promise<OpenStor
       expect((await store.readAll({ after: appended[4]!.position, limit: 10 })).events).toEqual([]);
     });
 
+    it('reads from an event on, itself included', async () => {
+      const appended = [];
+      for (let n = 0; n < 4; n++) appended.push(await store.append(stream(), [made(`${n}`)], n - 1));
+      const [, second, third, last] = appended.map(({ position }) => position);
+      const from = { after: second!, inclusive: true };
+      expect(ids((await store.readAll({ ...from, limit: 2 })).events)).toEqual(ids([made('1'), made('2')]));
+      expect(ids((await store.readAll({ ...from, limit: 1, upTo: second! })).events)).toEqual(ids([made('1')]));
+      const own = await store.readAll({ after: third!, inclusive: true, limit: 10, workspace: 'ws_nobody' });
+      expect(own.events).toEqual([]);
+      expect(own.position).toBeGreaterThanOrEqual(last!);
+    });
+
     it("reads one workspace's events and passes those of others", async () => {
       const after = await store.head();
       const mine = `ws_${scope}`;

@@ -50,7 +50,10 @@ export class Connection {
   }
 
   /** All that a read gives. Each of its events has a deadline of its own, so a long stream may take its time. */
-  drain(open: (client: EventStoreDBClient) => StreamingRead<ResolvedEvent>): Promise<ResolvedEvent[]> {
+  drain(
+    open: (client: EventStoreDBClient) => StreamingRead<ResolvedEvent>,
+    deadlineMs = this.deadlines.deadlineMs,
+  ): Promise<ResolvedEvent[]> {
     return this.retrying(async ({ client, gone }) => {
       const stream = open(client);
       const events: ResolvedEvent[] = [];
@@ -64,7 +67,7 @@ export class Connection {
       });
       try {
         for (;;) {
-          const wait = this.deadlines.attemptMs - (performance.now() - heard);
+          const wait = Math.min(this.deadlines.attemptMs, deadlineMs) - (performance.now() - heard);
           if (wait <= 0) throw late();
           if ((await answered(ended, gone, wait, 'waiting')) === 'ended') return events;
         }
@@ -72,7 +75,7 @@ export class Connection {
         void stream.cancel();
         throw error;
       }
-    });
+    }, deadlineMs);
   }
 
   /** Leaves `broken` behind; those that wait on it are told. */
@@ -84,8 +87,11 @@ export class Connection {
     this.letGo = this.letGo.then(() => dispose(client));
   }
 
-  private async retrying<T>(work: (line: Line, leftMs: number) => Promise<T>): Promise<T> {
-    const end = performance.now() + this.deadlines.deadlineMs;
+  private async retrying<T>(
+    work: (line: Line, leftMs: number) => Promise<T>,
+    deadlineMs = this.deadlines.deadlineMs,
+  ): Promise<T> {
+    const end = performance.now() + deadlineMs;
     for (let backoff = FIRST_BACKOFF_MS; ; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
       const line = await this.current();
       try {

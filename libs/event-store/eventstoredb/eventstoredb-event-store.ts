@@ -36,6 +36,8 @@ export interface EventStoreDbOptions extends Partial<Deadlines> {
 }
 
 const HEAD_PAGE = 64;
+/** Health is asked often and must answer soon. */
+const CHECK_MS = 2_000;
 const FIRST_BACKOFF_MS = 25;
 const MAX_BACKOFF_MS = 2_000;
 /** KurrentDB is what EventStoreDB is called from this version on. */
@@ -100,7 +102,13 @@ export class EventStoreDbEventStore implements EventStore {
     }
   }
 
-  async readAll({ after, limit, workspace, upTo = Number.MAX_SAFE_INTEGER }: ReadAllOptions): Promise<LogBatch> {
+  async readAll({
+    after,
+    inclusive = false,
+    limit,
+    workspace,
+    upTo = Number.MAX_SAFE_INTEGER,
+  }: ReadAllOptions): Promise<LogBatch> {
     const events: RecordedEvent[] = [];
     // A read begins with the event at its place, which is the one that is known already.
     const maxCount = Math.max(limit + 1, HEAD_PAGE);
@@ -108,7 +116,7 @@ export class EventStoreDbEventStore implements EventStore {
       const page = await this.page(position, maxCount);
       for (const resolved of page) {
         const at = positionOf(resolved);
-        if (at <= position) continue;
+        if (at <= position && !(inclusive && at === after && events.length === 0)) continue;
         if (at > upTo) return { events, position };
         position = at;
         const event = recordedOf(resolved);
@@ -191,7 +199,10 @@ export class EventStoreDbEventStore implements EventStore {
   }
 
   async check(): Promise<{ engine: string; version: string }> {
-    await this.connection.drain((client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }));
+    await this.connection.drain(
+      (client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }),
+      CHECK_MS,
+    );
     const version = await this.connection.request(async (client) => (await client['capabilities']).serverVersion);
     return { engine: Number.parseInt(version, 10) >= FIRST_KURRENT ? 'KurrentDB' : 'EventStoreDB', version };
   }

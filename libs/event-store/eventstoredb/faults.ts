@@ -18,8 +18,12 @@ const REFUSALS = [
   WrongExpectedVersionError,
 ];
 
+/** What the client has no class for keeps its gRPC status. */
+const INVALID_ARGUMENT = 3;
+
 /** Whether the same request would be refused again. Everything else passes: the connection, the leader, the load. */
-export const isRefusal = (error: unknown): boolean => REFUSALS.some((refusal) => error instanceof refusal);
+export const isRefusal = (error: unknown): boolean =>
+  REFUSALS.some((refusal) => error instanceof refusal) || (error as { code?: unknown }).code === INVALID_ARGUMENT;
 
 /** The client itself turns to the leader that the node named. */
 export const isNotLeader = (error: unknown): boolean => error instanceof NotLeaderError;

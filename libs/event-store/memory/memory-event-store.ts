@@ -14,6 +14,7 @@ import {
 
 /** The log in this process's memory: for tests that need a store and no engine. */
 export class MemoryEventStore implements EventStore {
+  readonly anyPosition = true;
   private readonly log: RecordedEvent[] = [];
   private readonly streams = new Map<StreamName, RecordedEvent[]>();
   private readonly hearers = new Set<() => void>();
@@ -44,10 +45,10 @@ export class MemoryEventStore implements EventStore {
     return (this.streams.get(stream) ?? []).slice(Math.max(0, from));
   }
 
-  async readAll({ after, limit, workspace, upTo = Infinity }: ReadAllOptions): Promise<LogBatch> {
+  async readAll({ after, inclusive, limit, workspace, upTo = Infinity }: ReadAllOptions): Promise<LogBatch> {
     const events: RecordedEvent[] = [];
     const end = Math.min(this.log.length, upTo);
-    for (let position = Math.max(0, after) + 1; position <= end; position++) {
+    for (let position = Math.max(0, after) + (inclusive ? 0 : 1); position <= end; position++) {
       const event = this.log[position - 1]!;
       if (workspace !== undefined && event.metadata.workspace !== workspace) continue;
       events.push(event);

@@ -63,6 +63,8 @@ export interface LogBatch {
 export interface ReadAllOptions {
   /** Exclusive: 0, or a position that this store gave (others need not be places at all). */
   readonly after: Position;
+  /** With the event at `after` too, which must be the position of one. */
+  readonly inclusive?: boolean;
   /** At most so many events. */
   readonly limit: number;
   /** Only the events of this workspace. */
@@ -96,6 +98,8 @@ export class EventStoreUnavailableError extends Error {
  * Positions are visible in order: once a reader has seen position p, nothing below p ever appears.
  */
 export interface EventStore {
+  /** Whether every number up to the head is a position to read after; when absent, only 0 and those of events are. */
+  readonly anyPosition?: boolean;
   /**
    * Appends at exactly `expected` (the stream's present revision, NO_STREAM for a new one), all or none.
    * The same events (by id) at the same place again are the same append and answer as the first did.

@@ -50,6 +50,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The log as PostgreSQL tables. Concurrent appends share one statement and one commit; concurrent reads share one query. */
 export class PostgresEventStore implements EventStore {
+  readonly anyPosition = true;
   private readonly appends: Batcher<Append, Appended>;
   private readonly reads: Batcher<ReadRequest, readonly RecordedEvent[]>;
   private readonly hearers = new Set<() => void>();
@@ -85,7 +86,14 @@ export class PostgresEventStore implements EventStore {
     return this.reads.ask({ stream, from });
   }
 
-  async readAll({ after, limit, workspace, upTo = Number.MAX_SAFE_INTEGER }: ReadAllOptions): Promise<LogBatch> {
+  async readAll({
+    after: from,
+    inclusive,
+    limit,
+    workspace,
+    upTo = Number.MAX_SAFE_INTEGER,
+  }: ReadAllOptions): Promise<LogBatch> {
+    const after = inclusive ? from - 1 : from;
     if (workspace === undefined) {
       const events = (await this.query<EventRow>(READ_ALL, [after, upTo, limit])).map(fromRow);
       return { events, position: events.at(-1)?.position ?? after };
