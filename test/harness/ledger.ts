@@ -8,8 +8,20 @@ export class Ledger {
   /** Asked for and not answered: they may or may not have happened. */
   readonly unanswered: string[] = [];
 
-  /** Issues commands one after the other, with an idempotency key each, through whatever happens, until told to stop. */
-  async write(client: Client, accountId: string, name: string, isOver: () => boolean): Promise<void> {
+  /** Of those, the ones whose cancelling was answered with 200. */
+  readonly cancelled: string[] = [];
+
+  /**
+   * Issues commands one after the other, with an idempotency key each, through whatever happens, until told to stop.
+   * With `cancels` every post is cancelled as soon as it is acknowledged.
+   */
+  async write(
+    client: Client,
+    accountId: string,
+    name: string,
+    isOver: () => boolean,
+    { cancels = false } = {},
+  ): Promise<void> {
     for (let n = 0; !isOver(); n++) {
       const id = `pst_${name}_${n}`;
       const body = {
@@ -19,17 +31,25 @@ export class Ledger {
         destinations: [{ accountId, platform: 'instagram' }],
         scheduledAt: '2031-01-01T00:00:00Z',
       };
-      const isAcknowledged = await this.persist(client, id, body, isOver);
+      const isAcknowledged = await this.persist(client, '/posts', id, body, isOver);
       (isAcknowledged ? this.acknowledged : this.unanswered).push(id);
+      if (!cancels || !isAcknowledged) continue;
+      if (await this.persist(client, `/posts/${id}/cancel`, `cancel ${id}`, {}, isOver)) this.cancelled.push(id);
     }
   }
 
   /** Tries one command, as a service does, with the same key until an answer comes. */
-  private async persist(client: Client, id: string, body: object, isOver: () => boolean): Promise<boolean> {
+  private async persist(
+    client: Client,
+    path: string,
+    key: string,
+    body: object,
+    isOver: () => boolean,
+  ): Promise<boolean> {
     for (;;) {
-      const answer = await client.post('/posts', body, { headers: { 'idempotency-key': id } }).catch(() => undefined);
-      if (answer?.status === 201) return true;
-      if (answer && answer.status < 500) throw new Error(`${id} was answered ${answer.status}: ${answer.text}`);
+      const answer = await client.post(path, body, { headers: { 'idempotency-key': key } }).catch(() => undefined);
+      if (answer?.status === 201 || answer?.status === 200) return true;
+      if (answer && answer.status < 500) throw new Error(`${key} was answered ${answer.status}: ${answer.text}`);
       if (isOver()) return false;
       await new Promise((again) => setTimeout(again, 50));
     }
@@ -55,6 +75,16 @@ export function compare(
     manyIds: [...ids].filter(([, all]) => all.size > 1).map(([id]) => id),
     changedBytes: [...bytes].filter(([, all]) => all.size > 1).map(([id]) => id),
   };
+}
+
+/** Cancelled posts whose `post.cancelled` did not come, or has not a greater sequence number than their `post.scheduled`. */
+export function disorder(ledger: Ledger, received: readonly Received[]): string[] {
+  const places = new Map<string, number>();
+  for (const { body, headers } of received) {
+    const { type, data } = JSON.parse(body) as { type: string; data: { postId: string } };
+    places.set(`${type} ${data.postId}`, Number(headers['webhook-sequence']));
+  }
+  return ledger.cancelled.filter((id) => !(places.get(`post.cancelled ${id}`)! > places.get(`post.scheduled ${id}`)!));
 }
 
 /** Sequence numbers 1…n without a gap. */

@@ -164,7 +164,7 @@ export function readingStories(world: () => World): void {
   it('streams what happens and resumes after the last event that was seen, without gap or double', async () => {
     const { client } = await world().workspace();
     const { id } = await client.account('ann');
-    const first = new LiveReader(client.stream('/stream'));
+    const first = await LiveReader.open(client.stream('/stream'));
     await client.schedule(id, { id: 'pst_live_1' });
     await eventually(() => expect(first.events.map(({ event }) => event)).toContain('post.published'));
     await first.close();
@@ -174,7 +174,7 @@ export function readingStories(world: () => World): void {
     expect(JSON.parse(first.events.at(-1)!.data)).toMatchObject({ id: first.events.at(-1)!.id, data: {} });
 
     await client.schedule(id, { id: 'pst_live_2', scheduledAt: '2031-01-01T00:00:00Z' });
-    const second = new LiveReader(client.stream('/stream', first.events[start]!.id));
+    const second = await LiveReader.open(client.stream('/stream', first.events[start]!.id));
     await client.schedule(id, { id: 'pst_live_3', scheduledAt: '2031-01-01T00:00:00Z' });
     const known = first.events.slice(start + 1).map(({ id }) => id);
     await eventually(() => expect(second.events).toHaveLength(known.length + 2));
@@ -191,11 +191,19 @@ export function readingStories(world: () => World): void {
 /** A reader of Server-Sent Events that can leave. */
 class LiveReader {
   readonly events: StreamEvent[] = [];
-  private readonly leaving = new AbortController();
   private readonly reading: Promise<void>;
 
-  constructor(open: (signal: AbortSignal) => Promise<Response>) {
-    this.reading = this.read(open);
+  private constructor(
+    response: Response,
+    private readonly leaving: AbortController,
+  ) {
+    this.reading = this.read(response);
+  }
+
+  /** Resolves when the stream has begun: what happens from now on comes. */
+  static async open(open: (signal: AbortSignal) => Promise<Response>): Promise<LiveReader> {
+    const leaving = new AbortController();
+    return new LiveReader(await open(leaving.signal), leaving);
   }
 
   async close(): Promise<void> {
@@ -203,9 +211,8 @@ class LiveReader {
     await this.reading;
   }
 
-  private async read(open: (signal: AbortSignal) => Promise<Response>): Promise<void> {
+  private async read({ body }: Response): Promise<void> {
     try {
-      const { body } = await open(this.leaving.signal);
       let rest = '';
       for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
         const blocks = (rest + chunk).split('\n\n');

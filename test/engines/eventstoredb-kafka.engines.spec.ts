@@ -1,0 +1,22 @@
+import { mainJob } from '../journeys/main-job.journey';
+import { onDoubleAndKafka, onNodeAndKafka, type Ground } from './ground';
+import { KafkaNode } from './kafka';
+import { resilience } from './resilience.stories';
+
+const node = process.env['ESDB_URL'];
+const grounds = {
+  [`the double of EventStoreDB and Apache Kafka ${KafkaNode.version}`]: onDoubleAndKafka,
+  ...(node && { [`the node at ESDB_URL and Apache Kafka ${KafkaNode.version}`]: () => onNodeAndKafka(node) }),
+};
+
+const opened: Ground[] = [];
+afterAll(async () => void (await Promise.all(opened.map((ground) => ground.close()))));
+
+for (const [name, open] of Object.entries(grounds)) {
+  mainJob(name, async () => {
+    const ground = await open();
+    opened.push(ground);
+    return ground.env;
+  });
+  resilience(name, open);
+}

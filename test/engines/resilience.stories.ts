@@ -1,0 +1,181 @@
+import { eventually, Receiver, type Received } from '#testing';
+import type { Client } from '../harness/client';
+import { compare, disorder, gaps, Ledger } from '../harness/ledger';
+import { Standalone } from '../harness/standalone';
+import { tellVersions, type Ground } from './ground';
+
+const WRITERS = 4;
+const HOOK = '/hook';
+
+interface HealthAnswer {
+  readonly status: 'ready' | 'unavailable';
+  readonly parts: Record<string, { ok: boolean; engine?: string; version?: string; detail?: string }>;
+}
+
+/**
+ * The running program under load while its engines fail, on whatever ground it stands. One run for all stories: each
+ * strikes while commands come, and then nothing may be lost, doubled, changed, out of order or left out.
+ */
+export function resilience(name: string, open: () => Promise<Ground>): void {
+  describe(`resilience on ${name}`, () => {
+    let ground: Ground | undefined;
+    let standalone: Standalone | undefined;
+    let receiver: Receiver;
+    let client: Client;
+    let account: string;
+    const ledger = new Ledger();
+    let round = 0;
+
+    beforeAll(async () => {
+      receiver = await Receiver.open();
+      ground = await open();
+      standalone = await Standalone.start({ RETRY_SCALE: '0.001', ...ground.env });
+      client = standalone.client();
+      account = (await client.account()).id;
+      await client.endpoint(receiver.url(HOOK), { eventTypes: ['post.*'] });
+    }, 120_000);
+    afterAll(async () => {
+      await standalone?.remove();
+      await ground?.close();
+      await receiver.close();
+    });
+
+    const ready = async (): Promise<HealthAnswer> => (await client.get<HealthAnswer>('/health/ready')).body;
+    const isReady = () =>
+      eventually(async () => expect(await ready()).toMatchObject({ status: 'ready' }), { within: 60_000, every: 50 });
+    /** Waits until so many more commands were accepted. */
+    const more = (count: number): Promise<unknown> => {
+      const before = ledger.acknowledged.length;
+      return eventually(() => expect(ledger.acknowledged.length).toBeGreaterThan(before + count), { within: 60_000 });
+    };
+    const received = (): Received[] => receiver.on(HOOK);
+
+    /** Commands before, during and after what `strike` does; then the ledger is held against the receiver. */
+    async function underLoad(strike: () => Promise<void>): Promise<void> {
+      let isOver = false;
+      round++;
+      const writers = Array.from({ length: WRITERS }, (_, n) =>
+        ledger.write(client, account, `round${round}_${n}`, () => isOver, { cancels: true }),
+      );
+      try {
+        await more(40);
+        await strike();
+        await more(40);
+      } finally {
+        isOver = true;
+        await Promise.all(writers);
+      }
+      await eventually(() => expect(compare(ledger, received()).missing).toEqual([]), { within: 60_000, every: 200 });
+      await eventually(() => expect(disorder(ledger, received())).toEqual([]), { within: 30_000, every: 200 });
+      await eventually(() => expect(gaps(received())).toEqual([]), { within: 30_000, every: 200 });
+      const { manyIds, changedBytes } = compare(ledger, received());
+      expect([...manyIds, ...changedBytes]).toEqual([]);
+      await isReady();
+    }
+
+    it('says in its health on which engines and versions it stands', async () => {
+      await isReady();
+      const versions = await tellVersions(name, standalone!);
+      for (const { engine, version } of Object.values(versions)) {
+        expect(engine).toMatch(/^(PostgreSQL|EventStoreDB|Apache Kafka)/);
+        expect(version).toMatch(/\d/);
+      }
+      expect(versions['eventStore']!.engine).toContain(ground!.env['EVENT_STORE_URL'] ? 'EventStoreDB' : 'PostgreSQL');
+      expect(versions['bus']!.engine).toContain(ground!.env['BUS_URL'] ? 'Kafka' : 'PostgreSQL');
+    });
+
+    it(
+      'loses nothing when program, database and bus are killed at once and started again',
+      () =>
+        underLoad(async () => {
+          await Promise.all([standalone!.killAll(), ground!.kafka?.kill()]);
+          await ground!.kafka?.restart();
+          await standalone!.start();
+        }),
+      180_000,
+    );
+
+    it(
+      'goes on when the broker is away, says so, and catches up when it is back',
+      () =>
+        underLoad(async () => {
+          if (!ground!.kafka) return;
+          await ground!.kafka.stop();
+          await eventually(
+            async () => {
+              const { status, parts } = await ready();
+              expect([status, parts['bus']]).toEqual(['unavailable', expect.objectContaining({ ok: false })]);
+            },
+            { within: 30_000, every: 100 },
+          );
+          // Commands need no bus: they are accepted, and wait in the outbox.
+          await more(100);
+          await ground!.kafka.restart();
+          await isReady();
+        }),
+      180_000,
+    );
+
+    it(
+      'loses nothing when the broker is killed and started again',
+      () =>
+        underLoad(async () => {
+          await ground!.kafka?.kill();
+          await more(50);
+          await ground!.kafka?.restart();
+        }),
+      180_000,
+    );
+
+    it(
+      'goes on through cut connections, ended, silent and doubled subscriptions and lost answers of the event store',
+      () =>
+        underLoad(async () => {
+          const { double } = ground!;
+          if (!double) return;
+          double.cut();
+          await more(20);
+          double.endSubscriptions();
+          await more(20);
+          double.faults.duplicates = true;
+          double.endSubscriptions();
+          await more(20);
+          double.faults.duplicates = false;
+          double.faults.lostAnswers = 2;
+          await more(20);
+          double.faults.unanswered = 1;
+          await more(20);
+          double.faults.silent = true;
+          await more(20);
+          double.speak();
+        }),
+      180_000,
+    );
+
+    it(
+      'refuses commands with 503 while the event store is away, says so, and goes on when it is back',
+      () =>
+        underLoad(async () => {
+          const { double } = ground!;
+          if (!double) return;
+          await double.cutWire();
+          await eventually(
+            async () => {
+              const { status, parts } = await ready();
+              expect([status, parts['eventStore']]).toEqual([
+                'unavailable',
+                expect.objectContaining({ ok: false, detail: expect.stringContaining('EventStoreDB') }),
+              ]);
+            },
+            { within: 30_000, every: 100 },
+          );
+          const refused = await client.post('/accounts', { platform: 'x', username: 'late', profileId: 'prof_test' });
+          expect(refused.status).toBe(503);
+          expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+          await double.connectWire();
+          await isReady();
+        }),
+      180_000,
+    );
+  });
+}
