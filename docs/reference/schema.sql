@@ -576,7 +576,7 @@ begin
   end loop;
 end $function$;
 
-CREATE OR REPLACE FUNCTION bus.publish(partitions smallint[], topics text[], keys text[], ids text[], types text[], all_headers text[], all_values text[])
+CREATE OR REPLACE FUNCTION bus.publish(partitions smallint[], topics text, keys text, ids text, types text, all_headers text, all_values text)
  RETURNS bigint
  LANGUAGE plpgsql
 AS $function$
@@ -584,7 +584,7 @@ declare
   last bigint;
   made timestamptz;
   until timestamptz;
-  count integer := cardinality(ids);
+  count integer := cardinality(partitions);
 begin
   update bus.head set position = position + count, at = greatest(at, clock_timestamp())
     returning position, at, partitioned_until into last, made, until;
@@ -593,7 +593,8 @@ begin
   end if;
   insert into bus.message (position, created_at, partition, topic, key, id, type, headers, value)
     select last - count + m.n, made, m.partition, m.topic, m.key, m.id, m.type, m.headers, m.value
-    from unnest(partitions, topics, keys, ids, types, all_headers, all_values)
+    from unnest(partitions, string_to_array(topics, E'\x1f'), string_to_array(keys, E'\x1f'), string_to_array(ids, E'\x1f'),
+                string_to_array(types, E'\x1f'), string_to_array(all_headers, E'\x1f'), string_to_array(all_values, E'\x1f'))
       with ordinality as m(partition, topic, key, id, type, headers, value, n);
   perform pg_notify('bus_published', last::text);
   return last;

@@ -1,5 +1,6 @@
 import { parseStream } from '#event-store';
 import type { Engines } from '#platform';
+import { OPEN, writeFenced } from '#postgres';
 import { AuditTable, KeyedTable, keyedViews } from '#read-models';
 
 /** Keeps the read models up to date for the tests of the api, as the projector app does it in earnest: one transaction a batch. */
@@ -20,9 +21,9 @@ export async function projectViews({ db, store, wake }: Engines): Promise<{ stop
       await db.tx(async (sql) => {
         for (const { category, table } of views) {
           const own = events.filter(({ stream }) => parseStream(stream).category === category);
-          if (own.length > 0) await table.apply(sql, own);
+          if (own.length > 0) await writeFenced(sql, OPEN, await table.changes(sql, own));
         }
-        if (events.length > 0) await audit.apply(sql, events);
+        if (events.length > 0) await writeFenced(sql, OPEN, await audit.changes(sql, events));
       });
       for (const { name } of [...views, { name: 'audit' }]) wake.local('view_progress', `${name}:${position}`);
     }

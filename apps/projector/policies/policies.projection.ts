@@ -1,7 +1,7 @@
 import { parseStream, type RecordedEvent } from '#event-store';
 import { upcast, type DomainEvent } from '#public-messages';
 import type { Projection } from '../projections/projection';
-import { timerKey, writeTimers, type TimerChange } from '../timers/timer-table';
+import { timerKey, timerWrites, type TimerChange } from '../timers/timer-table';
 import { accountsPolicy } from './accounts.policy';
 import { campaignsPolicy } from './campaigns.policy';
 import type { Policy, Step, Where } from './policy';
@@ -30,10 +30,9 @@ export const policiesProjection = (wakeTimers: () => void): Projection => ({
   wants: ({ type }) => reactTo.has(type),
   build: () => ({
     prepare: async () => undefined,
-    async apply(sql, { events }) {
+    async changes(_, { events }) {
       const changes = events.map(upcast).flatMap((event) => stepsOf(event).map((step) => changeOf(event, step)));
-      await writeTimers(sql, changes);
-      return wakeTimers;
+      return { writes: timerWrites(changes), done: wakeTimers };
     },
   }),
 });

@@ -1,5 +1,5 @@
 import type { Position } from '#event-store';
-import type { Database, Sql } from '#postgres';
+import { writeFenced, type Database, type Sql, type Write } from '#postgres';
 import type { Projection, ProjectionBuild } from './projection';
 
 /** Another process leads, or the database has lost what this one thought committed: look again before writing. */
@@ -21,13 +21,31 @@ export interface Checkpoint {
   known: Position;
 }
 
-// The first statement of a batch: holds the row until the commit, so that two leaders never write at once. The server
+// The commit does not wait for the disk: after a crash rows and checkpoint are as old, and the work is done again.
+const FENCE = `update projector.checkpoint set position = $5
+  where name = $1 and version = $2 and epoch = $3 and position >= $4
+  returning set_config('synchronous_commit', 'off', true)`;
+
+// The first statement of a transaction: holds the row until the commit, so that two leaders never write at once. The server
 // ends the transaction of a process that froze in the middle of one.
 const MOVE = `update projector.checkpoint set position = $5
   where name = $1 and version = $2 and epoch = $3 and position >= $4
   returning set_config('idle_in_transaction_session_timeout', '2000', true)`;
 
-/** Moves the checkpoint inside the transaction that writes the rows. Throws FencedError when it is no longer ours to move. */
+/** Writes the rows of a stretch and moves the checkpoint, in one statement. Throws FencedError, with nothing written, when it is no longer ours to move. */
+export async function writeStretch(
+  sql: Sql,
+  at: Checkpoint,
+  position: Position,
+  writes: readonly Write[],
+): Promise<readonly number[]> {
+  const fence = { text: FENCE, params: [at.name, at.version, at.epoch, at.known, position] };
+  const answers = await writeFenced(sql, fence, writes);
+  if (!answers) throw new FencedError(at.name);
+  return answers;
+}
+
+/** Moves the checkpoint inside a transaction. Throws FencedError when it is no longer ours to move. */
 export async function moveCheckpoint(sql: Sql, at: Checkpoint, position: Position): Promise<void> {
   const moved = await sql.query(MOVE, [at.name, at.version, at.epoch, at.known, position]);
   if (moved.length === 0) throw new FencedError(at.name);

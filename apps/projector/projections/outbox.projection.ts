@@ -1,4 +1,4 @@
-import { writeOutbox } from '#messaging/outbox/outbox';
+import { outboxWrite } from '#messaging/outbox/outbox';
 import { messagesOf, toBusMessage } from '#public-messages';
 import type { Projection } from './projection';
 
@@ -14,11 +14,10 @@ export const outboxProjection = (wake: (position: number) => void): Projection =
   wants: () => true,
   build: () => ({
     prepare: async () => undefined,
-    async apply(sql, { events }) {
+    async changes(_, { events }) {
       const messages = events.flatMap((event) => messagesOf(event).map(toBusMessage));
-      if (messages.length === 0) return undefined;
-      const last = await writeOutbox(sql, messages);
-      return () => wake(last);
+      if (messages.length === 0) return { writes: [] };
+      return { writes: [outboxWrite(messages)], done: ([last]) => wake(last!) };
     },
   }),
 });

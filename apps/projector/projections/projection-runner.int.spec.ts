@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { eventIdOf } from '#kernel';
+import type { Write } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { FencedError } from './checkpoint';
 import { Gate } from './gate';
@@ -17,13 +18,16 @@ const counting = (name: string, refuses: (n: number) => boolean = () => false): 
   wants: () => true,
   build: () => ({
     prepare: (sql) => sql.script(`create table if not exists public.${name} (n int)`),
-    async apply(sql, { events }) {
-      for (const event of events) {
-        await sql.query(`insert into public.${name} (n) values ($1)`, [numberOf(event)]);
-        if (refuses(numberOf(event))) throw new Error(`${numberOf(event)} is poison`);
-      }
+    async changes(_, { events }) {
+      const poison = events.map(numberOf).find(refuses);
+      if (poison !== undefined) throw new Error(`${poison} is poison`);
+      return { writes: [inserting(name, events)] };
     },
   }),
+});
+const inserting = (table: string, events: readonly RecordedEvent[]): Write => ({
+  text: `insert into public.${table} (n) select n from unnest($1::int[]) with ordinality numbers (n, no), fence order by no`,
+  params: [events.map(numberOf)],
 });
 const numberOf = ({ data }: RecordedEvent): number => (data as { n: number }).n;
 
@@ -173,10 +177,7 @@ describe('a projection', () => {
           sql.script(
             `drop view if exists public.shown; create view public.shown as select * from public.counted_${version}`,
           ),
-        async apply(sql, { events }) {
-          for (const event of events)
-            await sql.query(`insert into public.counted_${version} (n) values ($1)`, [numberOf(event)]);
-        },
+        changes: async (_, { events }) => ({ writes: [inserting(`counted_${version}`, events)] }),
       }),
     });
     await append(30);

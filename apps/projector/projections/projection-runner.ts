@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogBatch, Position } from '#event-store';
 import type { Database } from '#postgres';
-import { FencedError, moveCheckpoint, openBuild, type Checkpoint, type OpenedBuild } from './checkpoint';
+import { FencedError, openBuild, writeStretch, type Checkpoint, type OpenedBuild } from './checkpoint';
 import type { Gate } from './gate';
 import type { LogFeed } from './log-feed';
 import { isOutage } from './outage';
@@ -107,20 +107,16 @@ export class ProjectionRunner {
     this.parts.progress.announce(checkpoint);
   }
 
-  /** Rows and checkpoint in one transaction that does not wait for the disk: after a crash both are as old, and the work is done again. */
   private async commit(build: ProjectionBuild, checkpoint: Checkpoint, { events, position }: LogBatch): Promise<void> {
     const started = performance.now();
-    const write = () =>
-      this.parts.db.tx(
-        async (sql) => {
-          await moveCheckpoint(sql, checkpoint, position);
-          return build.apply(sql, { events, position });
-        },
-        { lazy: true },
-      );
-    const done = await (this.projection.urgent ? write() : this.parts.gate.run(write));
-    checkpoint.known = position;
-    done?.();
+    const { db, gate } = this.parts;
+    const write = async () => {
+      const { writes, done } = await build.changes(db, { events, position });
+      const answers = await writeStretch(db, checkpoint, position, writes);
+      checkpoint.known = position;
+      done?.(answers);
+    };
+    await (this.projection.urgent ? write() : gate.run(write));
     this.parts.onBatch?.(this.projection.name, events.length, performance.now() - started);
   }
 

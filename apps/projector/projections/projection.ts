@@ -1,5 +1,5 @@
 import type { Position, RecordedEvent } from '#event-store';
-import type { Sql } from '#postgres';
+import type { Sql, Write } from '#postgres';
 import type { Difference } from '#read-models';
 
 /** A stretch of the log that one projection takes in one transaction. */
@@ -8,6 +8,13 @@ export interface Stretch {
   readonly events: readonly RecordedEvent[];
   /** The log has been read up to here. */
   readonly position: Position;
+}
+
+/** What a stretch changes. */
+export interface Changes {
+  readonly writes: readonly Write[];
+  /** What to do once they are committed, with the answers of those writes that have one. */
+  readonly done?: (answers: readonly number[]) => void;
 }
 
 /** Something that follows the log: a view, the audit log, the outbox, the policies. */
@@ -36,8 +43,8 @@ export interface ProjectionBuild {
   publish?(sql: Sql): Promise<void>;
   /** Throws the tables away. */
   drop?(sql: Sql): Promise<void>;
-  /** Takes a stretch, inside the transaction that moves the checkpoint. Returns what to do once it is committed. */
-  apply(sql: Sql, stretch: Stretch): Promise<(() => void) | void>;
+  /** What a stretch changes, to be written in the statement that moves the checkpoint. May read with `sql`. */
+  changes(sql: Sql, stretch: Stretch): Promise<Changes>;
   /** Forgets what it remembers of rows: the last transaction did not happen, or another process has led. */
   forget?(): void;
 }

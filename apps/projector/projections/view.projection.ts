@@ -8,7 +8,7 @@ const PACE_MS = 20;
 
 type Table = Pick<
   KeyedTable<object>,
-  'prepare' | 'index' | 'publish' | 'drop' | 'forget' | 'apply' | 'firstDifference'
+  'prepare' | 'index' | 'publish' | 'drop' | 'forget' | 'changes' | 'firstDifference'
 >;
 
 /** Builds a keyed view. */
@@ -51,7 +51,7 @@ function ofTables({
       publish: (sql) => of.publish(sql),
       drop: (sql) => of.drop(sql),
       forget: () => of.forget(),
-      apply: (sql, { events }) => of.apply(sql, read(events)),
+      changes: async (sql, { events }) => ({ writes: await of.changes(sql, read(events)) }),
       firstDifference: (sql, version) => of.firstDifference(sql, tableOf(version)),
     }) satisfies ScratchBuild;
   return {

@@ -1,6 +1,6 @@
 import type { EventStore, LogBatch } from '#event-store';
 import type { Database } from '#postgres';
-import { addBuild, moveCheckpoint, openBuilding, type OpenedBuild } from '../projections/checkpoint';
+import { addBuild, openBuilding, writeStretch, type OpenedBuild } from '../projections/checkpoint';
 import type { Projection } from '../projections/projection';
 import { switchBuild } from '../projections/switch-build';
 
@@ -71,13 +71,8 @@ async function take(
   { events, position }: LogBatch,
 ): Promise<void> {
   const wanted = events.filter((event) => projection.wants(event));
-  await db.tx(
-    async (sql) => {
-      await moveCheckpoint(sql, checkpoint, position);
-      if (wanted.length > 0) await build.apply(sql, { events: wanted, position });
-    },
-    { lazy: true },
-  );
+  const { writes } = wanted.length > 0 ? await build.changes(db, { events: wanted, position }) : { writes: [] };
+  await writeStretch(db, checkpoint, position, writes);
   checkpoint.position = checkpoint.known = position;
 }
 

@@ -1,5 +1,5 @@
 import type { EventStore } from '#event-store';
-import type { Database } from '#postgres';
+import { OPEN, writeFenced, type Database } from '#postgres';
 import type { Difference } from '#read-models';
 import type { Projection } from '../projections/projection';
 
@@ -33,7 +33,8 @@ export function verifyProjection(
     for (let after = 0; after < current.position;) {
       const { events, position } = await store.readAll({ after, limit: BATCH, upTo: current.position });
       const wanted = events.filter((event) => projection.wants(event));
-      if (wanted.length > 0) await scratch.apply(sql, { events: wanted, position });
+      if (wanted.length > 0)
+        await writeFenced(sql, OPEN, (await scratch.changes(sql, { events: wanted, position })).writes);
       after = events.length < BATCH ? current.position : position;
       onProgress?.(after, current.position);
     }

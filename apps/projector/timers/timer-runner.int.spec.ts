@@ -1,9 +1,10 @@
 import { CommandHandler, EventStoreUnavailableError } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { DomainError, instant, plus, type Instant } from '#kernel';
+import { OPEN, writeFenced } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import type { Owed } from './owed-commands';
-import { writeTimers, type StoredTimer } from './timer-table';
+import { timerWrites, type StoredTimer } from './timer-table';
 import { TimerRunner } from './timer-runner';
 
 const NOON = instant('2026-05-01T12:00:00.000Z');
@@ -51,10 +52,7 @@ describe('the timers', () => {
     };
   };
   const set = (...timers: StoredTimer[]) =>
-    writeTimers(
-      test.db,
-      timers.map((it) => ({ key: it.key, timer: it })),
-    );
+    writeFenced(test.db, OPEN, timerWrites(timers.map((it) => ({ key: it.key, timer: it }))));
   const left = async () =>
     (await test.db.query<{ key: string }>('select key from projector.timer order by key')).map(({ key }) => key);
 
@@ -114,7 +112,7 @@ describe('the timers', () => {
 
   it('keeps a timer that was set anew while its command was under way', async () => {
     await set(timer('a', 1));
-    let again: Promise<void> | undefined;
+    let again: Promise<unknown> | undefined;
     answer = () => void (again = set(timer('a', 2, { dueAt: plus(NOON, 60_000) })));
     const running = runner();
     const owed = running.runDue();

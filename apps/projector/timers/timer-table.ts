@@ -1,5 +1,5 @@
 import type { Instant } from '#kernel';
-import type { Sql } from '#postgres';
+import { arrayOrNull, plainArray, type Sql, type Write } from '#postgres';
 
 /** A timer as it is stored: a command owed at a time, and the event that led to it. */
 export interface StoredTimer {
@@ -29,29 +29,33 @@ export interface TimerChange {
 export const timerKey = (kind: string, workspace: string, name: string): string => `${kind}:${workspace}:${name}`;
 
 const SET = `insert into projector.timer (key, target, kind, workspace, due_at, payload, cause, position, correlation_id, traceparent)
-  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::bigint[], $9::text[], $10::text[])
+  select timer.* from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], string_to_array($6::text, E'\\n'), $7::uuid[], $8::bigint[], $9::text[], $10::text[]) timer, fence
   on conflict (key) do update set due_at = excluded.due_at, payload = excluded.payload, cause = excluded.cause, position = excluded.position,
     correlation_id = excluded.correlation_id, traceparent = excluded.traceparent, failures = 0, failure = null`;
 
-/** Applies changes in order: of several to one key the last counts. */
-export async function writeTimers(sql: Sql, changes: readonly TimerChange[]): Promise<void> {
+const CLEAR = 'delete from projector.timer using fence where key = any($1)';
+
+/** Changes in order: of several to one key the last counts. */
+export function timerWrites(changes: readonly TimerChange[]): Write[] {
   const last = new Map(changes.map((change) => [change.key, change.timer]));
   const set = [...last.values()].filter((timer) => timer !== null);
   const cleared = [...last].filter(([, timer]) => timer === null).map(([key]) => key);
-  if (cleared.length > 0) await sql.query('delete from projector.timer where key = any($1)', [cleared]);
-  if (set.length === 0) return;
-  await sql.query(SET, [
+  const writes: Write[] = cleared.length > 0 ? [{ text: CLEAR, params: [cleared] }] : [];
+  if (set.length === 0) return writes;
+  const params = [
     set.map(({ key }) => key),
     set.map(({ target }) => target),
     set.map(({ kind }) => kind),
     set.map(({ workspace }) => workspace),
-    set.map(({ dueAt }) => dueAt),
-    set.map(({ payload }) => JSON.stringify(payload)),
-    set.map(({ cause }) => cause),
-    set.map(({ position }) => position),
+    plainArray(set.map(({ dueAt }) => dueAt)),
+    // As lines, for an array of JSON would be full of escapes; JSON text has no line breaks of its own.
+    set.map(({ payload }) => JSON.stringify(payload)).join('\n'),
+    plainArray(set.map(({ cause }) => cause)),
+    plainArray(set.map(({ position }) => position)),
     set.map(({ correlationId }) => correlationId),
-    set.map(({ traceparent }) => traceparent),
-  ]);
+    arrayOrNull(set.map(({ traceparent }) => traceparent)),
+  ];
+  return [...writes, { text: SET, params }];
 }
 
 interface TimerRow {

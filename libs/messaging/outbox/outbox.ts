@@ -1,4 +1,4 @@
-import type { Sql } from '#postgres';
+import { OPEN, plainArray, writeFenced, type Sql, type Write } from '#postgres';
 import type { BusMessage } from '../port/bus';
 
 /** Partitions of the PostgreSQL bus: the unit that the members of a consumer group share. Fixed, since order per key hangs on it. */
@@ -13,22 +13,35 @@ export function partitionOf({ headers, key }: Pick<BusMessage, 'headers' | 'key'
   return ((hash ^ (hash >>> 13)) >>> 0) % PARTITIONS;
 }
 
-const PUBLISH = 'select bus.publish($1, $2, $3, $4, $5, $6, $7) as position';
+const PUBLISH = 'select bus.publish($1, $2, $3, $4, $5, $6, $7) as answer from fence';
+
+/** Between the elements of a list on their way into the database: JSON does not hold it, and a name that did would be refused there. */
+const SEPARATOR = '\x1f';
 
 /**
- * Appends messages to the bus inside the caller's transaction: they exist if it commits. Returns the position of the last
- * (0 when there are none). Holds the bus's head until the commit, so do it last. Once committed, call the bus's `wake`.
+ * Appends messages to the bus: they exist if the statement's transaction commits; the answer is the position of the last. Holds the bus's
+ * head until the commit. Once committed, call the bus's `wake`. At least one message.
  */
+export function outboxWrite(messages: readonly BusMessage[]): Write {
+  const list = (of: (message: BusMessage) => string): string => messages.map(of).join(SEPARATOR);
+  return {
+    text: PUBLISH,
+    params: [
+      plainArray(messages.map(partitionOf)),
+      list(({ topic }) => topic),
+      list(({ key }) => key),
+      list(({ id }) => id),
+      list(({ type }) => type),
+      list(({ headers }) => JSON.stringify(headers)),
+      list(({ value }) => value),
+    ],
+    answers: true,
+  };
+}
+
+/** Appends messages in the caller's transaction, or in one of their own. Returns the position of the last, 0 when there are none. */
 export async function writeOutbox(sql: Sql, messages: readonly BusMessage[]): Promise<number> {
   if (messages.length === 0) return 0;
-  const [row] = await sql.query<{ position: number }>(PUBLISH, [
-    messages.map(partitionOf),
-    messages.map(({ topic }) => topic),
-    messages.map(({ key }) => key),
-    messages.map(({ id }) => id),
-    messages.map(({ type }) => type),
-    messages.map(({ headers }) => JSON.stringify(headers)),
-    messages.map(({ value }) => value),
-  ]);
-  return row!.position;
+  const [position] = (await writeFenced(sql, OPEN, [outboxWrite(messages)]))!;
+  return position!;
 }

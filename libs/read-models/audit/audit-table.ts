@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '#event-store';
-import type { Sql } from '#postgres';
+import { arrayOrNull, plainArray, type Sql, type Write } from '#postgres';
 import { firstDifference, type Difference } from '../keyed/first-difference';
 import { auditEntry, type AuditEntry } from './audit-entry';
 
@@ -55,7 +55,8 @@ export class AuditTable {
     this.heads.clear();
   }
 
-  async apply(sql: Sql, events: readonly RecordedEvent[]): Promise<void> {
+  /** The entries of these events and the new heads of their chains. */
+  async changes(sql: Sql, events: readonly RecordedEvent[]): Promise<Write[]> {
     if (this.heads.size > REMEMBERED) this.heads.clear();
     await this.load(sql, [...new Set(events.map(({ metadata }) => metadata.workspace))]);
     const touched = new Set<Head>();
@@ -65,24 +66,24 @@ export class AuditTable {
       touched.add(head);
       return { workspace, event, ...link(head, event) };
     });
-    await sql.query(insertInto(this.table), [
+    const params = [
       lines(rows, ({ workspace }) => workspace),
-      rows.map(({ entry }) => entry.position),
+      plainArray(rows.map(({ entry }) => entry.position)),
       lines(rows, ({ event }) => event.id),
       lines(rows, ({ entry }) => entry.at),
-      rows.map(({ latest }) => latest),
+      plainArray(rows.map(({ latest }) => latest)),
       lines(rows, ({ entry }) => entry.action),
       lines(rows, ({ entry }) => entry.entityType),
       lines(rows, ({ entry }) => entry.entityId),
       rows.map(({ entry }) => entry.actor),
       rows.map(({ entry }) => entry.correlationId),
-      rows.map(({ entry }) => entry.causationId),
-      rows.map(({ entry }) => entry.revision),
+      arrayOrNull(rows.map(({ entry }) => entry.causationId)),
+      plainArray(rows.map(({ entry }) => entry.revision)),
       lines(rows, ({ entry }) => JSON.stringify(entry.data)),
       lines(rows, ({ entry }) => entry.hash),
       lines(rows, ({ entry }) => entry.previousHash ?? ''),
-    ]);
-    await this.saveHeads(sql, [...touched]);
+    ];
+    return [{ text: insertInto(this.table), params }, this.heading([...touched])];
   }
 
   private headOf(workspace: string): Head {
@@ -103,8 +104,8 @@ export class AuditTable {
     for (const row of rows) this.heads.set(row.workspace, { ...row, latest: Date.parse(row.latest) });
   }
 
-  private async saveHeads(sql: Sql, heads: readonly Head[]): Promise<void> {
-    await sql.query(SAVE_HEADS, [
+  private heading(heads: readonly Head[]): Write {
+    const params = [
       this.version,
       heads.map(({ workspace }) => workspace),
       heads.map(({ entries }) => entries),
@@ -112,7 +113,8 @@ export class AuditTable {
       heads.map(({ hash }) => hash),
       heads.map(({ latest }) => new Date(latest).toISOString()),
       heads.map(({ lag }) => lag),
-    ]);
+    ];
+    return { text: SAVE_HEADS, params };
   }
 }
 
@@ -130,7 +132,7 @@ function link(head: Head, event: RecordedEvent): { entry: AuditEntry; latest: nu
 
 const SAVE_HEADS = `insert into projector.audit_head (version, workspace, entries, position, hash, latest, lag)
   select $1, workspace, entries, position, decode(hash, 'hex'), latest, lag
-    from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::bigint[]) h (workspace, entries, position, hash, latest, lag)
+    from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::bigint[]) h (workspace, entries, position, hash, latest, lag), fence
   on conflict (version, workspace) do update
     set entries = excluded.entries, position = excluded.position, hash = excluded.hash, latest = excluded.latest, lag = excluded.lag`;
 
@@ -146,7 +148,7 @@ const insertInto = (table: string): string => `insert into ${table} (${COLUMNS})
   select workspace, position, event_id, at, to_timestamp(latest / 1000.0), action, entity_type, entity_id, actor, correlation_id, causation_id,
       revision, data, decode(hash, 'hex'), decode(nullif(previous_hash, ''), 'hex')
     from unnest(${fromLines(1)}, $2::bigint[], ${fromLines(3, 'uuid')}, ${fromLines(4, 'timestamptz')}, $5::bigint[], ${fromLines(6)}, ${fromLines(7)}, ${fromLines(8)},
-      $9::text[], $10::text[], $11::text[], $12::int[], ${fromLines(13)}, ${fromLines(14)}, ${fromLines(15)}) e (${COLUMNS})`;
+      $9::text[], $10::text[], $11::text[], $12::int[], ${fromLines(13)}, ${fromLines(14)}, ${fromLines(15)}) e (${COLUMNS}), fence`;
 
 const tableOf = (table: string): string => `create table if not exists ${table} (
   workspace text collate "C" not null, position bigint not null, event_id uuid not null, at timestamptz not null,

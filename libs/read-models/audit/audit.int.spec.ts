@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { eventIdOf } from '#kernel';
+import { OPEN, writeFenced } from '#postgres';
 import { testDatabase, type TestDatabase } from '#testing';
 import { hashOf, type AuditEntry } from './audit-entry';
 import { exportAudit } from './audit-export';
@@ -50,11 +51,13 @@ describe('the audit log', () => {
     const table = new AuditTable(1, 'read.audit_v1');
     await table.prepare(test.db);
     await table.publish(test.db);
+    const apply = async (taken: readonly RecordedEvent[]) =>
+      writeFenced(test.db, OPEN, await table.changes(test.db, taken));
     // In several batches, with what is remembered between them lost once.
-    await test.db.tx((sql) => table.apply(sql, events.slice(0, 7)));
-    await test.db.tx((sql) => table.apply(sql, events.slice(7, 20)));
+    await apply(events.slice(0, 7));
+    await apply(events.slice(7, 20));
     table.forget();
-    await test.db.tx((sql) => table.apply(sql, events.slice(20)));
+    await apply(events.slice(20));
     await test.db.query(
       "insert into projector.checkpoint (name, version, shape, status, position) values ('audit', 1, '1', 'current', $1)",
       [events.at(-1)!.position],

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '#event-store';
-import type { Sql } from '#postgres';
+import { plainArray, type Sql, type Write } from '#postgres';
 import { firstDifference, type Difference } from './first-difference';
 import type { Column, KeyedView } from './keyed-view';
 
@@ -58,17 +58,18 @@ export class KeyedTable<S extends object> {
     await sql.script(`drop table if exists ${this.table}`);
   }
 
-  /** Loads the rows that the events touch, in one query, folds in memory, and writes them back in one statement. */
-  async apply(sql: Sql, events: readonly RecordedEvent[]): Promise<void> {
+  /** Loads the rows that the events touch, in one query, and folds in memory: what is to be written, of all rows at once. */
+  async changes(sql: Sql, events: readonly RecordedEvent[]): Promise<Write[]> {
     await this.load(sql, this.missing(events));
     const touched = new Set<Row<S>>();
     for (const event of events) {
       const { workspace } = event.metadata;
       for (const id of this.view.keys(event)) touched.add(this.fold(workspace, id, event));
     }
-    if (touched.size === 0) return;
-    await sql.query(this.upsert, this.values([...touched]));
+    if (touched.size === 0) return [];
+    const write = { text: this.upsert, params: this.values([...touched]) };
     this.trim(touched);
+    return [write];
   }
 
   /** The first row, by its newest event, that is not the same in `other`. */
@@ -128,10 +129,10 @@ export class KeyedTable<S extends object> {
     return [
       rows.map(({ workspace }) => workspace),
       rows.map(({ id }) => id),
-      rows.map(({ revision }) => revision),
-      rows.map(({ position }) => position),
-      rows.map(({ createdPosition }) => createdPosition),
-      rows.map(({ state }) => this.view.isGone?.(state) ?? false),
+      plainArray(rows.map(({ revision }) => revision)),
+      plainArray(rows.map(({ position }) => position)),
+      plainArray(rows.map(({ createdPosition }) => createdPosition)),
+      plainArray(rows.map(({ state }) => this.view.isGone?.(state) ?? false)),
       // As lines, for an array of JSON would be full of escapes; JSON text has no line breaks of its own.
       rows.map(({ state }) => JSON.stringify(state)).join('\n'),
       ...Object.values(this.view.columns).map((column) => rows.map((row) => valueOf(column, row))),
@@ -198,6 +199,6 @@ function upsertOf<S extends object>({ columns }: KeyedView<S>, table: string): s
     names[at] === 'state' ? `string_to_array($${at + 1}::text, E'\\n')` : `$${at + 1}::${type}[]`;
   const changed = names.filter((column) => !['workspace', 'id', 'created_position'].includes(column));
   return `insert into ${table} (${names.join(', ')})
-    select ${read.join(', ')} from unnest(${types.map(param).join(', ')}) as rows (${names.join(', ')})
+    select ${read.join(', ')} from unnest(${types.map(param).join(', ')}) as rows (${names.join(', ')}), fence
     on conflict (workspace, id) do update set ${changed.map((column) => `${column} = excluded.${column}`).join(', ')}`;
 }
