@@ -122,6 +122,7 @@ export async function until(what, check, within = 120_000) {
 export async function tenants(system, n, receiver, pathOf = (i) => `endpoint-${i}`) {
   return Promise.all(
     Array.from({ length: n }, async (_, i) => {
+      const path = pathOf(i);
       const { id, apiKey } = await system.call('POST', '/workspaces', { name: `bench ${i}` });
       const account = await system.call(
         'POST',
@@ -133,10 +134,10 @@ export async function tenants(system, n, receiver, pathOf = (i) => `endpoint-${i
         await system.call(
           'POST',
           '/webhooks/endpoints',
-          { targetUrl: receiver.url(pathOf(i)), eventTypes: ['post.scheduled'], contract: 'core' },
+          { targetUrl: receiver.url(path), eventTypes: ['post.scheduled'], contract: 'core' },
           apiKey,
         );
-      return { key: apiKey, workspace: id, account: account.id, path: `/${pathOf(i)}` };
+      return { key: apiKey, workspace: id, account: account.id, path: `/${path}` };
     }),
   );
 }
