@@ -67,8 +67,10 @@ export const evolvePost: Evolve = {
     content,
     scheduledAt,
     campaignId,
-    destinations: destinations.map((it) => ({
-      ...it,
+    destinations: destinations.map(({ id, accountId, platform }) => ({
+      id,
+      accountId,
+      platform,
       status: 'pending',
       attempts: 0,
       earlierAttempts: 0,
