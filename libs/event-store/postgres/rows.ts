@@ -52,7 +52,8 @@ export function toAppend(stream: StreamName, events: readonly NewEvent[], expect
 /** The parameters of `log.append`, in its order: text as lines (JSON text has no line breaks), numbers and ids as array literals. */
 export function toParameters(batch: readonly Append[]): string[] {
   const events = batch.flatMap(({ stream, expected, events }, index) =>
-    events.map((event, nth) => ({ ...event, stream, appendNo: index + 1, revision: expected + 1 + nth })),
+    // What is spread comes last: before other fields it costs ten times as much.
+    events.map((event, nth) => ({ stream, appendNo: index + 1, revision: expected + 1 + nth, ...event })),
   );
   const lines = (pick: (event: (typeof events)[number]) => string) => events.map(pick).join('\n');
   const array = (items: readonly (string | number)[]) => `{${items.join()}}`;
