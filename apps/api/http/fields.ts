@@ -10,6 +10,7 @@ import {
   IsInt,
   IsNumber,
   IsString,
+  length as isLength,
   Length,
   Matches,
   Max,
@@ -188,6 +189,16 @@ const listRules = (min: number, max: number): PropertyDecorator[] => [
   ArrayMaxSize(max, { message: `must hold at most ${max}` }),
 ];
 
+/** A rule for each member of a list. Its message begins with the pointer to the first that breaks it, from the list on. */
+const everyOne = (must: string, holds: (one: unknown) => boolean): PropertyDecorator =>
+  ValidateBy({
+    name: `everyOne ${must}`,
+    validator: {
+      validate: (value) => !Array.isArray(value) || value.every(holds),
+      defaultMessage: (args) => `/${(args?.value as unknown[]).findIndex((one) => !holds(one))} ${must}`,
+    },
+  });
+
 /** A list of texts; every one distinct when `unique`. */
 export const TextList = ({
   min = 0,
@@ -207,9 +218,11 @@ export const TextList = ({
       items: { type: 'string', minLength: 1, maxLength: length, ...(pattern && { pattern: pattern.source }) },
     },
     ...listRules(min, max),
-    IsString({ each: true, message: 'every one must be text' }),
-    Length(1, length, { each: true, message: `every one must have 1 to ${length} characters` }),
-    ...(pattern ? [Matches(pattern, { each: true, message: `every one must match ${pattern.source}` })] : []),
+    everyOne('must be text', (one) => typeof one === 'string'),
+    everyOne(`must have 1 to ${length} characters`, (one) => isLength(one, 1, length)),
+    ...(pattern
+      ? [everyOne(`must match ${pattern.source}`, (one) => typeof one === 'string' && pattern.test(one))]
+      : []),
     ...(unique ? [ArrayUnique({ message: 'must not hold the same twice' })] : []),
   );
 
@@ -250,13 +263,7 @@ export const NestedList = (
       {},
       documentedAs(dto, { isArray: true, minItems: min, maxItems: max }),
       ...listRules(min, max),
-      ValidateBy({
-        name: 'areObjects',
-        validator: {
-          validate: (value) => !Array.isArray(value) || value.every(isObject),
-          defaultMessage: () => 'every one must be an object',
-        },
-      }),
+      everyOne('must be an object', isObject),
       ...(distinct
         ? [
             ArrayUnique((each: Record<string, unknown>) => each?.[distinct], {

@@ -57,6 +57,12 @@ function inputErrors(errors: readonly ValidationError[], at: string): InputError
     const pointer = `${at}/${escapePointer(property)}`;
     // A child that is no object is said by its parent's own rule, more clearly.
     const own = Object.entries(constraints).filter(([rule]) => rule !== 'nestedValidation' && rule !== 'unknownValue');
-    return [...own.map(([, message]) => ({ pointer, message })), ...inputErrors(children, pointer)];
+    return [...own.map(([, message]) => inputError(pointer, message)), ...inputErrors(children, pointer)];
   });
+}
+
+/** A rule about the members of a list says which one: its message begins with the rest of the pointer. */
+function inputError(field: string, message: string): InputError {
+  const [, member = '', rule = message] = /^(\/\d+) (.*)$/s.exec(message) ?? [];
+  return { pointer: field + member, message: rule };
 }
