@@ -178,8 +178,11 @@ class Handling<C extends CommandBase, E extends Message, S> {
       this.known = await refreshed(this.store, this.it, this.stream, this.known);
       if (this.context.repeatable && this.known.commands.has(this.context.commandId)) return this.effect();
       const { state, revision, position } = this.known;
-      if (this.expected !== undefined && this.expected !== revision) throw stale(this.expected, revision);
+      const isStale = this.expected !== undefined && this.expected !== revision;
+      if (isStale && revision !== NO_STREAM) throw stale(revision);
+      // Of a thing that is not there, the decider says so first: it is not found rather than changed.
       const decided = decide(this.it.decider, this.command, state);
+      if (isStale) throw stale(revision);
       if (decided.length === 0) return { state, revision, position, events: [] };
       const handled = await this.append(decided);
       if (handled) return handled;
@@ -286,10 +289,10 @@ function folded<C extends CommandBase, E extends Message, S>(
   };
 }
 
-const stale = (expected: Revision, actual: Revision): DomainError =>
+const stale = (actual: Revision): DomainError =>
   new DomainError(
     'REVISION_STALE',
     'stale',
     'The thing has changed since you read it.',
-    `Revision ${expected} was expected, and it is at ${actual}.`,
+    actual === NO_STREAM ? 'It has no revision yet.' : `It is at revision ${actual}.`,
   );
