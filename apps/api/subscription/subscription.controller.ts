@@ -1,6 +1,6 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { presentSubscription, type Page, type PaymentView, type SubscriptionView } from '#read-models';
-import { subscriptionAggregate, type SubscriptionCommand } from '#workspace';
+import { paymentKey, subscriptionAggregate, type SubscriptionCommand } from '#workspace';
 import { Commands, type Asked } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
@@ -76,13 +76,15 @@ export class SubscriptionController {
       outcome === 'succeeded'
         ? ({ type: 'RecordPayment', ...payment, outcome } as const)
         : ({ type: 'RecordPayment', ...payment, outcome, reason } as const);
-    await this.commands.run(subscriptionAggregate, call.workspace, command, call);
+    const { state } = await this.commands.run(subscriptionAggregate, call.workspace, command, call);
+    // Repeated with other figures it has no effect: the answer is what counts.
+    const counted = state.payments.get(paymentKey(outcome, invoiceId))!;
     return {
       invoiceId,
-      amountCents,
-      currency,
+      amountCents: counted.amountCents,
+      currency: counted.currency,
       outcome,
-      ...(outcome === 'failed' && reason !== null && { reason }),
+      ...(counted.reason !== null && { reason: counted.reason }),
     };
   }
 

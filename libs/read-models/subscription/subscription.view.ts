@@ -22,7 +22,7 @@ export interface SubscriptionView {
 
 /** As it stands at `now`; a workspace without a row has `{ plans: [] }`. */
 export function presentSubscription({ plans }: SubscriptionRow, now: Instant): SubscriptionView {
-  const subscription = { plans, payments: new Set<string>() };
+  const subscription = { plans, payments: new Map() };
   return { plan: planAt(subscription, now), upcoming: planAhead(subscription, now) };
 }
 
@@ -35,7 +35,7 @@ export const subscriptionView: KeyedView<SubscriptionRow, SubscriptionRow> = {
   category: 'subscription',
   keys: (event) => (isPlanChange(event.type) ? ownKey(event) : []),
   evolve: (row, event) => {
-    const before: Subscription = { plans: row?.plans ?? [], payments: new Set() };
+    const before: Subscription = { plans: row?.plans ?? [], payments: new Map() };
     return { plans: apply(subscriptionDecider, before, event as unknown as SubscriptionEvent).plans };
   },
   columns: {},

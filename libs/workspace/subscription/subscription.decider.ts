@@ -24,16 +24,27 @@ export interface PlanFrom {
   readonly effectiveAt: Instant;
 }
 
+/** A payment as it counts. */
+export interface RecordedPayment {
+  readonly amountCents: number;
+  readonly currency: string;
+  /** Null for a payment that succeeded. */
+  readonly reason: string | null;
+}
+
+/** An invoice counts once per outcome. */
+export const paymentKey = (outcome: 'succeeded' | 'failed', invoiceId: string): string => `${outcome} ${invoiceId}`;
+
 /** One per workspace. There is always a subscription; it begins with `free`. */
 export interface Subscription {
   /** By time; the last may lie ahead. */
   readonly plans: readonly PlanFrom[];
-  /** `<outcome> <invoice id>` of every payment. */
-  readonly payments: ReadonlySet<string>;
+  /** What was recorded first, by `paymentKey`. */
+  readonly payments: ReadonlyMap<string, RecordedPayment>;
 }
 
 export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEvent, Subscription>({
-  initial: { plans: [], payments: new Set() },
+  initial: { plans: [], payments: new Map() },
   decide: {
     ChangePlan: ({ at, workspaceId, plan: toPlan, effectiveAt }, subscription) => {
       const fromPlan = planBefore(subscription, toPlan, effectiveAt ?? at, at);
@@ -55,7 +66,7 @@ export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEven
 
     RecordPayment: (command, { payments }) => {
       const { workspaceId, invoiceId, amountCents, currency, outcome } = command;
-      if (payments.has(`${outcome} ${invoiceId}`)) return [];
+      if (payments.has(paymentKey(outcome, invoiceId))) return [];
       const payment = { workspaceId, invoiceId, amountCents, currency };
       return command.outcome === 'succeeded'
         ? [{ type: 'PaymentSucceeded', data: payment }]
@@ -66,13 +77,13 @@ export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEven
     SubscriptionUpgraded: replan,
     SubscriptionDowngraded: replan,
     SubscriptionCancelled: replan,
-    PaymentSucceeded: ({ plans, payments }, { invoiceId }) => ({
+    PaymentSucceeded: ({ plans, payments }, { invoiceId, amountCents, currency }) => ({
       plans,
-      payments: new Set(payments).add(`succeeded ${invoiceId}`),
+      payments: new Map(payments).set(paymentKey('succeeded', invoiceId), { amountCents, currency, reason: null }),
     }),
-    PaymentFailed: ({ plans, payments }, { invoiceId }) => ({
+    PaymentFailed: ({ plans, payments }, { invoiceId, amountCents, currency, reason }) => ({
       plans,
-      payments: new Set(payments).add(`failed ${invoiceId}`),
+      payments: new Map(payments).set(paymentKey('failed', invoiceId), { amountCents, currency, reason }),
     }),
   },
 });
