@@ -1,0 +1,79 @@
+import { Client } from '../harness/client';
+import { Standalone } from '../harness/standalone';
+
+let standalone: Standalone;
+let api: Client;
+beforeAll(async () => {
+  standalone = await Standalone.start({ PUBLISHER: 'none' });
+  api = standalone.client();
+});
+afterAll(() => standalone.remove());
+
+const created = async (path: string, body: object): Promise<string> =>
+  (await api.must<{ id: string }>(201, 'POST', path, body)).id;
+
+it('counts an invoice once per outcome, and answers with what counts', async () => {
+  const invoice = { invoiceId: 'inv_1', amountCents: 100, currency: 'EUR' };
+  const pay = (more: object) => api.post('/subscription/payments', { ...invoice, ...more });
+  const first = await pay({ outcome: 'succeeded' });
+  const again = await pay({ outcome: 'succeeded', amountCents: 999 });
+  expect(again).toMatchObject({ status: 200, body: { amountCents: 100 } });
+  expect(again.headers.get('etag')).toBe(first.headers.get('etag'));
+  expect(await pay({ outcome: 'failed', reason: 'Card declined' })).toMatchObject({
+    status: 200,
+    body: { ...invoice, outcome: 'failed', reason: 'Card declined' },
+  });
+});
+
+it('keeps the plan in force until the next one takes effect', async () => {
+  expect(await api.get('/subscription')).toMatchObject({ status: 200, body: { plan: 'free' } });
+  await api.must(200, 'POST', '/subscription/plan', { plan: 'pro' });
+  await api.must(200, 'POST', '/subscription/plan', { plan: 'business', effectiveAt: '2035-01-01T02:00:00+02:00' });
+  expect((await api.get('/subscription')).body).toEqual({
+    plan: 'pro',
+    upcoming: { plan: 'business', effectiveAt: '2035-01-01T00:00:00.000Z' },
+  });
+});
+
+it('makes a member of who accepts, once, and knows no role of anybody else', async () => {
+  const id = await created('/team/invitations', { email: 'ü@example.org', role: 'viewer' });
+  await api.must(200, 'POST', `/team/invitations/${id}/accept`, { userId: 'usr_1' });
+  await api.must(409, 'POST', `/team/invitations/${id}/accept`, { userId: 'usr_2' });
+  await api.must(200, 'POST', '/team/members/usr_1/role', { role: 'owner' });
+  await api.must(404, 'POST', '/team/members/usr_2/role', { role: 'owner' });
+});
+
+it('counts the revisions of a design from 1', async () => {
+  const path = `/designs/${await created('/designs', { clientId: 'client_1' })}`;
+  await api.must(409, 'POST', `${path}/approve`, {});
+  expect(await api.must(200, 'POST', `${path}/submit`, {})).toMatchObject({ revision: 1 });
+  await api.must(400, 'POST', `${path}/request-revision`, {});
+  await api.must(200, 'POST', `${path}/request-revision`, { note: 'Larger' });
+  expect(await api.must(200, 'POST', `${path}/submit`, {})).toMatchObject({ revision: 2 });
+  await api.must(200, 'POST', `${path}/approve`, {});
+});
+
+it.each(['image', 'video', 'batch', 'location_content', 'location_recommendations', 'campaign_generation'])(
+  'ends an operation of kind %s once',
+  async (kind) => {
+    const campaign = kind === 'campaign_generation' ? { campaignId: 'cmp_1' } : {};
+    const path = `/operations/${await created('/operations', { kind, region: 'eu', total: 2, ...campaign })}`;
+    expect(await api.must(200, 'POST', `${path}/progress`, { done: 1 })).toMatchObject({ done: 1, failed: 0 });
+    await api.must(200, 'POST', `${path}/fail`, { error: { code: 'oom', message: 'Out of memory' } });
+    await api.must(409, 'POST', `${path}/complete`, {});
+  },
+);
+
+it('brings assets, galleries, content and regions into being with their first command', async () => {
+  const firsts: readonly [string, string, object][] = [
+    ['/assets/ast_1', '/organize', { clientId: 'c', folder: 'f' }],
+    ['/galleries/gal_1', '/update', { region: 'eu', added: ['ast_1'], removed: [] }],
+    ['/content/cnt_1', '/adaptation', { region: 'jp', locale: 'ja-JP', reasons: ['colour'] }],
+    ['/regions/eu', '/performance', { period: '2026-04', impressions: 1, engagements: 0, contentCount: 2 }],
+  ];
+  for (const [thing, command, body] of firsts) {
+    expect((await api.get(thing)).status).toBe(404);
+    expect((await api.post(`${thing}${command}`, body)).headers.get('etag')).toBe('"0"');
+    expect((await api.get(`${thing}?minRevision=0`)).status).toBe(200);
+  }
+});
