@@ -1,5 +1,5 @@
 // Appends events to the log in a process of its own, past the api: for figures that begin at the appended event.
-// In: {databaseUrl, tenants:[{workspace, account}], count, callers, gate?}. Out: {seconds}.
+// In: {databaseUrl, workspaces, count, callers, rate? (events a second of each caller)}. Out: {seconds, sent?}: with a rate, [postId, nanoseconds of the monotonic clock].
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 
@@ -12,11 +12,12 @@ const TEXT = 'A post of usual length, with an emoji 🥐 and a link to https://e
 process.on('message', async (job) => process.send(await feed(job)));
 process.on('disconnect', () => process.exit(0));
 
-async function feed({ databaseUrl, workspaces, count, callers = 64 }) {
+async function feed({ databaseUrl, workspaces, count, callers = 64, rate }) {
   const db = new Database(databaseUrl, { max: 4 });
   const store = new PostgresEventStore(db);
   const at = new Date().toISOString();
   let issued = 0;
+  const sent = rate && [];
   const started = performance.now();
   await Promise.all(
     Array.from({ length: callers }, async () => {
@@ -41,16 +42,19 @@ async function feed({ databaseUrl, workspaces, count, callers = 64 }) {
           scheduledAt: '2031-01-01T00:00:00.000Z',
           campaignId: null,
         };
+        sent?.push([postId, Number(process.hrtime.bigint())]);
         await store.append(
           `post-${workspace}:${postId}`,
           [{ id: randomUUID(), type: 'PostScheduled', data, metadata }],
           -1,
         );
+        // After the last one too: a process that ends at once leaves its event to the followers' own look.
+        if (rate) await new Promise((due) => setTimeout(due, 1000 / rate));
       }
     }),
   );
   const seconds = (performance.now() - started) / 1000;
   await store.close();
   await db.end();
-  return { seconds };
+  return { seconds, sent };
 }

@@ -60,6 +60,7 @@ export async function openSystem(env = {}) {
     url,
     call,
     pid: child.pid,
+    dataDir,
     databaseUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postledger`,
     /** Processor seconds used so far: by the apps, and by the database's processes. */
     cpu: () => ({ apps: cpuOf(child.pid), database: cpuBelow(Number(readFileSync(cluster, 'utf8').split('\n')[0])) }),
@@ -89,6 +90,8 @@ export async function openReceiver() {
     port,
     count: async () => (await ask({})).count,
     facts: () => ask({}),
+    /** From now on the paths that begin with /fickle answer nothing (or answer again). */
+    hang: (hangs) => ask({ ask: 'hang', hangs }),
     reset: (note = false) => ask({ ask: 'reset', note }),
     arrivals: async () => (await ask({ ask: 'arrivals' })).arrivals,
     close: () => child.disconnect(),
