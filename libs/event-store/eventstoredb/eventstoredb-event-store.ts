@@ -35,6 +35,8 @@ export interface EventStoreDbOptions extends Partial<Deadlines> {
   readonly watchMs?: number;
 }
 
+/** The newest event is nearly always the head; only behind what the node writes for itself must be looked further. */
+const FIRST_HEAD_PAGE = 2;
 const HEAD_PAGE = 64;
 /** Health is asked often and must answer soon. */
 const CHECK_MS = 2_000;
@@ -130,10 +132,10 @@ export class EventStoreDbEventStore implements EventStore {
 
   async head(): Promise<Position> {
     let top: Position | undefined;
-    for (let from: Position | undefined; ;) {
+    for (let from: Position | undefined, maxCount = FIRST_HEAD_PAGE; ; maxCount = HEAD_PAGE) {
       const fromPosition = from === undefined ? END : placeOf(from);
       const page = await this.connection.drain((client) =>
-        client.readAll({ direction: BACKWARDS, fromPosition, maxCount: HEAD_PAGE, requiresLeader: true }),
+        client.readAll({ direction: BACKWARDS, fromPosition, maxCount, requiresLeader: true }),
       );
       for (const resolved of page) {
         const at = positionOf(resolved);
@@ -145,7 +147,7 @@ export class EventStoreDbEventStore implements EventStore {
         this.searched = Math.max(this.searched, top);
         return this.newest;
       }
-      if (page.length < HEAD_PAGE) return this.newest;
+      if (page.length < maxCount) return this.newest;
       from = positionOf(page.at(-1)!);
     }
   }
