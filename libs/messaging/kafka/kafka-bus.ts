@@ -2,7 +2,7 @@ import { Kafka, logLevel, type Admin, type ISocketFactory } from 'kafkajs';
 import type { Bus, BusMessage, ReceivedMessage, SubscribeOptions, Subscription } from '../port/bus';
 import { KafkaProducer } from './kafka-producer';
 import { connectionOf } from './kafka-settings';
-import { KafkaSubscription } from './kafka-subscription';
+import { KafkaSubscription, unread } from './kafka-subscription';
 
 export interface KafkaBusOptions {
   readonly clientId?: string;
@@ -95,6 +95,11 @@ export class KafkaBus implements Bus {
       }
       await new Promise((again) => setTimeout(again, LEADER_PAUSE_MS));
     }
+  }
+
+  /** Messages that a group, running or not, has yet to commit. */
+  async unread(group: string, topics: readonly string[]): Promise<number> {
+    return unread(await this.connectedAdmin(), { group, topics });
   }
 
   async check(): Promise<{ engine: string; version: string }> {

@@ -64,17 +64,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   async lag(): Promise<number> {
-    const admin = await this.parts.admin();
-    const committed = await admin.fetchOffsets({ groupId: this.options.group, topics: [...this.options.topics] });
-    let lag = 0;
-    for (const { topic, partitions } of committed) {
-      const ends = new Map((await admin.fetchTopicOffsets(topic)).map((end) => [end.partition, end]));
-      for (const { partition, offset } of partitions) {
-        const end = ends.get(partition);
-        if (end) lag += Number(end.high) - Math.max(Number(offset), Number(end.low));
-      }
-    }
-    return lag;
+    return unread(await this.parts.admin(), this.options);
   }
 
   async close(): Promise<void> {
@@ -248,4 +238,21 @@ async function commit(payload: EachBatchPayload | undefined, messages: readonly 
     partitions: [...partitions].map(([partition, offset]) => ({ partition, offset: String(offset) })),
   }));
   await payload?.commitOffsetsIfNecessary({ topics });
+}
+
+/** Messages of some topics that a group has not committed. */
+export async function unread(
+  admin: Admin,
+  { group, topics }: { readonly group: string; readonly topics: readonly string[] },
+): Promise<number> {
+  const committed = await admin.fetchOffsets({ groupId: group, topics: [...topics] });
+  let lag = 0;
+  for (const { topic, partitions } of committed) {
+    const ends = new Map((await admin.fetchTopicOffsets(topic)).map((end) => [end.partition, end]));
+    for (const { partition, offset } of partitions) {
+      const end = ends.get(partition);
+      if (end) lag += Number(end.high) - Math.max(Number(offset), Number(end.low));
+    }
+  }
+  return lag;
 }

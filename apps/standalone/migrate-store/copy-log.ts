@@ -1,0 +1,113 @@
+import { NO_STREAM, WrongRevisionError, type EventStore, type Position, type RecordedEvent } from '#event-store';
+import { SettingsError } from '#platform';
+import { pages, sideBySide } from './walk';
+
+export interface CopyProgress {
+  readonly copied: number;
+  readonly eventsPerSecond: number;
+  /** By position, so for logs whose events differ much in size an estimate. */
+  readonly secondsLeft: number;
+}
+
+export interface CopyOptions {
+  /** How many appends may be under way: more than one only where the target takes them in the order in which they were asked. */
+  readonly atOnce: number;
+  readonly onProgress?: (progress: CopyProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** With as many characters under way, the appends of a PostgreSQL target still travel as one statement, in order. */
+const MAX_CHARACTERS = 1_000_000;
+
+/**
+ * Copies what the target lacks, in the order of the source's log. What the target holds must be the beginning of the source:
+ * that is where a copy that was killed goes on. Resolves with the number of events that were there and that were copied.
+ */
+export async function copyLog(
+  source: EventStore,
+  target: EventStore,
+  { atOnce, onProgress, signal }: CopyOptions,
+): Promise<{ present: number; copied: number }> {
+  const { after, present } = await commonBeginning(source, target);
+  const head = await source.head();
+  const started = performance.now();
+  let copied = 0;
+  for await (const events of pages(source, after)) {
+    for (const window of windows(runs(events), atOnce)) {
+      if (signal?.aborted) return { present, copied };
+      await Promise.all(window.map((run) => append(target, run)));
+      copied += window.reduce((sum, run) => sum + run.length, 0);
+    }
+    const eventsPerSecond = (copied / Math.max(1, performance.now() - started)) * 1_000;
+    const position = events.at(-1)!.position;
+    const perPosition = copied / Math.max(1, position - after);
+    onProgress?.({ copied, eventsPerSecond, secondsLeft: ((head - position) * perPosition) / eventsPerSecond });
+  }
+  return { present, copied };
+}
+
+/** How far the target is the beginning of the source. Throws when it holds anything else. */
+async function commonBeginning(source: EventStore, target: EventStore): Promise<{ after: Position; present: number }> {
+  let [after, present]: [Position, number] = [0, 0];
+  if ((await target.head()) === 0) return { after, present };
+  for await (const [event, there] of sideBySide(source, target)) {
+    if (!there) break;
+    if (!event)
+      throw new SettingsError(
+        `The target holds more than the source: ${nameOf(there)} is not in it. It has gone on by itself, or is not a copy.`,
+      );
+    if (event.id !== there.id || event.stream !== there.stream || event.revision !== there.revision)
+      throw new SettingsError(
+        `The target is not a copy of the source: where the source has ${nameOf(event)}, it has ${nameOf(there)}.`,
+      );
+    after = event.position;
+    present++;
+  }
+  return { after, present };
+}
+
+async function append(target: EventStore, run: readonly RecordedEvent[]): Promise<void> {
+  const [{ stream, revision }] = run as [RecordedEvent];
+  try {
+    await target.append(stream, run, revision === 0 ? NO_STREAM : revision - 1);
+  } catch (error) {
+    if (!(error instanceof WrongRevisionError)) throw error;
+    throw new SettingsError(
+      `Somebody else writes into the target: ${stream} is at revision ${error.actual} there, not ${error.expected}.`,
+    );
+  }
+}
+
+/** Neighbours of one stream travel in one append. */
+function* runs(events: readonly RecordedEvent[]): Generator<RecordedEvent[]> {
+  let run: RecordedEvent[] = [];
+  for (const event of events) {
+    if (run.length > 0 && run[0]!.stream !== event.stream) {
+      yield run;
+      run = [];
+    }
+    run.push(event);
+  }
+  if (run.length > 0) yield run;
+}
+
+/** Appends that may be under way together: each to a stream of its own, and not too much in all. */
+function* windows(all: Iterable<RecordedEvent[]>, atOnce: number): Generator<RecordedEvent[][]> {
+  let window: RecordedEvent[][] = [];
+  let streams = new Set<string>();
+  let characters = 0;
+  for (const run of all) {
+    const size = run.reduce((sum, { data }) => sum + JSON.stringify(data).length, 0);
+    const isFull = window.length === atOnce || characters + size > MAX_CHARACTERS || streams.has(run[0]!.stream);
+    if (window.length > 0 && isFull) {
+      yield window;
+      [window, streams, characters] = [[], new Set(), 0];
+    }
+    window.push(run);
+    streams.add(run[0]!.stream);
+    characters += size;
+  }
+  if (window.length > 0) yield window;
+}
+
+export const nameOf = ({ stream, revision, id }: RecordedEvent): string => `event ${revision} of ${stream} (${id})`;

@@ -1,0 +1,81 @@
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { EventStore } from '#event-store';
+import { EventStoreDbEventStore } from '#event-store/eventstoredb/eventstoredb-event-store';
+import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
+import { SettingsError } from '#platform';
+import { Database, EmbeddedServer, migrate } from '#postgres';
+import { claimDataDir } from '../data-dir';
+import { OWN_NAME } from './switch-positions';
+
+/** As many appends to PostgreSQL travel as one statement, in order; EventStoreDB promises no order between streams. */
+const AT_ONCE = { postgres: 250, eventstoredb: 1 };
+
+export interface OpenLog {
+  readonly store: EventStore;
+  readonly shown: string;
+  readonly atOnce: number;
+}
+
+/** Opens what the options name, each database once, and closes all of it. */
+export class Opener {
+  private readonly closing: (() => Promise<unknown>)[] = [];
+  private readonly databases = new Map<string, Promise<Database>>();
+
+  constructor(private readonly dataDir: string) {}
+
+  async log(url: string): Promise<OpenLog> {
+    if (url !== 'embedded' && !url.startsWith('postgres')) return this.eventStoreDb(url);
+    const db = await this.database(url);
+    return { store: new PostgresEventStore(db), shown: `PostgreSQL (${shown(url)})`, atOnce: AT_ONCE.postgres };
+  }
+
+  /** A PostgreSQL database with the schema of this build. */
+  database(url: string): Promise<Database> {
+    const known = this.databases.get(url) ?? this.openDatabase(url);
+    this.databases.set(url, known);
+    return known;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closing.reverse()) await close();
+  }
+
+  private async eventStoreDb(url: string): Promise<OpenLog> {
+    const store = new EventStoreDbEventStore(url);
+    this.closing.push(() => store.close());
+    const { engine, version } = await reach(url, () => store.check());
+    return { store, shown: `${engine} ${version} (${shown(url)})`, atOnce: AT_ONCE.eventstoredb };
+  }
+
+  private async openDatabase(url: string): Promise<Database> {
+    const db = new Database(url === 'embedded' ? await this.startEmbedded() : url, { name: OWN_NAME });
+    this.closing.push(() => db.end());
+    await reach(url, () => migrate(db));
+    return db;
+  }
+
+  private async startEmbedded(): Promise<string> {
+    const dataDir = resolve(this.dataDir);
+    const release = claimDataDir(dataDir);
+    this.closing.push(async () => release());
+    const folder = resolve(dataDir, 'postgres');
+    mkdirSync(folder, { recursive: true });
+    const server = await EmbeddedServer.start({ folder });
+    this.closing.push(() => server.stop());
+    await server.ensureDatabase('postledger');
+    return server.url('postledger');
+  }
+}
+
+async function reach<T>(url: string, attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    const { message, errors } = error as Error & { errors?: Error[] };
+    throw new SettingsError(`${shown(url)} cannot be used: ${message || errors?.[0]?.message}.`, { cause: error });
+  }
+}
+
+/** An address without its password. */
+const shown = (url: string): string => url.replace(/\/\/[^@/]*@/, '//').replace(/\?.*$/, '');

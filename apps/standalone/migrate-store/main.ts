@@ -1,0 +1,74 @@
+import { loadSettings, SettingsError } from '#platform';
+import { say } from '../terminal';
+import { firstDifference, summarise } from './compare-logs';
+import { copyLog } from './copy-log';
+import { Opener } from './logs';
+import { HELP, parseOptions, type MigrateOptions } from './options';
+import { switchPositions } from './switch-positions';
+
+const SAY_EVERY_MS = 2_000;
+
+async function migrateStore(options: MigrateOptions, opener: Opener, signal: AbortSignal): Promise<void> {
+  const [source, target] = [await opener.log(options.from), await opener.log(options.to)];
+  const now = sparingly();
+  say(`Copying from ${source.shown} to ${target.shown}`);
+  const { present, copied } = await copyLog(source.store, target.store, {
+    atOnce: target.atOnce,
+    signal,
+    onProgress: ({ copied, eventsPerSecond, secondsLeft }) =>
+      now(() => `  ${copied} events, ${Math.round(eventsPerSecond)} events/s, ${Math.ceil(secondsLeft)} s left`),
+  });
+  if (signal.aborted) return say(`Stopped after ${copied} events; the next run goes on from there.`);
+  say(`${copied} events copied, ${present} were there`);
+
+  const counted = (what: string) => (events: number) => now(() => `  comparing: ${events} events of the ${what} read`);
+  const summaries = [
+    await summarise(source.store, counted('source')),
+    await summarise(target.store, counted('target')),
+  ] as const;
+  const difference = await firstDifference(source.store, target.store, summaries);
+  if (difference) throw new SettingsError(`The copy is not equal: ${difference}.`);
+  say(`Equal: ${summaries[0].events} events in ${summaries[0].streams.size} streams, SHA-256 ${summaries[1].hash}`);
+
+  if (!options.switch)
+    return say('Only the log was copied: --help says how views and deliveries are told of it (--switch).');
+  const switched = await switchPositions(await opener.database(options.switch), {
+    source: source.store,
+    target: target.store,
+    ...(options.bus !== undefined && { bus: options.bus }),
+  });
+  say(
+    switched.isNew
+      ? `Switched ${switched.events} places; start the apps on ${target.shown}. The audit log is written anew, see its lag in health.`
+      : 'The database was switched already.',
+  );
+}
+
+/** Says a line at most every two seconds. */
+function sparingly(): (line: () => string) => void {
+  let said = performance.now();
+  return (line) => {
+    if (performance.now() - said < SAY_EVERY_MS) return;
+    said = performance.now();
+    say(line());
+  };
+}
+
+async function run(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help') return void process.stdout.write(HELP);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const opener = new Opener(loadSettings({ POSTLEDGER_MODE: 'sandbox', ...process.env }).dataDir);
+  try {
+    await migrateStore(options, opener, stop.signal);
+  } finally {
+    await opener.close();
+  }
+}
+
+run().catch((error: unknown) => {
+  const { message, stack } = error as Error;
+  process.stderr.write(`${error instanceof SettingsError ? message : stack}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,165 @@
+import type { EventStore } from '#event-store';
+import { KafkaBus } from '#messaging/kafka/kafka-bus';
+import { SettingsError } from '#platform';
+import type { Database, Sql } from '#postgres';
+import { TOPICS } from '#public-messages';
+import { nameOf } from './copy-log';
+import { sideBySide } from './walk';
+
+/** What this tool's own connections are called, so that they are not taken for an app's. */
+export const OWN_NAME = 'postledger migrate-store';
+
+const FEW = 5_000;
+
+interface Switched {
+  readonly isNew: boolean;
+  readonly events: number;
+}
+
+/**
+ * Makes every place in the log that a database remembers the place of the same event in the target's log, in one transaction: it has
+ * happened, or it has not. The two logs must hold the same events in the same order, and nothing may run on the database.
+ */
+export async function switchPositions(
+  db: Database,
+  { source, target, bus }: { source: EventStore; target: EventStore; bus?: string },
+): Promise<Switched> {
+  await expectStopped(db);
+  if (await isSwitched(db, source, target)) return { isNew: false, events: 0 };
+  await expectRead(db, bus);
+  return db.tx(async (sql) => {
+    const events = await mapPositions(sql, source, target);
+    await moveProjector(sql);
+    await moveViews(sql);
+    await moveBus(sql);
+    await moveDelivery(sql);
+    await startAuditAnew(sql);
+    return { isNew: true, events };
+  });
+}
+
+async function expectStopped(db: Database): Promise<void> {
+  const running = await db.query<{ application_name: string }>(
+    `select distinct application_name from pg_stat_activity
+     where datname = current_database() and application_name like 'postledger%' and application_name <> $1 order by 1`,
+    [OWN_NAME],
+  );
+  if (running.length > 0)
+    throw new SettingsError(
+      `Positions can change only while nothing runs: stop ${running.map(({ application_name }) => application_name.replace('postledger ', '')).join(', ')} first.`,
+    );
+}
+
+/** The outbox has told all of the source, or it is already a place in the target. */
+async function isSwitched(db: Database, source: EventStore, target: EventStore): Promise<boolean> {
+  const [outbox] = await db.query<{ position: number }>(
+    "select position from projector.checkpoint where name = 'outbox' and status = 'current'",
+  );
+  if (!outbox) throw new SettingsError('The database of --switch has no views yet: there is nothing to switch.');
+  const [from, to] = [await source.head(), await target.head()];
+  if (outbox.position === to && from !== to) return true;
+  const [behind] = await db.query<{ name: string; position: number }>(
+    "select name, position from projector.checkpoint where name in ('outbox', 'policies') and status = 'current' and position < $1 limit 1",
+    [from],
+  );
+  if (behind)
+    throw new SettingsError(
+      `The projector has not told all of the source (${behind.name} is at ${behind.position} of ${from}): start the apps on it, wait until health shows no lag, stop them, and come again.`,
+    );
+  return false;
+}
+
+/** What waits in Kafka tells places of the old log, which an intake would take for places of the new one. */
+async function expectRead(db: Database, bus: string | undefined): Promise<void> {
+  const [relay] = await db.query("select 1 from bus.group_offset where group_name = 'relay' limit 1");
+  if (!relay) return;
+  if (bus === undefined)
+    throw new SettingsError('Kafka is the bus of this system: --bus must say where, so that its end can be seen.');
+  const kafka = new KafkaBus(bus);
+  try {
+    const unread = await kafka.unread('delivery', Object.values(TOPICS));
+    if (unread > 0)
+      throw new SettingsError(
+        `Delivery has ${unread} messages of the old log to read from Kafka: let it run until health shows no lag, stop it, and come again.`,
+      );
+  } finally {
+    await kafka.close();
+  }
+}
+
+/** For each event of the source its place there and in the target. */
+async function mapPositions(sql: Sql, source: EventStore, target: EventStore): Promise<number> {
+  await sql.script('create temporary table place (old bigint primary key, new bigint not null) on commit drop');
+  let [olds, news, count]: [number[], number[], number] = [[0], [0], 0];
+  const flush = async () => {
+    await sql.query('insert into place select * from unnest($1::bigint[], $2::bigint[])', [olds, news]);
+    [olds, news] = [[], []];
+  };
+  for await (const [event, there] of sideBySide(source, target)) {
+    if (!event || !there || event.id !== there.id)
+      throw new SettingsError(
+        `The logs do not go side by side: ${nameOf((event ?? there)!)} has no place in the other, or another one. Copy first.`,
+      );
+    olds.push(event.position);
+    news.push(there.position);
+    count++;
+    if (olds.length >= FEW) await flush();
+  }
+  await flush();
+  await sql.script(`analyze place;
+    -- Of a place between events, such as a head that was remembered: that of the last event before it.
+    create function pg_temp.moved(p bigint) returns bigint language sql stable as
+      'select case when p < 0 then p else (select new from place where old <= p order by old desc limit 1) end';`);
+  return count;
+}
+
+const moveProjector = (sql: Sql): Promise<void> =>
+  sql.script(`
+    update projector.checkpoint set position = pg_temp.moved(position);
+    update projector.timer set position = pg_temp.moved(position);`);
+
+/** Every table of a view that keeps places: their columns have the same names in all of them. */
+async function moveViews(sql: Sql): Promise<void> {
+  const tables = await sql.query<{ name: string; columns: string[] }>(
+    `select c.table_name as name, array_agg(c.column_name::text) as columns
+     from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
+     where c.table_schema = 'read' and t.table_type = 'BASE TABLE' and c.column_name in ('position', 'created_position')
+       and c.table_name !~ '^audit_v[0-9]+$'
+     group by c.table_name`,
+  );
+  for (const { name, columns } of tables)
+    await sql.script(
+      `update read."${name}" set ${columns.map((column) => `${column} = pg_temp.moved(${column})`).join(', ')}`,
+    );
+}
+
+const moveBus = (sql: Sql): Promise<void> =>
+  sql.script(
+    ['message', 'dead_letter']
+      .map(
+        (table) => `update bus.${table} set headers = regexp_replace(headers, '("postledger-position": ?")[0-9]+',
+          '\\1' || pg_temp.moved(split_part(headers::json ->> 'postledger-position', '.', 1)::bigint))
+        where headers like '%"postledger-position"%';`,
+      )
+      .join('\n'),
+  );
+
+/** The inbox stays as it is: it knows what was handled under its old place, should that come again. */
+const moveDelivery = (sql: Sql): Promise<void> =>
+  sql.script(`
+    update delivery.endpoint set position = pg_temp.moved(position), cursor = pg_temp.moved(cursor),
+      eras = (select json_agg(jsonb_set(era, '{after}', to_jsonb(pg_temp.moved((era ->> 'after')::bigint))) order by n)
+              from jsonb_array_elements(eras::jsonb) with ordinality e (era, n));
+    update delivery.delivery d set position = p.new from place p where p.old = d.position;
+    update delivery.fact set position = pg_temp.moved(position) where position is not null;`);
+
+/** An entry's hash holds its position, so the chain of the new log is another: the projector writes it anew. */
+async function startAuditAnew(sql: Sql): Promise<void> {
+  const tables = await sql.query<{ name: string }>(
+    "select tablename as name from pg_tables where schemaname = 'read' and tablename ~ '^audit_v[0-9]+$'",
+  );
+  for (const { name } of tables) await sql.script(`truncate read."${name}"`);
+  await sql.script(`
+    delete from projector.audit_head;
+    update projector.checkpoint set position = 0 where name = 'audit' and status <> 'retired';`);
+}

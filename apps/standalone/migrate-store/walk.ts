@@ -1,0 +1,34 @@
+import type { EventStore, Position, RecordedEvent } from '#event-store';
+
+const PAGE = 1_000;
+
+/** Every event of a log after a position, oldest first, page by page; the next page is read while one is handled. */
+export async function* pages(store: EventStore, after: Position = 0): AsyncGenerator<readonly RecordedEvent[]> {
+  let next = store.readAll({ after, limit: PAGE });
+  for (;;) {
+    const { events, position } = await next;
+    const isLast = events.length < PAGE;
+    if (!isLast) {
+      next = store.readAll({ after: position, limit: PAGE });
+      // Awaited in the next round; until then its failure is nobody's.
+      next.catch(() => undefined);
+    }
+    if (events.length > 0) yield events;
+    if (isLast) return;
+  }
+}
+
+/** The events of two logs side by side, by their number; ends with the longer one. */
+export async function* sideBySide(
+  one: EventStore,
+  other: EventStore,
+): AsyncGenerator<readonly [RecordedEvent | undefined, RecordedEvent | undefined]> {
+  const others = each(other);
+  for await (const event of each(one)) yield [event, (await others.next()).value ?? undefined];
+  for await (const event of others) yield [undefined, event];
+}
+
+async function* each(store: EventStore): AsyncGenerator<RecordedEvent, undefined> {
+  for await (const events of pages(store)) yield* events;
+  return undefined;
+}
