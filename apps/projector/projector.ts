@@ -64,7 +64,7 @@ export class Projector {
     };
     const all = [
       outboxProjection((position) => outbox.wake(position)),
-      policiesProjection(() => this.timers.wake()),
+      policiesProjection((due) => this.timers.wake(due)),
       ...rebuildable,
       ...projections,
     ];

@@ -1,4 +1,5 @@
 import { parseStream, type RecordedEvent } from '#event-store';
+import type { Instant } from '#kernel';
 import { upcast, type DomainEvent } from '#public-messages';
 import type { Projection } from '../projections/projection';
 import { timerKey, timerWrites, type TimerChange } from '../timers/timer-table';
@@ -21,18 +22,28 @@ export function stepsOf(event: RecordedEvent): readonly Step[] {
   });
 }
 
-/** Turns events into timers, in the transaction of the checkpoint: nothing that is owed is lost. Never done again. */
-export const policiesProjection = (wakeTimers: () => void): Projection => ({
+/** A burst of commands reaches the timers in a few statements; alone, a command reaches them at once. */
+const PACE_MS = 10;
+
+/**
+ * Turns events into timers, in the transaction of the checkpoint: nothing that is owed is lost. Never done again. `wakeTimers` hears
+ * when the first of those that were set is due.
+ */
+export const policiesProjection = (wakeTimers: (due: Instant) => void): Projection => ({
   name: 'policies',
   shape: 'policies',
-  paceMs: 0,
+  paceMs: PACE_MS,
   urgent: true,
   wants: ({ type }) => reactTo.has(type),
   build: () => ({
     prepare: async () => undefined,
     async changes(_, { events }) {
       const changes = events.map(upcast).flatMap((event) => stepsOf(event).map((step) => changeOf(event, step)));
-      return { writes: timerWrites(changes), done: wakeTimers };
+      const due = changes.flatMap(({ timer }) => (timer ? [timer.dueAt] : []));
+      const writes = timerWrites(changes);
+      if (due.length === 0) return { writes };
+      const first = due.reduce((least, each) => (each < least ? each : least));
+      return { writes, done: () => wakeTimers(first) };
     },
   }),
 });

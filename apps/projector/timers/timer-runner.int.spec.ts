@@ -123,6 +123,30 @@ describe('the timers', () => {
     );
   });
 
+  it('sends in time what is set while it rests, and looks at once only for what is due before it would look anyway', async () => {
+    const stop = new AbortController();
+    const running = runner();
+    const looked = jest.spyOn(test.db, 'query');
+    const run = running.run(stop.signal);
+    try {
+      await eventually(() => expect(looked).toHaveBeenCalledTimes(2));
+      await set(timer('far', 1, { dueAt: plus(NOON, 3_600_000) }), timer('near', 2, { dueAt: plus(NOON, 500) }));
+      looked.mockClear();
+      running.wake(plus(NOON, 3_600_000));
+      await new Promise((later) => setImmediate(later));
+      expect(looked).not.toHaveBeenCalled();
+      now = plus(NOON, 500);
+      running.wake(plus(NOON, 500));
+      await eventually(() => expect(sent.map(({ target }) => target)).toEqual(['near']));
+      now = plus(NOON, 3_600_000);
+      await eventually(() => expect(sent.map(({ target }) => target)).toEqual(['near', 'far']));
+    } finally {
+      stop.abort();
+      await run;
+      looked.mockRestore();
+    }
+  });
+
   it('wakes up when it is told, and works through thousands', async () => {
     const stop = new AbortController();
     const running = runner();

@@ -1,5 +1,15 @@
 import type { CommandHandler } from '#event-store';
-import { derivedUuid, DomainError, millis, MINUTE, plus, publicEventId, SECOND, type Clock } from '#kernel';
+import {
+  derivedUuid,
+  DomainError,
+  millis,
+  MINUTE,
+  plus,
+  publicEventId,
+  SECOND,
+  type Clock,
+  type Instant,
+} from '#kernel';
 import type { Database } from '#postgres';
 import { Gate } from '../projections/gate';
 import { owedCommands, type Owed } from './owed-commands';
@@ -32,8 +42,9 @@ export class TimerRunner {
 
   constructor(private readonly parts: TimerParts) {}
 
-  /** Something may have become due. */
-  wake(): void {
+  /** Something may have become due, or will at `due`: what is further away than the next look is left to that. */
+  wake(due?: Instant): void {
+    if (due !== undefined && millis(due) > millis(this.parts.clock()) + LOOK_AGAIN_MS) return;
     this.awake = true;
     this.rouse?.();
   }
