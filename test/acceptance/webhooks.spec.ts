@@ -84,7 +84,7 @@ describe('webhook endpoints', () => {
       ['no types', { targetUrl: 'https://example.com' }, '/eventTypes'],
       ['an empty list of types', { targetUrl: 'https://example.com', eventTypes: [] }, '/eventTypes'],
       ['types as text', { targetUrl: 'https://example.com', eventTypes: '*' }, '/eventTypes'],
-      ['a type that is a number', { targetUrl: 'https://example.com', eventTypes: ['*', 4] }, '/eventTypes'],
+      ['a type that is a number', { targetUrl: 'https://example.com', eventTypes: ['*', 4] }, '/eventTypes/1'],
       ['an unknown field', { targetUrl: 'https://example.com', eventTypes: ['*'], secret: 'x' }, '/secret'],
       ['ordered as text', { targetUrl: 'https://example.com', eventTypes: ['*'], ordered: 'yes' }, '/ordered'],
       [

@@ -195,7 +195,7 @@ const everyOne = (must: string, holds: (one: unknown) => boolean): PropertyDecor
     name: `everyOne ${must}`,
     validator: {
       validate: (value) => !Array.isArray(value) || value.every(holds),
-      defaultMessage: (args) => `/${(args?.value as unknown[]).findIndex((one) => !holds(one))} ${must}`,
+      defaultMessage: (args) => `/${(args!.value as unknown[]).findIndex((one) => !holds(one))} ${must}`,
     },
   });
 

@@ -82,7 +82,7 @@ describe('workspaces and keys', () => {
     expect(await api.as(key)('POST', '/campaigns', { name: 'c', profileId: 'p' })).toMatchObject({ status: 403 });
     expect(await api.send('POST', '/api-keys', { name: 'n', scopes: ['everything'] })).toMatchObject({
       status: 400,
-      body: { errors: [{ pointer: '/scopes' }] },
+      body: { errors: [{ pointer: '/scopes/0' }] },
     });
   });
 

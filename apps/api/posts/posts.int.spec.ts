@@ -196,7 +196,7 @@ describe('posts over HTTP', () => {
       },
     ],
     ['/destinations', { destinations: { 0: {} } }],
-    ['/destinations', { destinations: ['acct_ig'] }],
+    ['/destinations/0', { destinations: ['acct_ig'] }],
     ['/destinations/0/platform', { destinations: [{ accountId: 'acct_ig', platform: 'Instagram' }] }],
     ['/content/text', { content: { text: 'x'.repeat(10_001) } }],
     ['/content', { content: [] }],

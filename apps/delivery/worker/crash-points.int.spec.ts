@@ -62,7 +62,8 @@ describe('a killed worker', () => {
     receiver.always('/a', 'hang');
     await world.happen('a', 5);
     await worker.handle(await world.fresh());
-    await eventually(() => expect(receiver.on('/a')).toHaveLength(5));
+    // How many are under way at once is the lane's affair; some are, and none is answered.
+    await eventually(() => expect(receiver.on('/a').length).toBeGreaterThan(0));
     worker.kill();
     receiver.always('/a', 204);
     await everythingArrives(5);

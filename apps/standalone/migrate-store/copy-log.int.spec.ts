@@ -45,7 +45,8 @@ const all = async (store: EventStore): Promise<RecordedEvent[]> => {
   for await (const page of pages(store)) events.push(...page);
   return events;
 };
-const withoutPosition = (events: readonly RecordedEvent[]) => events.map(({ position: _, ...event }) => event);
+const withoutPosition = (events: readonly RecordedEvent[]) =>
+  events.map((event) => ({ ...event, position: undefined }));
 const difference = async (one: EventStore, other: EventStore) =>
   firstDifference(one, other, [await summarise(one), await summarise(other)]);
 
