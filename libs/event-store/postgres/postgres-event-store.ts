@@ -15,7 +15,8 @@ import {
 } from '../port/event-store';
 import { Batcher, type Waiting } from './batcher';
 import { isRefusal, unavailable } from './faults';
-import { COLUMNS, fromRow, toAppend, toParameters, type Append, type EventRow } from './rows';
+import { COLUMNS, fromRow, toAppend, toParameters, type Append, type EventRow, recordedOf } from './rows';
+import { RecentEvents } from './recent-events';
 
 export interface PostgresEventStoreOptions {
   /** Events in one append statement (500). An append that is larger alone goes alone. */
@@ -54,6 +55,7 @@ export class PostgresEventStore implements EventStore {
   private readonly appends: Batcher<Append, Appended>;
   private readonly reads: Batcher<ReadRequest, readonly RecordedEvent[]>;
   private readonly hearers = new Set<() => void>();
+  private readonly recent = new RecentEvents();
   private readonly closing = new AbortController();
   private readonly deadlineMs: number;
   private readonly onFault: (error: Error) => void;
@@ -122,7 +124,7 @@ export class PostgresEventStore implements EventStore {
 
   follow(options: Parameters<EventStore['follow']>[0]): AsyncIterable<LogBatch> {
     const log = {
-      readAll: (range: ReadAllOptions) => this.readAll(range),
+      readAll: async (range: ReadAllOptions) => this.recent.after(range) ?? this.readAll(range),
       onAppend: (wake: () => void) => this.onAppend(wake),
     };
     return followLoop(log, { ...options, signal: AbortSignal.any([options.signal, this.closing.signal]) });
@@ -149,13 +151,20 @@ export class PostgresEventStore implements EventStore {
       return;
     }
     let newest = 0;
-    batch.forEach(({ request: { stream, expected }, resolve, reject }, index) => {
+    const appended: RecordedEvent[] = [];
+    batch.forEach(({ request, resolve, reject }, index) => {
+      const { stream, expected } = request;
       const { outcome, revision, position } = answers[index]!;
       if (outcome === 'wrong') return reject(new WrongRevisionError(stream, expected, revision));
-      if (outcome === 'appended') newest = Math.max(newest, position);
+      if (outcome === 'appended') {
+        newest = Math.max(newest, position);
+        appended.push(...recordedOf(request, position));
+      }
       resolve({ revision, position, repeated: outcome === 'same' });
     });
-    if (newest > 0) this.announce(newest);
+    if (newest === 0) return;
+    this.recent.add(appended);
+    this.announce(newest);
   }
 
   private async fetch(batch: readonly Waiting<ReadRequest, readonly RecordedEvent[]>[]): Promise<void> {
@@ -190,7 +199,10 @@ export class PostgresEventStore implements EventStore {
 
   private onAppend(wake: () => void): () => void {
     this.hearers.add(wake);
-    const unlisten = this.db.listen(CHANNEL, wake);
+    // What this process has just handed over itself needs no second look.
+    const unlisten = this.db.listen(CHANNEL, (position) => {
+      if (position === '' || Number(position) > this.recent.newest) wake();
+    });
     return () => {
       this.hearers.delete(wake);
       unlisten();

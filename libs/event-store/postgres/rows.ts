@@ -49,6 +49,23 @@ export function toAppend(stream: StreamName, events: readonly NewEvent[], expect
   return { stream, expected, events: rows, characters };
 }
 
+/**
+ * What an append has put into the log, as a read of it would show it: the data comes from the text that was written, so
+ * that a follower gets the same from memory as from the database. `position` is that of its last event.
+ */
+export const recordedOf = ({ stream, expected, events }: Append, position: number): RecordedEvent[] =>
+  events.map(({ id, type, data, metadata }, nth) =>
+    fromRow({
+      id,
+      type,
+      data: JSON.parse(data) as object,
+      metadata: JSON.parse(metadata) as object,
+      stream,
+      revision: expected + 1 + nth,
+      position: position - (events.length - 1 - nth),
+    }),
+  );
+
 /** The parameters of `log.append`, in its order: text as lines (JSON text has no line breaks), numbers and ids as array literals. */
 export function toParameters(batch: readonly Append[]): string[] {
   const events = batch.flatMap(({ stream, expected, events }, index) =>
