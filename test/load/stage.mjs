@@ -29,11 +29,22 @@ const cpuBelow = (pid) => {
 /** The standalone on a folder of its own, with its database URL for feeders. */
 export async function openSystem(env = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'postledger-bench-'));
-  const child = spawn(process.execPath, ['--max-semi-space-size=32', join(root, 'dist/apps/standalone/main.js'), '--empty'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, DATA_DIR: dataDir, PORT: '0', POSTLEDGER_API_KEY: KEY, POSTLEDGER_MODE: 'sandbox', ...env },
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=32', join(root, 'dist/apps/standalone/main.js'), '--empty'],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        DATA_DIR: dataDir,
+        PORT: '0',
+        POSTLEDGER_API_KEY: KEY,
+        POSTLEDGER_MODE: 'sandbox',
+        ...env,
+      },
+    },
+  );
   const url = await new Promise((done, fail) => {
     let said = '';
     child.stdout.on('data', (chunk) => {
