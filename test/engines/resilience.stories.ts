@@ -169,7 +169,11 @@ export function resilience(name: string, open: () => Promise<Ground>): void {
             },
             { within: 30_000, every: 100 },
           );
-          const refused = await client.post('/accounts', { platform: 'x', username: 'late', profileId: 'prof_test' });
+          const refused = await client.post('/accounts', {
+            platform: 'instagram',
+            username: 'late',
+            profileId: 'prof_test',
+          });
           expect(refused.status).toBe(503);
           expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
           await double.connectWire();
