@@ -1,6 +1,6 @@
 // npm test and npm run test:engines: installs and builds what is missing, runs the suites, ends with one plain line.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { build, checkNode, install } from '../apps/standalone/start.mjs';
 
 const args = process.argv.slice(2);
@@ -19,6 +19,8 @@ await install();
 await build();
 mkdirSync('.cache', { recursive: true });
 rmSync(results, { force: true });
+const versions = '.cache/engine-versions.ndjson';
+rmSync(versions, { force: true });
 const { status } = spawnSync(
   process.execPath,
   [
@@ -39,9 +41,23 @@ try {
   console.log(`The test run left no result: ${error.message}`);
   process.exit(status || 1);
 }
+if (engines) for (const line of engineLines()) console.log(line);
 const broken = counts.numRuntimeErrorTestSuites;
 const skipped = counts.numPendingTests + counts.numTodoTests;
 console.log(
-  `${counts.numPassedTests} passed, ${counts.numFailedTests + broken} failed${skipped ? `, ${skipped} skipped` : ''}`,
+  `${counts.numPassedTests} passed, ${counts.numFailedTests + broken} failed${skipped ? `, ${skipped} skipped` : ''}${engines && !process.env.ESDB_URL ? '; EventStoreDB was its double: ESDB_URL names no real node' : ''}`,
 );
 process.exit(status ?? 1);
+
+/** One line for each combination of engines: what its suites counted, and the versions that the program's health told. */
+function engineLines() {
+  const told = existsSync(versions) ? readFileSync(versions, 'utf8').trim().split('\n') : [];
+  const tests = counts.testResults.flatMap(({ assertionResults }) => assertionResults);
+  return told.map((line) => {
+    const { suite, ...parts } = JSON.parse(line);
+    const own = tests.filter(({ ancestorTitles: [title = ''] }) => title.endsWith(` on ${suite}`));
+    const of = (wanted) => own.filter(({ status }) => status === wanted).length;
+    const stood = Object.entries(parts).map(([part, { engine, version }]) => `${part} ${engine} ${version}`);
+    return `${suite}: ${of('passed')} passed, ${of('failed')} failed (${stood.join('; ')})`;
+  });
+}

@@ -1,20 +1,21 @@
 // Appends events to the log in a process of its own, past the api: for figures that begin at the appended event.
-// In: {databaseUrl, workspaces, count, callers, rate? (events a second of each caller)}. Out: {seconds, sent?}: with a rate, [postId, nanoseconds of the monotonic clock].
+// In: {databaseUrl, eventStoreUrl?, workspaces, count, callers, rate? (events a second of each caller)}. Out: {seconds, sent?}: with a rate, [postId, nanoseconds of the monotonic clock].
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 const { Database } = require('../../dist/libs/postgres/index.js');
 const { PostgresEventStore } = require('../../dist/libs/event-store/postgres/postgres-event-store.js');
+const { EventStoreDbEventStore } = require('../../dist/libs/event-store/eventstoredb/eventstoredb-event-store.js');
 
 const TEXT = 'A post of usual length, with an emoji 🥐 and a link to https://example.com/menu. '.repeat(6);
 
 process.on('message', async (job) => process.send(await feed(job)));
 process.on('disconnect', () => process.exit(0));
 
-async function feed({ databaseUrl, workspaces, count, callers = 64, rate }) {
+async function feed({ databaseUrl, eventStoreUrl, workspaces, count, callers = 64, rate }) {
   const db = new Database(databaseUrl, { max: 4 });
-  const store = new PostgresEventStore(db);
+  const store = eventStoreUrl ? new EventStoreDbEventStore(eventStoreUrl) : new PostgresEventStore(db);
   const at = new Date().toISOString();
   let issued = 0;
   const sent = rate && [];

@@ -7,6 +7,7 @@ const HELP = `npm run bench [-- options]
 
   --quick          one short run of each instead of three
   --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild
+  --engines        Kafka, and the double of EventStoreDB, beside the embedded engines; nothing else
   --write          also writes docs/reference/performance.md and .json
   --help           this text
 
@@ -20,6 +21,11 @@ if (args.includes('--help')) {
 checkNode();
 await install();
 await build();
+if (args.includes('--engines')) {
+  const { compareEngines } = await import('./engines.mjs');
+  await compareEngines({ quick: args.includes('--quick') });
+  process.exit(0);
+}
 const { openReceiver, openSystem, spread } = await import('./stage.mjs');
 const scenarios = await import('./scenarios.mjs');
 const delivery = await import('./delivery.scenarios.mjs');

@@ -50,7 +50,12 @@ export const deliveries =
     const before = await recorded(system);
     await receiver.reset();
     const started = performance.now();
-    await feed({ databaseUrl: system.databaseUrl, workspaces: targets.map(({ workspace }) => workspace), count });
+    await feed({
+      databaseUrl: system.databaseUrl,
+      eventStoreUrl: system.eventStoreUrl,
+      workspaces: targets.map(({ workspace }) => workspace),
+      count,
+    });
     await until(`${count} deliveries`, async () => (await receiver.count()) >= count);
     await until('every attempt recorded', async () => (await recorded(system)) - before >= count);
     return { value: count / ((performance.now() - started) / 1000), operations: count };

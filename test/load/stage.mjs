@@ -72,6 +72,7 @@ export async function openSystem(env = {}) {
     call,
     pid: child.pid,
     dataDir,
+    eventStoreUrl: env.EVENT_STORE_URL,
     databaseUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postledger`,
     /** Processor seconds used so far: by the apps, and by the database's processes. */
     cpu: () => ({ apps: cpuOf(child.pid), database: cpuBelow(Number(readFileSync(cluster, 'utf8').split('\n')[0])) }),
