@@ -1,12 +1,14 @@
 // npm run bench: measures this machine. Receiver, generator and feeder are processes of their own; warm-up, three runs each.
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
+import { join } from 'node:path';
 import { build, checkNode, install } from '../../apps/standalone/start.mjs';
 
 const HELP = `npm run bench [-- options]
 
   --quick          one short run of each instead of three
-  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild
+  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild rendering
   --engines        Kafka, and the double of EventStoreDB, beside the embedded engines; nothing else
   --write          also writes docs/reference/performance.md and .json
   --help           this text
@@ -83,6 +85,21 @@ const FIGURES = [
 
 const round = (value) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
 const results = [];
+
+/** Keeps one figure, taken once or more, and prints it beside its target and its raw limit. */
+function tell({ name, what, unit, taken, limit, target, lessIsBetter = false }) {
+  const { min, median, max } = spread(taken.map(({ value }) => value));
+  const { value: _, ...details } = taken[Math.floor(taken.length / 2)];
+  const reached = lessIsBetter ? median <= target : median >= target;
+  const ratio = limit && median / limit;
+  results.push({ name, what, unit, min, median, max, target, reached, limit, ratio, ...details });
+  const numbers = Object.entries(details).filter(([, value]) => typeof value === 'number');
+  const more = numbers.map(([key, value]) => `${key} ${round(value)}`);
+  console.log(
+    `${reached ? ' ' : '!'} ${name.padEnd(11)} ${String(round(median)).padStart(7)} ${unit} (${round(min)}–${round(max)}; target ${lessIsBetter ? '≤' : '≥'}${target}${limit ? `; ×${ratio.toFixed(2)} of ${Math.round(limit)} raw` : ''}${more.length ? `; ${more.join(', ')}` : ''})  ${what}`,
+  );
+}
+
 const receiver = await openReceiver();
 const system = await openSystem();
 const stage = { system, receiver, ...stageSize };
@@ -106,32 +123,30 @@ try {
       });
     }
     const limit = limitName && (await scenarios.limits[limitName](stage));
-    const { min, median, max } = spread(taken.map(({ value }) => value));
-    const { value: _, ...details } = taken[Math.floor(runs / 2)];
-    const reached = lessIsBetter ? median <= target : median >= target;
-    results.push({
-      name,
-      what,
-      unit,
-      min,
-      median,
-      max,
-      target,
-      reached,
-      limit,
-      ratio: limit && median / limit,
-      ...details,
-    });
-    const numbers = Object.entries(details).filter(([, value]) => typeof value === 'number');
-    const more = numbers.map(([key, value]) => `${key} ${round(value)}`);
-    console.log(
-      `${reached ? ' ' : '!'} ${name.padEnd(11)} ${String(round(median)).padStart(7)} ${unit} (${round(min)}–${round(max)}; target ${lessIsBetter ? '≤' : '≥'}${target}${limit ? `; ×${(median / limit).toFixed(2)} of ${Math.round(limit)} raw` : ''}${more.length ? `; ${more.join(', ')}` : ''})  ${what}`,
-    );
+    tell({ name, what, unit, taken, limit, target, lessIsBetter });
   }
 } finally {
   receiver.close();
   await system.close();
 }
+
+const wanted = (name) => !only || only.includes(name);
+if (wanted('rebuild')) {
+  const { measureProjections } = await import('./projection.bench.mjs');
+  const rates = [];
+  for (let run = 0; run < runs; run++) rates.push(await measureProjections({ events: quick ? 50_000 : 200_000 }));
+  for (const view of ['posts', 'audit'])
+    tell({
+      name: 'rebuild',
+      what: `rebuild of the view ${view} from the log`,
+      unit: 'events/s',
+      taken: rates.map((each) => ({ value: each[view] })),
+      limit: rates[0].bareInsert,
+      target: 30_000,
+    });
+}
+if (wanted('rendering'))
+  spawnSync(process.execPath, [join(import.meta.dirname, 'rendering.bench.mjs')], { stdio: 'inherit' });
 
 const report = {
   at: new Date().toISOString(),
