@@ -18,5 +18,5 @@ for (const [name, open] of Object.entries(grounds)) {
     opened.push(ground);
     return ground.env;
   });
-  resilience(name, open);
+  resilience(name, open, { double: open === onDoubleAndKafka });
 }

@@ -7,7 +7,7 @@ import { KafkaNode } from './kafka';
 /** The engines beside PostgreSQL that a suite stands on, and the settings that choose them. */
 export interface Ground {
   readonly env: Record<string, string>;
-  readonly kafka?: KafkaNode;
+  readonly kafka: KafkaNode;
   readonly double?: EventStoreDbDouble;
   close(): Promise<void>;
 }
@@ -17,18 +17,13 @@ export async function onKafka(): Promise<Ground> {
   return { env: { BUS_URL: kafka.url }, kafka, close: () => kafka.remove() };
 }
 
-export async function onDouble(): Promise<Ground> {
-  const double = await EventStoreDbDouble.start();
-  return { env: { EVENT_STORE_URL: double.url }, double, close: () => double.stop() };
-}
-
 export async function onDoubleAndKafka(): Promise<Ground> {
-  const [double, kafka] = await Promise.all([onDouble(), onKafka()]);
+  const [double, kafka] = await Promise.all([EventStoreDbDouble.start(), onKafka()]);
   return {
-    ...double,
     ...kafka,
-    env: { ...double.env, ...kafka.env },
-    close: async () => void (await Promise.all([double.close(), kafka.close()])),
+    double,
+    env: { ...kafka.env, EVENT_STORE_URL: double.url },
+    close: async () => void (await Promise.all([double.stop(), kafka.close()])),
   };
 }
 
