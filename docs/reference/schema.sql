@@ -188,6 +188,13 @@ table delivery.lease (
   created_at timestamp with time zone not null default now()
 );
 
+table delivery.newest (
+  endpoint integer not null,
+  coalesce_key text not null,
+  sequence bigint not null,
+  at timestamp with time zone not null
+) with (fillfactor=70);
+
 table delivery.queue (
   endpoint integer not null,
   sequence bigint not null,
@@ -341,6 +348,8 @@ constraint on delivery.job: PRIMARY KEY (workspace, id);
 
 constraint on delivery.lease: PRIMARY KEY (batch);
 
+constraint on delivery.newest: PRIMARY KEY (endpoint, coalesce_key);
+
 constraint on delivery.queue: PRIMARY KEY (endpoint, sequence);
 
 constraint on delivery.retry: PRIMARY KEY (delivery_id);
@@ -454,6 +463,8 @@ CREATE UNIQUE INDEX leader_pkey ON projector.leader USING btree (name);
 CREATE UNIQUE INDEX lease_pkey ON delivery.lease USING btree (batch);
 
 CREATE UNIQUE INDEX message_pkey ON ONLY bus.message USING btree ("position", created_at);
+
+CREATE UNIQUE INDEX newest_pkey ON delivery.newest USING btree (endpoint, coalesce_key);
 
 CREATE UNIQUE INDEX queue_pkey ON delivery.queue USING btree (endpoint, sequence);
 
@@ -647,16 +658,24 @@ AS $function$
   with wanted as (
     select w.endpoint, w.room from unnest(endpoints, rooms) as w (endpoint, room)
   ), due as (
-    select x.delivery_id
+    select x.delivery_id,
+      case when x.coalesce_key is null then false else
+        exists (select from delivery.retry n where n.endpoint = x.endpoint and n.coalesce_key = x.coalesce_key and n.sequence > x.sequence)
+        or exists (select from delivery.newest n where n.endpoint = x.endpoint and n.coalesce_key = x.coalesce_key and n.sequence > x.sequence)
+      end as is_old
     from wanted w cross join lateral (
-      select r.delivery_id from delivery.retry r where r.endpoint = w.endpoint and r.due_at <= p_now
+      select r.delivery_id, r.endpoint, r.coalesce_key, r.sequence from delivery.retry r where r.endpoint = w.endpoint and r.due_at <= p_now
       order by r.due_at limit w.room for update skip locked
     ) x
   ), taken as (
-    delete from delivery.retry r using due where r.delivery_id = due.delivery_id returning r.delivery_id, r.coalesce_key
+    delete from delivery.retry r using due where r.delivery_id = due.delivery_id returning r.delivery_id, r.coalesce_key, due.is_old
+  ), left_out as (
+    update delivery.delivery d set state = 'discarded', reason = 'superseded', changed_at = p_now
+    from taken t where t.is_old and d.id = t.delivery_id
   ), found as (
     select d.id, d.endpoint, d.sequence, d.message_id, d.type, d.key, d.tries, d.replay, t.coalesce_key, b.body
     from taken t join delivery.delivery d on d.id = t.delivery_id join delivery.body b on b.id = d.body_id
+    where not t.is_old
   ), leased as (
     insert into delivery.lease (batch, worker, deliveries)
     select p_batch, p_worker, array_agg(f.id) from found f having count(*) > 0
@@ -955,10 +974,10 @@ begin
     where d.id = h.id
       and (d.state in ('queued', 'retrying') or (d.state is null and not exists (select from delivery.attempt a where a.delivery_id = h.id and a.ok)))
       and not exists (select from delivery.retry r where r.delivery_id = h.id)
-    returning d.id, d.endpoint, d.sequence, d.type, d.key
+    returning d.id, d.endpoint, d.sequence, d.type, d.key, d.replay
   ), waiting as (
     insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
-    select o.id, o.endpoint, p_now, delivery.coalesce_key(e.config, o.type, o.key), o.sequence
+    select o.id, o.endpoint, p_now, case when not o.replay then delivery.coalesce_key(e.config, o.type, o.key) end, o.sequence
     from open o join delivery.endpoint e on e.no = o.endpoint
     on conflict (delivery_id) do nothing
     returning 1
@@ -990,7 +1009,7 @@ begin
   ), waiting as (
     insert into delivery.retry (delivery_id, endpoint, due_at, sequence)
     select c.id, c.endpoint, p_now, c.sequence from configured c where not c.is_ordered
-    on conflict (delivery_id) do update set due_at = excluded.due_at
+    on conflict (delivery_id) do update set due_at = excluded.due_at, coalesce_key = null
   )
   select count(*) into given from configured;
   return given;
@@ -1009,22 +1028,44 @@ AS $function$
   end
 $function$;
 
-CREATE OR REPLACE FUNCTION delivery.supersede(p_endpoint integer[], p_coalesce text[], p_sequence bigint[], p_now timestamp with time zone)
- RETURNS integer
+CREATE OR REPLACE FUNCTION delivery.supersede(p_delivery uuid[], p_endpoint integer[], p_coalesce text[], p_sequence bigint[], p_now timestamp with time zone)
+ RETURNS uuid[]
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
 AS $function$
 declare
-  given integer;
+  given uuid[];
 begin
-  with old as (
-    delete from delivery.retry r using unnest(p_endpoint, p_coalesce, p_sequence) as n (endpoint, coalesce_key, sequence)
+  -- Always in the same order, so that two recorders cannot wait for each other. Whoever comes second sees, in the next statement,
+  -- what the first has written.
+  insert into delivery.newest as n (endpoint, coalesce_key, sequence, at)
+  select g.endpoint, g.coalesce_key, max(g.sequence), p_now
+  from unnest(p_endpoint, p_coalesce, p_sequence) as g (endpoint, coalesce_key, sequence)
+  group by g.endpoint, g.coalesce_key
+  order by g.endpoint, g.coalesce_key
+  on conflict (endpoint, coalesce_key) do update set sequence = greatest(n.sequence, excluded.sequence), at = excluded.at;
+
+  with newest as (
+    select distinct n.endpoint, n.coalesce_key, n.sequence
+    from unnest(p_endpoint, p_coalesce) as g (endpoint, coalesce_key) join delivery.newest n using (endpoint, coalesce_key)
+  ), waited as (
+    delete from delivery.retry r using newest n
     where r.endpoint = n.endpoint and r.coalesce_key = n.coalesce_key and r.sequence < n.sequence
     returning r.delivery_id
+  ), failed as (
+    select g.id from unnest(p_delivery, p_endpoint, p_coalesce, p_sequence) as g (id, endpoint, coalesce_key, sequence)
+    join newest n using (endpoint, coalesce_key)
+    where g.sequence < n.sequence
+  ), old as (
+    select w.delivery_id as id, false as must_be_parked from waited w
+    union all select f.id, true from failed f
+  ), changed as (
+    update delivery.delivery d set state = 'discarded', reason = 'superseded', changed_at = p_now
+    from old o where d.id = o.id and (d.state = 'parked' or not o.must_be_parked)
+    returning d.id
   )
-  update delivery.delivery d set state = 'discarded', reason = 'superseded', changed_at = p_now from old where d.id = old.delivery_id;
-  get diagnostics given = row_count;
-  return given;
+  select array_agg(c.id) into given from changed c where c.id = any (p_delivery);
+  return coalesce(given, '{}');
 end $function$;
 
 CREATE OR REPLACE FUNCTION delivery.version_under_lock()

@@ -1,17 +1,14 @@
-import type { Clock } from '#kernel';
-import { signHeaders } from '#webhook-contracts';
-import type { Exchange, Sender } from '#webhook-sending';
+import type { Sender } from '#webhook-sending';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
-import type { Decision, Outcome } from '../record/outcome';
-import { decide } from './decide';
-import { Fifo } from './fifo';
+import type { Outcome } from '../record/outcome';
+import { Attempts, closedReason, unsigned } from './attempts';
 import { Lane } from './lane';
+import { Slots } from './slots';
 import type { Task } from './task';
 
 export interface DispatcherNeeds {
   readonly sender: Sender;
-  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly endpoint: (no: number) => Endpoint | undefined;
   readonly record: (outcome: Outcome) => void;
@@ -31,32 +28,27 @@ const WIDEST = 128;
 const BUSY = 2_000;
 const CALM_MS = 2_000;
 const LOOK_MS = 2;
-/** While lanes wait for slots: how often those are looked for that hold theirs without an answer. */
-const LOOK_FOR_STUCK_MS = 50;
-/** What stuck lanes hold is not counted, up to this multiple of the slots. */
-const MOST_OPEN = 4;
 /** Deliveries in memory over all lanes: above, everything waits in the database. */
 const FULL = 20_000;
 
 /** Sends what is in memory: a lane per endpoint, a bound for all, the lanes taking turns when the bound is reached. */
 export class Dispatcher {
   private readonly lanes = new Map<number, Lane>();
-  private readonly line = new Fifo<Lane>();
-  private readonly abort = new AbortController();
-  private inFlight = 0;
-  /** Exchanges of lanes that are stuck. */
-  private stuck = 0;
-  private lookTimer: NodeJS.Timeout | undefined;
+  private readonly slots: Slots;
+  private readonly attempts: Attempts;
   private buffered = 0;
   private stopped = false;
   private idle: (() => void) | undefined;
 
-  constructor(private readonly needs: DispatcherNeeds) {}
+  constructor(private readonly needs: DispatcherNeeds) {
+    this.attempts = new Attempts(needs);
+    this.slots = new Slots(needs.concurrency, { lanes: () => this.lanes.values(), pump: (lane) => this.pump(lane) });
+  }
 
   get load(): { inFlight: number; buffered: number; lanes: number; circuitsOpen: number } {
     let circuitsOpen = 0;
     for (const lane of this.lanes.values()) if (lane.circuit.isOpen) circuitsOpen++;
-    return { inFlight: this.inFlight, buffered: this.buffered, lanes: this.lanes.size, circuitsOpen };
+    return { inFlight: this.slots.inFlight, buffered: this.buffered, lanes: this.lanes.size, circuitsOpen };
   }
 
   /** How many more deliveries of the endpoint memory takes; 0 while stopping. */
@@ -121,16 +113,9 @@ export class Dispatcher {
 
   /** Sends nothing more, gives back what waits, and waits for what is in flight, aborting it after `graceMs`. */
   async stop(graceMs: number): Promise<Task[]> {
-    this.stopped = true;
-    clearTimeout(this.lookTimer);
-    const left: Task[] = [];
-    for (const lane of this.lanes.values()) {
-      clearTimeout(lane.timer);
-      left.push(...lane.tasks.clear());
-    }
-    this.buffered = 0;
-    if (this.inFlight > 0) {
-      const timer = setTimeout(() => this.abort.abort(), graceMs);
+    const left = this.halt();
+    if (this.slots.inFlight > 0) {
+      const timer = setTimeout(() => this.attempts.stop(), graceMs);
       await new Promise<void>((done) => (this.idle = done));
       clearTimeout(timer);
     }
@@ -139,13 +124,18 @@ export class Dispatcher {
 
   /** Stops at once and records nothing more, as a killed process does. */
   kill(): void {
+    this.halt();
+    this.attempts.stop();
+  }
+
+  private halt(): Task[] {
     this.stopped = true;
-    clearTimeout(this.lookTimer);
-    for (const lane of this.lanes.values()) {
+    this.slots.stop();
+    this.buffered = 0;
+    return [...this.lanes.values()].flatMap((lane) => {
       clearTimeout(lane.timer);
-      lane.tasks.clear();
-    }
-    this.abort.abort();
+      return lane.tasks.clear();
+    });
   }
 
   private lane(endpoint: Endpoint): Lane {
@@ -164,10 +154,10 @@ export class Dispatcher {
         this.giveUp(lane);
         return;
       }
-      if (lane.inFlight >= this.fairLimit(lane) || this.needs.isHeld()) return;
+      if (lane.inFlight >= this.slots.widthOf(lane) || this.needs.isHeld()) return;
       if (lane.isStuck) return;
-      if (!this.hasSlot) {
-        this.queue(lane);
+      if (!this.slots.isFree) {
+        this.slots.wait(lane);
         return;
       }
       const now = Date.now();
@@ -184,110 +174,46 @@ export class Dispatcher {
     }
   }
 
-  private get hasSlot(): boolean {
-    const { concurrency } = this.needs;
-    return this.inFlight - this.stuck < concurrency && this.inFlight < concurrency * MOST_OPEN;
-  }
-
-  private queue(lane: Lane): void {
-    if (lane.inLine) return;
-    lane.inLine = true;
-    this.line.push(lane);
-    this.lookTimer ??= setTimeout(() => this.lookForStuck(), LOOK_FOR_STUCK_MS);
-  }
-
-  /** Endpoints that hang must not sit on the slots until their time-outs: others wait. */
-  private lookForStuck(): void {
-    this.lookTimer = undefined;
-    if (this.stopped || this.line.length === 0) return;
-    const now = Date.now();
-    for (const lane of this.lanes.values()) {
-      if (lane.isStuck || !lane.isSilent(now)) continue;
-      lane.isStuck = true;
-      this.stuck += lane.inFlight;
-    }
-    for (let waiting = this.line.length; waiting > 0 && this.hasSlot; waiting--) this.pumpNext();
-    if (this.line.length > 0) this.lookTimer ??= setTimeout(() => this.lookForStuck(), LOOK_FOR_STUCK_MS);
-  }
-
-  private pumpNext(): void {
-    const waiting = this.line.shift();
-    if (!waiting) return;
-    waiting.inLine = false;
-    this.pump(waiting);
-  }
-
-  /** While lanes wait for slots, none takes more than an even part of them. */
-  private fairLimit(lane: Lane): number {
-    if (this.line.length === 0) return lane.limit;
-    return Math.min(lane.limit, Math.max(1, Math.floor(this.needs.concurrency / (this.line.length + 1))));
-  }
-
   private begin(lane: Lane, task: Task, now: number): void {
-    const { sender, record, metrics, onFault } = this.needs;
     const { endpoint } = lane;
-    const { contract, row } = endpoint;
-    let headers: Record<string, string>;
-    try {
-      const { messageId: id, type, body, sequence, replay } = task;
-      headers = signHeaders(contract, endpoint.liveSecrets(now), {
-        id,
-        type,
-        body,
-        timestampSeconds: Math.floor(now / 1000),
-        sequence,
-        replay,
-      });
-    } catch (error) {
-      onFault(error as Error, endpoint);
-      const exchange: Exchange = {
-        ok: false,
-        error: { stage: 'send', message: 'It could not be signed' },
-        startedAt: now,
-        durationMs: 0,
-      };
-      record({ task, exchange, decision: this.decision(lane, task, exchange) });
+    const headers = this.attempts.sign(task, endpoint, now);
+    if (!headers) {
+      this.needs.record(this.attempts.outcome(task, unsigned(now), endpoint));
       return;
     }
     lane.went(now);
-    this.inFlight++;
-    const timeoutMs = contract.timeoutSeconds * 1000;
-    void sender
-      .send({ url: row.config.targetUrl, headers, body: task.body, timeoutMs, signal: this.abort.signal })
-      .then((exchange) => {
-        if (lane.isStuck) this.stuck -= lane.inFlight;
-        lane.isStuck = false;
-        this.inFlight--;
-        lane.came(exchange.durationMs, exchange.statusCode !== undefined, Date.now());
-        if (!this.abort.signal.aborted || exchange.error?.stage !== 'aborted') {
-          metrics.attemptSeconds.observe(exchange.durationMs / 1000);
-          metrics.attempts.inc({
-            outcome: exchange.ok
-              ? 'delivered'
-              : (exchange.error?.stage ?? `${Math.floor((exchange.statusCode ?? 0) / 100)}xx`),
-          });
-          record({ task, exchange, decision: this.decision(lane, task, exchange) });
-        }
-        this.ended(lane);
-      });
+    this.slots.take();
+    void this.attempts.send(task, endpoint, headers).then((exchange) => {
+      this.slots.giveBack(lane);
+      lane.came(exchange.durationMs, exchange.statusCode !== undefined, Date.now());
+      if (!this.attempts.wasStopped(exchange))
+        this.concluded(lane, this.attempts.outcome(task, exchange, lane.endpoint));
+      this.ended(lane);
+    });
   }
 
-  private decision(lane: Lane, task: Task, exchange: Exchange): Decision {
-    const chances = { scale: this.needs.retryScale, chance: Math.random() };
-    const decision = decide(exchange, lane.endpoint.contract, task.tries, chances);
-    if (decision.state === 'discarded') lane.isGone = true;
-    // It was closed while this was under way: there will be no other attempt.
-    return decision.state === 'retrying' && !lane.endpoint.open
-      ? { state: 'discarded', reason: closedReason(lane.endpoint) }
-      : decision;
+  private concluded(lane: Lane, outcome: Outcome): void {
+    const { decision } = outcome;
+    if (decision.state === 'discarded' && decision.reason === 'gone') lane.isGone = true;
+    this.needs.record(outcome);
+    if (lane.circuit.isOpen) this.leaveOutOld(lane);
+  }
+
+  /** Nobody is there: when somebody is again, the newest of each entity is enough for an endpoint that says so. */
+  private leaveOutOld(lane: Lane): void {
+    if (!lane.endpoint.row.config.latestOnly || lane.tasks.length < 2) return;
+    for (const task of lane.takeOld()) {
+      this.buffered--;
+      this.needs.record({ task, exchange: null, decision: { state: 'discarded', reason: 'superseded' } });
+    }
   }
 
   private ended(lane: Lane): void {
     if (this.stopped) {
-      if (this.inFlight === 0) this.idle?.();
+      if (this.slots.inFlight === 0) this.idle?.();
       return;
     }
-    this.pumpNext();
+    this.slots.next();
     this.pump(lane);
     if (lane.tasks.length < lane.share.limit) this.needs.onRoom(lane.endpoint.no);
   }
@@ -300,8 +226,3 @@ export class Dispatcher {
     }
   }
 }
-
-const closedReason = ({ row }: Endpoint): 'deleted' | 'gone' | 'disabled' => {
-  if (row.phase === 'deleted') return 'deleted';
-  return row.config.disabledReason === 'gone' ? 'gone' : 'disabled';
-};

@@ -95,6 +95,17 @@ export class Lane {
     return this.hasAnswered ? Math.min(MOST_ROOM, Math.max(ALWAYS_ROOM, this.share.within(ROOM_MS))) : FIRST_ROOM;
   }
 
+  /** Takes out of what waits those of which a newer one of the same entity waits too, where only the newest counts. */
+  takeOld(): Task[] {
+    const newest = new Map<string, number>();
+    const waiting = this.tasks.clear();
+    for (const { coalesce, sequence } of waiting)
+      if (coalesce !== null) newest.set(coalesce, Math.max(sequence, newest.get(coalesce) ?? 0));
+    const isOld = ({ coalesce, sequence }: Task) => coalesce !== null && sequence < newest.get(coalesce)!;
+    for (const task of waiting) if (!isOld(task)) this.tasks.push(task);
+    return waiting.filter(isOld);
+  }
+
   /** Milliseconds until it may send, by its rate and its circuit. */
   waitMs(now: number): number {
     return Math.max(this.pace.waitMs(now), this.circuit.waitMs(now));

@@ -3,24 +3,31 @@ import type { Endpoint } from '../endpoints/endpoint';
 import { writeFacts, type Fact } from '../facts/facts';
 import type { Outcome } from './outcome';
 
-/** What goes with outcomes in their transaction: facts for the log, and what a newer state has made worthless. Returns the facts. */
+/** What goes with outcomes in their transaction: what a newer state has made worthless, and facts for the log. Returns the facts. */
 export async function alongside(
   sql: Sql,
   outcomes: readonly Outcome[],
   endpoint: (no: number) => Endpoint | undefined,
   now: string,
 ): Promise<number> {
-  const facts = outcomes.flatMap((outcome) => factOf(outcome, endpoint));
+  const superseded = await supersede(sql, outcomes, now);
+  const facts = outcomes.filter(({ task }) => !superseded.has(task.id)).flatMap((outcome) => factOf(outcome, endpoint));
   await writeFacts(sql, facts, now);
-  const newer = outcomes.filter(({ task, decision }) => task.coalesce !== null && decision.state !== 'discarded');
-  if (newer.length > 0)
-    await sql.query('select delivery.supersede($1, $2, $3, $4)', [
-      newer.map(({ task }) => task.endpoint),
-      newer.map(({ task }) => task.coalesce),
-      newer.map(({ task }) => task.sequence),
-      now,
-    ]);
   return facts.length;
+}
+
+/** Gives up what is older than the newest of its entity, for endpoints that want only that. Returns which of these outcomes are among it. */
+async function supersede(sql: Sql, outcomes: readonly Outcome[], now: string): Promise<ReadonlySet<string>> {
+  const stateLike = outcomes.filter(({ task, decision }) => task.coalesce !== null && decision.state !== 'discarded');
+  if (stateLike.length === 0) return new Set();
+  const [row] = await sql.query<{ ids: string[] }>('select delivery.supersede($1, $2, $3, $4, $5) as ids', [
+    stateLike.map(({ task }) => task.id),
+    stateLike.map(({ task }) => task.endpoint),
+    stateLike.map(({ task }) => task.coalesce),
+    stateLike.map(({ task }) => task.sequence),
+    now,
+  ]);
+  return new Set(row!.ids);
 }
 
 function factOf({ task, exchange, decision }: Outcome, endpoint: (no: number) => Endpoint | undefined): Fact[] {

@@ -6,7 +6,7 @@ export type Decision =
   | { readonly state: 'delivered' }
   | { readonly state: 'retrying'; readonly tries: number; readonly dueMs: number }
   | { readonly state: 'parked'; readonly tries: number }
-  | { readonly state: 'discarded'; readonly reason: 'gone' | 'disabled' | 'deleted' };
+  | { readonly state: 'discarded'; readonly reason: 'gone' | 'disabled' | 'deleted' | 'superseded' };
 
 export interface Outcome {
   readonly task: Task;

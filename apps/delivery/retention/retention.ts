@@ -56,6 +56,7 @@ export class Retention {
       dropped += row!.dropped;
     }
     await this.sweepDefault(oldest);
+    await this.forgetNewest(now);
     if (dropped > 0) {
       metrics.partitionsDropped.inc(dropped);
       log.info({ dropped, before: oldest }, 'old delivery partitions dropped');
@@ -91,6 +92,11 @@ export class Retention {
          and not exists (select from delivery.delivery_default d where d.body_id = b.id and d.state in ('queued', 'retrying', 'parked'))`,
       [`${oldest}T00:00:00Z`],
     );
+  }
+
+  /** What is older than the newest of an entity and was under way when that one was recorded has ended long since. */
+  private async forgetNewest(now: number): Promise<void> {
+    await this.needs.db.query('delete from delivery.newest n where n.at < $1', [instant(now - DAY)]);
   }
 
   private async run(): Promise<void> {

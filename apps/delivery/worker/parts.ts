@@ -89,7 +89,6 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
   });
   const dispatcher = new Dispatcher({
     sender,
-    clock,
     metrics,
     endpoint: (no) => directory.get(no),
     record: (outcome) => recorder.add(outcome),

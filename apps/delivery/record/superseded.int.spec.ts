@@ -1,0 +1,209 @@
+import type { ServerResponse } from 'node:http';
+import { eventually, Receiver, type Received } from '#testing';
+import { World } from '../testing/world';
+import type { DeliveryWorker } from '../worker/delivery-worker';
+
+const TYPES = ['region.*'];
+
+/** The region's period in a body: the test's events of one entity count it up. */
+const period = ({ body }: Received): number => Number((JSON.parse(body) as { data: { period: string } }).data.period);
+
+describe('an endpoint that wants the latest only', () => {
+  let world: World;
+  let receiver: Receiver;
+  let worker: DeliveryWorker;
+  /** Requests that wait for the test's answer, by period. */
+  let held: Map<number, ServerResponse>;
+  beforeEach(async () => {
+    [world, receiver] = await Promise.all([World.open({ retryScale: 0.02 }), Receiver.open()]);
+    worker = await world.worker();
+    held = new Map();
+  });
+  afterEach(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  const register = async (contract = 'core'): Promise<void> => {
+    await world.register('whe_l', receiver.url('/l'), { eventTypes: TYPES, latestOnly: true, contract });
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
+    );
+  };
+  const hold = () => receiver.always('/l', (request, response) => void held.set(period(request), response));
+  const answer = (which: number, status: number) => held.get(which)!.writeHead(status).end();
+  /** What the API shows of each, by sequence. */
+  const outcomes = async (): Promise<string[]> => {
+    const rows = await world.test.db.query<{ it: string }>(
+      'select coalesce(reason, delivery.status_of(id, state)) as it from delivery.delivery order by sequence',
+    );
+    return rows.map(({ it }) => it);
+  };
+  const become = (...expected: string[]) => eventually(async () => expect(await outcomes()).toEqual(expected));
+  const nothingWaits = async () => expect(await world.test.db.query('select 1 from delivery.retry')).toEqual([]);
+
+  it('is not sent an older state again that failed after a newer one went through', async () => {
+    hold();
+    await register();
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(2));
+    answer(2, 204);
+    await become('pending', 'delivered');
+    answer(1, 500);
+    await become('superseded', 'delivered');
+    await nothingWaits();
+    expect(receiver.on('/l')).toHaveLength(2);
+  });
+
+  it('nor one that failed before it did and waits for its time', async () => {
+    hold();
+    await register();
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(2));
+    held.get(1)!.writeHead(503, { 'retry-after': '3600' }).end();
+    await become('retrying', 'pending');
+    answer(2, 204);
+    await become('superseded', 'delivered');
+    await nothingWaits();
+  });
+
+  it('says nothing of one that would have been parked, when a newer one has gone through', async () => {
+    await world.close();
+    world = await World.open({ retryScale: 0.0000001 });
+    worker = await world.worker();
+    receiver.script('/l', ...Array<number>(9).fill(500));
+    hold();
+    await register();
+    await world.happen('a');
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(1));
+    expect(receiver.on('/l')).toHaveLength(10);
+    await world.happen('a');
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(2));
+    answer(2, 204);
+    await become('retrying', 'delivered');
+    answer(1, 500);
+    await become('superseded', 'delivered');
+    expect(await world.test.db.query('select kind from delivery.fact')).toEqual([]);
+    expect((await world.fresh()).map(({ type }) => type)).not.toContain('webhook.delivery_parked');
+  });
+
+  it('is told apart by two workers that record at the same moment, whichever is first', async () => {
+    hold();
+    await register();
+    const second = await world.worker();
+    for (const round of [0, 1, 2, 3, 4, 5]) {
+      const [older, newer] = [round * 2 + 1, round * 2 + 2];
+      await world.happen('a');
+      await world.pass(worker);
+      await world.happen('a');
+      await world.pass(second);
+      await eventually(() => expect([held.has(older), held.has(newer)]).toEqual([true, true]));
+      if (round % 2 === 0) {
+        answer(newer, 204);
+        answer(older, 500);
+      } else {
+        answer(older, 500);
+        answer(newer, 204);
+      }
+      await eventually(async () => expect((await outcomes()).slice(-2)).toEqual(['superseded', 'delivered']));
+      await nothingWaits();
+    }
+    expect(receiver.on('/l')).toHaveLength(12);
+  });
+
+  it('makes a recorder wait for another of the same entity, so that neither misses what the other writes', async () => {
+    hold();
+    await register();
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(2));
+    const { db } = world.test;
+    const [older, newer] = await db.query<{ id: string; endpoint: number; sequence: number; key: string }>(
+      'select id, endpoint, sequence, key || chr(10) || type as key from delivery.delivery order by sequence',
+    );
+    const supersede = (sql: Pick<typeof db, 'query'>, it: typeof older) =>
+      sql.query('select delivery.supersede($1, $2, $3, $4, now())', [
+        [it!.id],
+        [it!.endpoint],
+        [it!.key],
+        [it!.sequence],
+      ]);
+    let newerIsIn = false;
+    let other: Promise<unknown> | undefined;
+    await db.tx(async (sql) => {
+      await sql.query(
+        'insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence) values ($1, $2, $3, $4, $5)',
+        [older!.id, older!.endpoint, '2031-01-01', older!.key, older!.sequence],
+      );
+      await supersede(sql, older);
+      other = db.tx((elsewhere) => supersede(elsewhere, newer)).then(() => (newerIsIn = true));
+      await eventually(async () =>
+        expect(await db.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'")).not.toEqual([]),
+      );
+      expect(newerIsIn).toBe(false);
+    });
+    await other;
+    await nothingWaits();
+    expect(await db.query('select state, reason from delivery.delivery where id = $1', [older!.id])).toEqual([
+      { state: 'discarded', reason: 'superseded' },
+    ]);
+    answer(1, 500);
+    answer(2, 204);
+    await become('superseded', 'delivered');
+  });
+
+  it('gets of a long outage the newest of every entity, and the rest is listed as superseded', async () => {
+    let isAway = true;
+    receiver.always('/l', (_, response) => {
+      if (isAway) response.destroy();
+      else response.writeHead(204).end();
+    });
+    await register();
+    for (let n = 0; n < 6; n++) {
+      for (const entity of ['a', 'b', 'c']) await world.happen(entity, 50);
+      await world.pass(worker);
+    }
+    await eventually(() => expect(worker.parts.dispatcher.load.circuitsOpen).toBe(1));
+    const before = receiver.on('/l').length;
+    isAway = false;
+    await eventually(
+      async () => {
+        expect(
+          await world.test.db.query("select 1 from delivery.delivery where state in ('queued', 'retrying')"),
+        ).toEqual([]);
+      },
+      { within: 30_000, every: 50 },
+    );
+    const tally = new Map<string, number>();
+    for (const it of await outcomes()) tally.set(it, (tally.get(it) ?? 0) + 1);
+    expect([...tally.keys()].sort()).toEqual(['delivered', 'superseded']);
+    const sent = receiver.on('/l').slice(before);
+    // The newest of each, and what had been in hand when it came back.
+    expect(sent.length).toBeLessThan(20);
+    for (const region of ['a', 'b', 'c']) {
+      const periods = sent
+        .filter(({ body }) => (JSON.parse(body) as { data: { region: string } }).data.region === region)
+        .map(period);
+      expect(periods).toContain(300);
+    }
+  }, 60_000);
+
+  it('is sent what somebody replays by hand, whatever newer there is', async () => {
+    await register();
+    await world.happen('a', 3);
+    await world.pass(worker);
+    await become('delivered', 'delivered', 'delivered');
+    receiver.script('/l', 500);
+    await world.test.db.query(
+      'select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1',
+    );
+    worker.parts.retries.wake();
+    await eventually(() => expect(receiver.on('/l').filter((it) => period(it) === 1)).toHaveLength(3));
+    await become('delivered', 'delivered', 'delivered');
+  });
+});
