@@ -1,4 +1,4 @@
-import type { Received } from '#testing';
+import { eventually, type Received } from '#testing';
 import type { Client } from './client';
 
 /** What the system acknowledged, to be held against what the receivers got. */
@@ -91,4 +91,16 @@ export function disorder(ledger: Ledger, received: readonly Received[]): string[
 export function gaps(received: readonly Received[]): number[] {
   const seen = new Set(received.map(({ headers }) => Number(headers['webhook-sequence'])));
   return Array.from({ length: Math.max(0, ...seen) }, (_, n) => n + 1).filter((n) => !seen.has(n));
+}
+
+/**
+ * The end of every story in which something was struck: what was acknowledged has come, under one id, in the same bytes
+ * each time and without a gap in the numbers; where posts were cancelled also in order.
+ */
+export async function expectNothingLost(ledger: Ledger, received: () => readonly Received[]): Promise<void> {
+  await eventually(() => expect(compare(ledger, received()).missing).toEqual([]), { within: 60_000, every: 200 });
+  await eventually(() => expect(disorder(ledger, received())).toEqual([]), { within: 30_000, every: 200 });
+  await eventually(() => expect(gaps(received())).toEqual([]), { within: 30_000, every: 200 });
+  const { manyIds, changedBytes } = compare(ledger, received());
+  expect({ manyIds, changedBytes }).toEqual({ manyIds: [], changedBytes: [] });
 }

@@ -2,8 +2,9 @@ import { uuidv7 } from '#kernel';
 import type { EventStore, RecordedEvent } from '#event-store';
 import type { Database, Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
-import type { Batch, Task } from '../dispatch/task';
+import type { Batch } from '../dispatch/task';
 import { Draft, Place } from '../intake/draft';
+import { handOver, type HandOverNeeds } from '../intake/hand-over';
 import type { EndpointEvent } from '#webhooks';
 import { applyChange, lockOutIntakes, raiseVersion, UNKNOWN_START } from './apply-change';
 import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoint-change';
@@ -16,7 +17,7 @@ const PAGE = 500;
 /** With more than this ahead, it reads on beside the live intake; the rest is read while the intakes wait. */
 const LAST_STRETCH = 200;
 
-export interface CatchUpNeeds {
+export interface CatchUpNeeds extends HandOverNeeds {
   readonly db: Database;
   readonly store: EventStore;
   readonly directory: EndpointDirectory;
@@ -27,8 +28,6 @@ export interface CatchUpNeeds {
   /** One at a time in this process: what locks the intakes out. */
   readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
   readonly onTaken: (deliveries: number) => void;
-  readonly dispatch: (tasks: readonly Task[]) => void;
-  readonly waiting: (where: 'retry' | 'queue', endpoints: ReadonlySet<number>) => void;
 }
 
 /**
@@ -145,36 +144,8 @@ async function write(
         );
   const batch: Batch = { id: uuidv7(), left: 0 };
   const sequences = await insertFromLog(sql, draft, batch.id, needs.now(), needs.worker());
-  const tasks: Task[] = [];
-  let waits: 'retry' | 'queue' | undefined;
-  draft.deliveries.forEach(({ id, place, rendered, message, coalesce }, ordinal) => {
-    const sequence = sequences.get(ordinal)!;
-    const { id: messageId, type, body } = rendered;
-    const { key } = draft.messages[message]!;
-    if (place === Place.memory)
-      tasks.push({
-        id,
-        endpoint: row.no,
-        sequence,
-        messageId,
-        type,
-        key,
-        body,
-        number: 1,
-        tries: 0,
-        replay: false,
-        exceptional: false,
-        coalesce,
-        batch,
-        lane: null,
-      });
-    else if (place === Place.retry) waits = 'retry';
-    else if (place === Place.queue) waits = 'queue';
-  });
-  batch.left = tasks.length;
   return () => {
     needs.onTaken(sequences.size);
-    if (tasks.length > 0) needs.dispatch(tasks);
-    if (waits) needs.waiting(waits, new Set([row.no]));
+    handOver(draft, sequences, batch, needs);
   };
 }

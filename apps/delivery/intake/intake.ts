@@ -1,17 +1,18 @@
 import { uuidv7, type Clock } from '#kernel';
 import type { Database } from '#postgres';
 import type { CoreMessage } from '#public-messages';
-import type { Batch, Task } from '../dispatch/task';
+import type { Batch } from '../dispatch/task';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { EndpointDirectory } from '../endpoints/endpoint-directory';
 import type { Metrics } from '../metrics';
 import { Draft, Place, type PlaceNumber } from './draft';
+import { handOver, type HandOverNeeds } from './hand-over';
 import { writeDraft } from './write-draft';
 
 /** More deliveries than this go in several statements: one event to a thousand endpoints must not be one huge one. */
 const MAX_DELIVERIES = 2_000;
 
-export interface IntakeNeeds {
+export interface IntakeNeeds extends HandOverNeeds {
   readonly db: Database;
   readonly clock: Clock;
   readonly directory: EndpointDirectory;
@@ -21,9 +22,6 @@ export interface IntakeNeeds {
   readonly room: (endpoint: Endpoint) => number;
   /** Resolves when memory as a whole has room again, or after a bounded time. */
   readonly calm: () => Promise<void>;
-  readonly dispatch: (tasks: readonly Task[]) => void;
-  /** Deliveries were left waiting in delivery.retry (`retry`) or delivery.queue (`queue`). */
-  readonly waiting: (where: 'retry' | 'queue', endpoints: ReadonlySet<number>) => void;
 }
 
 /** Turns messages into deliveries: matched, rendered, written with their numbers and a lease, then handed to dispatch. */
@@ -57,7 +55,7 @@ export class Intake {
       metrics.intakeBatch.observe(draft.deliveries.length);
       metrics.taken.inc(written.sequences.size);
       metrics.intakeLag.observe(Math.max(0, Date.parse(clock()) - Date.parse(messages[next - 1]!.createdAt)) / 1000);
-      this.hand(draft, written.sequences, batch);
+      handOver(draft, written.sequences, batch, this.needs);
       return next;
     }
   }
@@ -93,38 +91,5 @@ export class Intake {
   private async isCurrent(version: number): Promise<boolean> {
     const [row] = await this.needs.db.query<{ version: number }>('select delivery.version_under_lock() as version');
     return row!.version === version;
-  }
-
-  private hand(draft: Draft, sequences: ReadonlyMap<number, number>, batch: Batch): void {
-    const tasks: Task[] = [];
-    const waiting = { retry: new Set<number>(), queue: new Set<number>() };
-    draft.deliveries.forEach((delivery, ordinal) => {
-      const sequence = sequences.get(ordinal);
-      if (sequence === undefined) return;
-      const { id, endpoint, rendered, place, coalesce } = delivery;
-      if (place === Place.memory) {
-        tasks.push({
-          id,
-          endpoint: endpoint.no,
-          sequence,
-          messageId: rendered.id,
-          type: rendered.type,
-          key: draft.messages[delivery.message]!.key,
-          body: rendered.body,
-          number: 1,
-          tries: 0,
-          replay: false,
-          exceptional: false,
-          coalesce,
-          batch,
-          lane: null,
-        });
-      } else if (place === Place.retry) waiting.retry.add(endpoint.no);
-      else if (place === Place.queue) waiting.queue.add(endpoint.no);
-    });
-    batch.left = tasks.length;
-    if (tasks.length > 0) this.needs.dispatch(tasks);
-    if (waiting.retry.size > 0) this.needs.waiting('retry', waiting.retry);
-    if (waiting.queue.size > 0) this.needs.waiting('queue', waiting.queue);
   }
 }

@@ -1,0 +1,49 @@
+import type { Batch, Task } from '../dispatch/task';
+import { Place, type Draft } from './draft';
+
+export interface HandOverNeeds {
+  readonly dispatch: (tasks: readonly Task[]) => void;
+  /** Deliveries were left waiting in delivery.retry (`retry`) or delivery.queue (`queue`). */
+  readonly waiting: (where: 'retry' | 'queue', endpoints: ReadonlySet<number>) => void;
+}
+
+/**
+ * The last step of whatever writes deliveries, once they are committed: what has a place in memory goes to dispatch, and
+ * somebody is told of what waits. `sequences` holds the deliveries that were written, by their place in the draft.
+ */
+export function handOver(
+  draft: Draft,
+  sequences: ReadonlyMap<number, number>,
+  batch: Batch,
+  { dispatch, waiting }: HandOverNeeds,
+): void {
+  const tasks: Task[] = [];
+  const waits = { retry: new Set<number>(), queue: new Set<number>() };
+  draft.deliveries.forEach(({ id, endpoint, rendered, place, message, coalesce }, ordinal) => {
+    const sequence = sequences.get(ordinal);
+    if (sequence === undefined) return;
+    if (place === Place.memory) {
+      tasks.push({
+        id,
+        endpoint: endpoint.no,
+        sequence,
+        messageId: rendered.id,
+        type: rendered.type,
+        key: draft.messages[message]!.key,
+        body: rendered.body,
+        number: 1,
+        tries: 0,
+        replay: false,
+        exceptional: false,
+        coalesce,
+        batch,
+        lane: null,
+      });
+    } else if (place === Place.retry) waits.retry.add(endpoint.no);
+    else if (place === Place.queue) waits.queue.add(endpoint.no);
+  });
+  batch.left = tasks.length;
+  if (tasks.length > 0) dispatch(tasks);
+  if (waits.retry.size > 0) waiting('retry', waits.retry);
+  if (waits.queue.size > 0) waiting('queue', waits.queue);
+}
