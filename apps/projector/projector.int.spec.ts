@@ -35,7 +35,7 @@ describe('the projector', () => {
       metrics: new Registry(),
       health: new Health(),
       wake: new Wake(test.db, () => undefined),
-      outbox: { wake: () => woken.push('bus') },
+      outbox: { handOver: () => woken.push('bus') },
     });
     projector.start();
   });

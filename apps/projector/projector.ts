@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { Published } from '#messaging';
 import type { Engines } from '#platform';
 import { policiesProjection } from './policies/policies.projection';
 import { rebuildable } from './projections/all-projections';
@@ -24,7 +25,7 @@ export type ProjectorEngines = Pick<
   Engines,
   'name' | 'db' | 'store' | 'commands' | 'clock' | 'log' | 'metrics' | 'health' | 'wake'
 > & {
-  readonly outbox: { wake(position?: number): void };
+  readonly outbox: { handOver(published: Published): void };
 };
 
 /** Follows the log: outbox, policies and timers, audit log and views, each led by one process. */
@@ -63,7 +64,7 @@ export class Projector {
       onStopped: (projection: string, stopped: object) => log.error({ projection, ...stopped }, 'projection stopped'),
     };
     const all = [
-      outboxProjection((position) => outbox.wake(position)),
+      outboxProjection((published) => outbox.handOver(published)),
       policiesProjection((due) => this.timers.wake(due)),
       ...rebuildable,
       ...projections,

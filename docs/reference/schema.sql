@@ -504,18 +504,20 @@ begin
     returning o.partition, o.position, o.epoch;
 end $function$;
 
-CREATE OR REPLACE FUNCTION bus.commit_offsets(in_group text, in_member uuid, partitions smallint[], epochs bigint[], positions bigint[], release boolean)
+CREATE OR REPLACE FUNCTION bus.commit_offsets(in_group text, in_member uuid, in_incarnation uuid, partitions smallint[], epochs bigint[], positions bigint[], release boolean)
  RETURNS TABLE(partition smallint)
  LANGUAGE plpgsql
 AS $function$
 #variable_conflict use_column
+declare
+  is_same boolean := exists (select from bus.incarnation where id = in_incarnation);
 begin
   perform set_config('synchronous_commit', 'off', true);
   return query
     update bus.group_offset o
-    set position = greatest(o.position, c.position), owner = case when release then null else o.owner end
+    set position = case when is_same then greatest(o.position, c.position) else o.position end, owner = case when release then null else o.owner end
     from unnest(partitions, epochs, positions) as c(partition, epoch, position)
-    where o.group_name = in_group and o.partition = c.partition and o.epoch = c.epoch and o.owner = in_member
+    where o.group_name = in_group and o.partition = c.partition and o.epoch = c.epoch and o.owner = in_member and (is_same or release)
     returning o.partition;
   if release then
     perform pg_notify('bus_rebalance', in_group);
@@ -588,7 +590,7 @@ begin
 end $function$;
 
 CREATE OR REPLACE FUNCTION bus.publish(partitions smallint[], topics text, keys text, ids text, types text, all_headers text, all_values text)
- RETURNS bigint
+ RETURNS text
  LANGUAGE plpgsql
 AS $function$
 declare
@@ -608,7 +610,7 @@ begin
                 string_to_array(types, E'\x1f'), string_to_array(all_headers, E'\x1f'), string_to_array(all_values, E'\x1f'))
       with ordinality as m(partition, topic, key, id, type, headers, value, n);
   perform pg_notify('bus_published', last::text);
-  return last;
+  return last || ' ' || coalesce((select id::text from bus.incarnation), '');
 end $function$;
 
 CREATE OR REPLACE FUNCTION delivery.backfill(p_worker uuid, p_batch uuid, p_now timestamp with time zone, p_endpoint integer, d_position bigint[], d_id uuid[], d_event uuid[], d_message_id uuid[], d_body uuid[], b_body text[], d_type text[], d_key text[], d_place smallint[], d_coalesce text[])

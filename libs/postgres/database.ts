@@ -1,5 +1,5 @@
 import { Pool, types, type PoolClient } from 'pg';
-import { Listener } from './listener';
+import { Listener, type Hear } from './listener';
 
 types.setTypeParser(types.builtins.INT8, Number);
 types.setTypeParser(types.builtins.TIMESTAMPTZ, (text) => new Date(text).toISOString());
@@ -18,6 +18,9 @@ export interface TransactionOptions {
    */
   readonly lazy?: boolean;
 }
+
+/** The types do not know what the protocol gives every client. */
+const backendOf = (client: PoolClient): number => (client as unknown as { processID: number }).processID;
 
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
@@ -42,6 +45,8 @@ const sqlOn = (client: PoolClient): Sql => ({
 export class Database implements Sql {
   private readonly pool: Pool;
   private readonly listener: Listener;
+  /** Process ids, on the server, of the pool's connections. */
+  private readonly backends = new Set<number>();
 
   constructor(
     readonly url: string,
@@ -56,7 +61,9 @@ export class Database implements Sql {
       keepAlive: true,
     });
     this.pool.on('error', onError);
-    this.listener = new Listener(url, onError);
+    this.pool.on('connect', (client) => this.backends.add(backendOf(client)));
+    this.pool.on('remove', (client) => this.backends.delete(backendOf(client)));
+    this.listener = new Listener(url, onError, (processId) => this.backends.has(processId));
   }
 
   async query<Row = Record<string, unknown>>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
@@ -110,7 +117,7 @@ export class Database implements Sql {
    * Calls `hear` for every NOTIFY on `channel`, also after a reconnect (then once with an empty payload, since
    * something may have been missed). Returns the way to stop.
    */
-  listen(channel: string, hear: (payload: string) => void): () => void {
+  listen(channel: string, hear: Hear): () => void {
     return this.listener.add(channel, hear);
   }
 

@@ -7,7 +7,7 @@ import type { Sql } from './database';
 export interface Write {
   readonly text: string;
   readonly params: readonly unknown[];
-  /** It is a query of one row with a column `answer`, a whole number. */
+  /** It is a query of one row with a column `answer`, a text. */
   readonly answers?: true;
 }
 
@@ -19,7 +19,7 @@ export const OPEN: Write = { text: 'select 1', params: [] };
  * commit. Resolves with the answers of those writes that have one, or with undefined when the fence was closed and nothing was changed.
  * The writes see neither each other's rows nor in which order they run.
  */
-export async function writeFenced(sql: Sql, fence: Write, writes: readonly Write[]): Promise<number[] | undefined> {
+export async function writeFenced(sql: Sql, fence: Write, writes: readonly Write[]): Promise<string[] | undefined> {
   const params: unknown[] = [];
   const parts = [fence, ...writes].map(({ text, params: own }, nth) => {
     const before = params.length;
@@ -32,5 +32,5 @@ export async function writeFenced(sql: Sql, fence: Write, writes: readonly Write
     `with ${parts.join(', ')} select exists (select from fence) as open, array[${answers.join(', ')}]::text[] as answers`,
     params,
   );
-  return row!.open ? row!.answers.map(Number) : undefined;
+  return row!.open ? row!.answers : undefined;
 }

@@ -2,9 +2,12 @@ import { Client } from 'pg';
 
 const RECONNECT_MS = 250;
 
+/** `isOwn`: a connection of the same Database sent it. */
+export type Hear = (payload: string, isOwn: boolean) => void;
+
 /** One connection that listens on any number of channels and comes back by itself. */
 export class Listener {
-  private readonly channels = new Map<string, Set<(payload: string) => void>>();
+  private readonly channels = new Map<string, Set<Hear>>();
   private client: Client | undefined;
   private connecting: Promise<void> | undefined;
   private retry: NodeJS.Timeout | undefined;
@@ -14,9 +17,10 @@ export class Listener {
   constructor(
     private readonly url: string,
     private readonly onError: (error: Error) => void,
+    private readonly isOwn: (processId: number) => boolean = () => false,
   ) {}
 
-  add(channel: string, hear: (payload: string) => void): () => void {
+  add(channel: string, hear: Hear): () => void {
     const hearers = this.channels.get(channel) ?? new Set();
     const isNew = hearers.size === 0;
     this.channels.set(channel, hearers.add(hear));
@@ -40,8 +44,8 @@ export class Listener {
   private async open(): Promise<void> {
     const client = new Client({ connectionString: this.url, application_name: 'postledger listener', keepAlive: true });
     client.on('error', this.onError);
-    client.on('notification', ({ channel, payload }) =>
-      this.channels.get(channel)?.forEach((hear) => hear(payload ?? '')),
+    client.on('notification', ({ channel, payload, processId }) =>
+      this.channels.get(channel)?.forEach((hear) => hear(payload ?? '', this.isOwn(processId))),
     );
     client.on('end', () => this.lost(client));
     try {
@@ -49,7 +53,7 @@ export class Listener {
       this.client = client;
       for (const channel of this.channels.keys()) this.run(client, channel);
       await this.queue;
-      for (const hearers of this.channels.values()) hearers.forEach((hear) => hear(''));
+      for (const hearers of this.channels.values()) hearers.forEach((hear) => hear('', false));
     } catch (error) {
       this.onError(error as Error);
       this.lost(client);

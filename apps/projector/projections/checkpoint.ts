@@ -38,7 +38,7 @@ export async function writeStretch(
   at: Checkpoint,
   position: Position,
   writes: readonly Write[],
-): Promise<readonly number[]> {
+): Promise<readonly string[]> {
   const fence = { text: FENCE, params: [at.name, at.version, at.epoch, at.known, position] };
   const answers = await writeFenced(sql, fence, writes);
   if (!answers) throw new FencedError(at.name);

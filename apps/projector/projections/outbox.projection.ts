@@ -1,12 +1,13 @@
-import { outboxWrite } from '#messaging/outbox/outbox';
+import type { Published } from '#messaging';
+import { outboxWrite, publishedOf } from '#messaging/outbox/outbox';
 import { messagesOf, toBusMessage } from '#public-messages';
 import type { Projection } from './projection';
 
 /**
  * Says in public what the log holds: messages and checkpoint in one transaction, so that none is missed and none said twice.
- * `wake` tells the bus of this process once they are there. It is never built anew.
+ * `handOver` gives them to the bus of this process once they are there. It is never built anew.
  */
-export const outboxProjection = (wake: (position: number) => void): Projection => ({
+export const outboxProjection = (handOver: (published: Published) => void): Projection => ({
   name: 'outbox',
   shape: 'outbox',
   paceMs: 0,
@@ -17,7 +18,7 @@ export const outboxProjection = (wake: (position: number) => void): Projection =
     async changes(_, { events }) {
       const messages = events.flatMap((event) => messagesOf(event).map(toBusMessage));
       if (messages.length === 0) return { writes: [] };
-      return { writes: [outboxWrite(messages)], done: ([last]) => wake(last!) };
+      return { writes: [outboxWrite(messages)], done: ([answer]) => handOver(publishedOf(messages, answer!)) };
     },
   }),
 });

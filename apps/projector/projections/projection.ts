@@ -14,7 +14,7 @@ export interface Stretch {
 export interface Changes {
   readonly writes: readonly Write[];
   /** What to do once they are committed, with the answers of those writes that have one. */
-  readonly done?: (answers: readonly number[]) => void;
+  readonly done?: (answers: readonly string[]) => void;
 }
 
 /** Something that follows the log: a view, the audit log, the outbox, the policies. */

@@ -13,14 +13,23 @@ export function partitionOf({ headers, key }: Pick<BusMessage, 'headers' | 'key'
   return ((hash ^ (hash >>> 13)) >>> 0) % PARTITIONS;
 }
 
+/** Messages that a committed transaction has put on the bus. */
+export interface Published {
+  readonly messages: readonly BusMessage[];
+  /** Position of the last one; the others stand right before it. */
+  readonly last: number;
+  /** The life of the server that the positions belong to; '' when nobody has asked yet. */
+  readonly incarnation: string;
+}
+
 const PUBLISH = 'select bus.publish($1, $2, $3, $4, $5, $6, $7) as answer from fence';
 
 /** Between the elements of a list on their way into the database: JSON does not hold it, and a name that did would be refused there. */
 const SEPARATOR = '\x1f';
 
 /**
- * Appends messages to the bus: they exist if the statement's transaction commits; the answer is the position of the last. Holds the bus's
- * head until the commit. Once committed, call the bus's `wake`. At least one message.
+ * Appends messages to the bus: they exist if the statement's transaction commits. Holds the bus's head until then. Once committed, give
+ * `publishedOf` its answer, and that to the bus. At least one message.
  */
 export function outboxWrite(messages: readonly BusMessage[]): Write {
   const list = (of: (message: BusMessage) => string): string => messages.map(of).join(SEPARATOR);
@@ -39,9 +48,14 @@ export function outboxWrite(messages: readonly BusMessage[]): Write {
   };
 }
 
-/** Appends messages in the caller's transaction, or in one of their own. Returns the position of the last, 0 when there are none. */
-export async function writeOutbox(sql: Sql, messages: readonly BusMessage[]): Promise<number> {
-  if (messages.length === 0) return 0;
-  const [position] = (await writeFenced(sql, OPEN, [outboxWrite(messages)]))!;
-  return position!;
+/** What the answer of an `outboxWrite` says of its messages. */
+export function publishedOf(messages: readonly BusMessage[], answer: string): Published {
+  const [last, incarnation = ''] = answer.split(' ');
+  return { messages, last: Number(last), incarnation };
+}
+
+/** Appends messages, at least one, in the caller's transaction, or in one of their own. */
+export async function writeOutbox(sql: Sql, messages: readonly BusMessage[]): Promise<Published> {
+  const [answer] = (await writeFenced(sql, OPEN, [outboxWrite(messages)]))!;
+  return publishedOf(messages, answer!);
 }

@@ -2,17 +2,22 @@ import type { Database } from '#postgres';
 import type { ReceivedMessage } from '../port/bus';
 import { PARTITIONS } from '../outbox/outbox';
 import type { Claim } from './group-member';
+import type { RecentMessages } from './recent-messages';
 
 /** One query looks at so many positions at most: a bound on its cost, however few are for this group and whatever the plan. */
 const WINDOW = 2_000;
 const NOT_OURS = Number.MAX_SAFE_INTEGER;
 
 /** Messages of the owned partitions in global order, and how far the log was read. */
-export interface Fetched {
+export interface Stretch {
   readonly messages: ReceivedMessage[];
   readonly claims: ReadonlyMap<number, Claim>;
   /** Every message of the claims' partitions up to here is in this batch or in an earlier one. */
   readonly through: number;
+}
+
+/** A stretch that the database has given. */
+export interface Fetched extends Stretch {
   readonly head: number;
   readonly headAt: string;
   readonly incarnation: string | null;
@@ -41,6 +46,10 @@ const FETCH = `select h.position as head, h.at as head_at, i.id as incarnation, 
     order by position limit $5
   ) m on true`;
 
+/** Up to here all claims have been fetched. */
+export const leastCursor = (claims: ReadonlyMap<number, Claim>): number =>
+  Math.min(...[...claims.values()].map(({ cursor }) => cursor));
+
 /** Reads what comes next for these claims and moves their cursors. No message beyond `mark.position` is older than `mark.at`. */
 export async function fetchNext(
   db: Database,
@@ -50,13 +59,34 @@ export async function fetchNext(
   mark: { readonly position: number; readonly at: string },
 ): Promise<Fetched> {
   const after = Array.from({ length: PARTITIONS }, (_, partition) => claims.get(partition)?.cursor ?? NOT_OURS);
-  const from = Math.min(...after);
+  const from = leastCursor(claims);
   const rows = await db.query<Row>(FETCH, [from, from >= mark.position ? mark.at : '-infinity', after, topics, limit]);
   const { head, head_at: headAt, incarnation } = rows[0]!;
   const messages = rows.flatMap((row) => (row.offset === null ? [] : [received(row, row.offset)]));
   const through = messages.length === limit ? messages.at(-1)!.offset : Math.max(from, Math.min(head, from + WINDOW));
   for (const claim of claims.values()) claim.cursor = Math.max(claim.cursor, through);
   return { messages, claims, through, head, headAt, incarnation };
+}
+
+/** What comes next for these claims, from what this process has published itself and which covers it. Moves their cursors. */
+export function takeRecent(
+  recent: RecentMessages,
+  claims: ReadonlyMap<number, Claim>,
+  topics: ReadonlySet<string>,
+  limit: number,
+): Stretch {
+  const from = leastCursor(claims);
+  const messages: ReceivedMessage[] = [];
+  let through = Math.max(from, recent.newest);
+  for (const message of recent.after(from)) {
+    if (!topics.has(message.topic) || message.offset <= (claims.get(message.partition)?.cursor ?? NOT_OURS)) continue;
+    messages.push(message);
+    if (messages.length < limit) continue;
+    through = message.offset;
+    break;
+  }
+  for (const claim of claims.values()) claim.cursor = Math.max(claim.cursor, through);
+  return { messages, claims, through };
 }
 
 function received({ partition, topic, key, id, type, headers, value }: Row, offset: number): ReceivedMessage {

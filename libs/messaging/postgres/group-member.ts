@@ -32,7 +32,7 @@ interface HeartbeatRow extends OwnedRow {
 
 const HEARTBEAT = 'select * from bus.heartbeat($1, $2, make_interval(secs => $3))';
 const CLAIM = 'select * from bus.claim($1, $2, $3)';
-const COMMIT = 'select partition from bus.commit_offsets($1, $2, $3, $4, $5, $6)';
+const COMMIT = 'select partition from bus.commit_offsets($1, $2, $3, $4, $5, $6, $7)';
 const JOIN = `insert into bus.group_offset (group_name, partition, position)
   select $1, n, case when $2 then h.position else 0 end from generate_series(0, ${PARTITIONS - 1}) n, bus.head h
   on conflict do nothing`;
@@ -159,6 +159,7 @@ export class GroupMember {
     const rows = await this.db.query<{ partition: number }>(COMMIT, [
       this.group,
       this.id,
+      this.incarnation === '' ? null : this.incarnation,
       partitions,
       epochs,
       done,

@@ -1,10 +1,14 @@
 import { systemClock, type Clock, HOUR, MINUTE } from '#kernel';
 import type { Database } from '#postgres';
-import { writeOutbox } from '../outbox/outbox';
+import { writeOutbox, type Published } from '../outbox/outbox';
 import { Publisher } from '../outbox/publisher';
 import { maintainBus, type Retention } from '../outbox/retention';
 import type { Bus, BusMessage, SubscribeOptions, Subscription } from '../port/bus';
+import { RecentMessages } from './recent-messages';
 import { PostgresSubscription, type Pace } from './postgres-subscription';
+
+/** So long may the answer of a publication come after its NOTIFY. */
+const OWN_ANSWER_MS = 25;
 
 export interface PostgresBusOptions extends Partial<Pace> {
   readonly retention?: Retention;
@@ -18,8 +22,9 @@ export class PostgresBus implements Bus {
   private readonly subscriptions = new Set<PostgresSubscription>();
   private readonly stops: (() => void)[];
   private readonly pace: Pace;
+  private readonly recent = new RecentMessages();
   private readonly onError: (error: Error) => void;
-  private readonly publisher = new Publisher(async (messages) => this.wake(await writeOutbox(this.db, messages)));
+  private readonly publisher = new Publisher(async (messages) => this.handOver(await writeOutbox(this.db, messages)));
 
   constructor(
     private readonly db: Database,
@@ -30,7 +35,7 @@ export class PostgresBus implements Bus {
     const first = setTimeout(() => this.maintain(), MINUTE).unref();
     const hourly = setInterval(() => this.maintain(), HOUR).unref();
     this.stops = [
-      db.listen('bus_published', (payload) => this.wake(payload === '' ? undefined : Number(payload))),
+      db.listen('bus_published', (payload, isOwn) => this.hear(payload, isOwn)),
       db.listen('bus_rebalance', (group) => this.rebalance(group)),
       () => clearTimeout(first),
       () => clearInterval(hourly),
@@ -42,16 +47,33 @@ export class PostgresBus implements Bus {
   }
 
   /**
-   * Wakes this process's subscriptions at once; call it after committing a transaction with `writeOutbox`, with the position
-   * it returned. Other processes (and this one, if nobody calls) hear of it by NOTIFY. Without a position: look for yourself.
+   * Gives what `writeOutbox` has returned to this process's subscriptions, once its transaction is committed. Other processes (and this
+   * one, if nobody calls) hear of it by NOTIFY.
    */
-  wake(position?: number): void {
+  handOver(published: Published): void {
+    this.recent.add(published);
+    this.wake(published.last);
+  }
+
+  /** What this process publishes is about to be handed over; unless its answer got lost. */
+  private hear(payload: string, isOwn: boolean): void {
+    if (payload === '') return this.wake();
+    const position = Number(payload);
+    if (isOwn) setTimeout(() => this.wake(position), OWN_ANSWER_MS).unref();
+    else this.wake(position);
+  }
+
+  /** Without a position: look for yourself. */
+  private wake(position?: number): void {
     for (const subscription of this.subscriptions) subscription.wake(position);
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription: PostgresSubscription = new PostgresSubscription(this.db, options, this.pace, () =>
-      this.subscriptions.delete(subscription),
+    const subscription: PostgresSubscription = new PostgresSubscription(
+      { db: this.db, recent: this.recent },
+      options,
+      this.pace,
+      () => this.subscriptions.delete(subscription),
     );
     this.subscriptions.add(subscription);
     try {

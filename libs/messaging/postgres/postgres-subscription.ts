@@ -1,10 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import type { Database } from '#postgres';
 import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
-import { fetchNext, type Fetched } from './fetch';
+import { fetchNext, leastCursor, takeRecent, type Fetched, type Stretch } from './fetch';
 import { GroupMember, type Claim } from './group-member';
 import { countLag } from './lag';
 import { park } from './dead-letters';
+import type { RecentMessages } from './recent-messages';
 
 export interface Pace {
   /** A member that has not renewed its lease for so long is dead to the others (3,500). */
@@ -18,10 +19,15 @@ const LONGEST_PAUSE_MS = 5_000;
 /** Offsets of partitions without messages for this group follow at leisure: after so many positions. */
 const IDLE_POSITIONS = 5_000;
 const IDLE_MS = 30_000;
+/** Offsets of the batches of so long travel together; what a crash keeps from being told comes again. */
+const COMMIT_MS = 20;
 const BEGINNING = { position: 0, at: '-infinity' };
 
 /** One loop that fetches, hands over and commits; a heartbeat beside it that goes on while a batch is handled. */
 export class PostgresSubscription implements Subscription {
+  private readonly db: Database;
+  private readonly recent: RecentMessages;
+  private readonly topics: ReadonlySet<string>;
   private readonly member: GroupMember;
   private readonly timer: NodeJS.Timeout;
   private loop: Promise<void> = Promise.resolve();
@@ -30,6 +36,9 @@ export class PostgresSubscription implements Subscription {
   private ahead: Promise<Fetched> | undefined;
   private inHand: AbortController | undefined;
   private closing = false;
+  /** Claims with messages that were handled and not yet committed. */
+  private readonly touched = new Set<Claim>();
+  private commitTimer: NodeJS.Timeout | undefined;
   private wakeUp: (() => void) | undefined;
   /** Something may have happened that only a look at the bus can tell. */
   private mustLook = true;
@@ -39,13 +48,18 @@ export class PostgresSubscription implements Subscription {
   private idleCommitAt = 0;
 
   constructor(
-    private readonly db: Database,
+    { db, recent }: { readonly db: Database; readonly recent: RecentMessages },
     private readonly options: SubscribeOptions,
     pace: Pace,
     private readonly onClosed: () => void,
   ) {
+    [this.db, this.recent, this.topics] = [db, recent, new Set(options.topics)];
     this.member = new GroupMember(db, options.group, pace.leaseMs, () => this.onLoss());
     this.timer = setInterval(() => void this.beat(), pace.heartbeatMs).unref();
+  }
+
+  private get maxBatch(): number {
+    return this.options.maxBatch ?? 500;
   }
 
   get group(): string {
@@ -93,6 +107,7 @@ export class PostgresSubscription implements Subscription {
     this.wakeUp?.();
     await this.loop;
     clearInterval(this.timer);
+    clearTimeout(this.commitTimer);
     await this.beating;
     this.onClosed();
     await this.member.leave().catch((error: Error) => this.fault(error));
@@ -137,10 +152,10 @@ export class PostgresSubscription implements Subscription {
     this.member.checkLease();
     if (this.member.isUnbalanced()) await this.member.rebalance();
     if (!this.ahead && !this.isBehind()) return this.rest();
-    const fetched = await this.next();
-    if (fetched.messages.length === 0) return this.passed(fetched, []);
+    const stretch = await this.next();
+    if (stretch.messages.length === 0) return this.passed(stretch, []);
     if (this.isBehind()) this.lookAhead();
-    await this.handle(fetched);
+    await this.handle(stretch);
   }
 
   private isBehind(): boolean {
@@ -152,23 +167,31 @@ export class PostgresSubscription implements Subscription {
   }
 
   private lookAhead(): void {
-    if (this.ahead || !this.isBehind()) return;
+    if (this.ahead || !this.isBehind() || this.isRecent()) return;
     this.ahead = this.fetch();
     // A failure is met when the batch is asked for.
     this.ahead.catch(() => undefined);
   }
 
-  private next(): Promise<Fetched> {
-    const next = this.ahead ?? this.fetch();
+  private async next(): Promise<Stretch> {
+    const { ahead } = this;
     this.ahead = undefined;
-    return next;
+    if (ahead) return ahead;
+    const { topics, maxBatch } = this;
+    return this.isRecent() ? takeRecent(this.recent, new Map(this.member.claims), topics, maxBatch) : this.fetch();
+  }
+
+  /** All that is left for this group was published by this process a moment ago. */
+  private isRecent(): boolean {
+    const { claims, incarnation } = this.member;
+    return !this.mustLook && this.recent.newest >= this.head && this.recent.covers(leastCursor(claims), incarnation);
   }
 
   private async fetch(): Promise<Fetched> {
-    const { topics, maxBatch = 500 } = this.options;
+    const { topics } = this.options;
     const known = this.head;
     this.mustLook = false;
-    const fetched = await fetchNext(this.db, new Map(this.member.claims), topics, maxBatch, this.mark).catch(
+    const fetched = await fetchNext(this.db, new Map(this.member.claims), topics, this.maxBatch, this.mark).catch(
       (error: Error) => {
         this.mustLook = true;
         throw error;
@@ -191,11 +214,11 @@ export class PostgresSubscription implements Subscription {
   }
 
   /** Hands the batch over until it is acknowledged, parked or no longer ours. */
-  private async handle(fetched: Fetched): Promise<void> {
-    let waiting = fetched.messages;
+  private async handle(stretch: Stretch): Promise<void> {
+    let waiting = stretch.messages;
     for (let failures = 0; ;) {
       this.member.checkLease();
-      waiting = waiting.filter(({ partition }) => !fetched.claims.get(partition)!.lost);
+      waiting = waiting.filter(({ partition }) => !stretch.claims.get(partition)!.lost);
       if (waiting.length === 0) break;
       this.inHand = new AbortController();
       try {
@@ -216,16 +239,21 @@ export class PostgresSubscription implements Subscription {
         this.inHand = undefined;
       }
     }
-    this.passed(fetched, fetched.messages);
+    this.passed(stretch, stretch.messages);
   }
 
-  private passed({ claims, through }: Fetched, messages: readonly ReceivedMessage[]): void {
+  private passed({ claims, through }: Stretch, messages: readonly ReceivedMessage[]): void {
     for (const claim of claims.values()) claim.done = Math.max(claim.done, through);
-    const touched = new Set<Claim>();
-    for (const { partition } of messages) touched.add(claims.get(partition)!);
-    if (touched.size === 0) return;
-    // The next batch need not wait for this; a failed commit is made good by the next one, or the messages come again.
-    this.member.commit([...touched]).catch((error: Error) => this.fault(error));
+    for (const { partition } of messages) this.touched.add(claims.get(partition)!);
+    if (this.touched.size > 0) this.commitTimer ??= setTimeout(() => this.commit(), COMMIT_MS);
+  }
+
+  /** The next batch need not wait for this; a failed commit is made good by the next one, or the messages come again. */
+  private commit(): void {
+    const claims = [...this.touched];
+    this.touched.clear();
+    this.commitTimer = undefined;
+    this.member.commit(claims).catch((error: Error) => this.fault(error));
   }
 
   private async park(error: PoisonMessageError): Promise<void> {
