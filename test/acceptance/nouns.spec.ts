@@ -1,3 +1,4 @@
+import { eventually } from '#testing';
 import { Client } from '../harness/client';
 import { Standalone } from '../harness/standalone';
 
@@ -33,6 +34,53 @@ it('keeps the plan in force until the next one takes effect', async () => {
     plan: 'pro',
     upcoming: { plan: 'business', effectiveAt: '2035-01-01T00:00:00.000Z' },
   });
+});
+
+it('shows a plan from the moment on that was announced for it, and cancels as announced', async () => {
+  const { apiKey } = await api.must<{ apiKey: string }>(201, 'POST', '/workspaces', { name: 'Plans' });
+  const mine = standalone.client(apiKey);
+  const change = (plan: string, more: object = {}) => mine.post('/subscription/plan', { plan, ...more });
+  expect(await change('free')).toMatchObject({ status: 409, body: { code: 'PLAN_UNCHANGED' } });
+  expect((await mine.post('/subscription/cancel')).status).toBe(409);
+  expect((await change('gold')).status).toBe(400);
+  const effectiveAt = new Date(Date.now() + 1_500).toISOString();
+  expect((await change('pro', { effectiveAt })).body).toEqual({ plan: 'free', upcoming: { plan: 'pro', effectiveAt } });
+  await eventually(async () => expect((await mine.get('/subscription')).body).toEqual({ plan: 'pro', upcoming: null }));
+  expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(effectiveAt));
+  expect((await change('starter')).body).toEqual({ plan: 'starter', upcoming: null });
+  const end = { effectiveAt: '2035-01-01T00:00:00.000Z' };
+  expect((await mine.post('/subscription/cancel', end)).body).toEqual({
+    plan: 'starter',
+    upcoming: { plan: 'free', ...end },
+  });
+  const { data } = await mine.must<{ data: { action: string; data: object }[] }>(
+    200,
+    'GET',
+    '/audit-log?entityType=subscription',
+  );
+  expect(data.map(({ action, data }) => [action, data])).toMatchObject([
+    ['SubscriptionCancelled', { fromPlan: 'starter', toPlan: 'free', ...end }],
+    ['SubscriptionDowngraded', { fromPlan: 'pro', toPlan: 'starter' }],
+    ['SubscriptionUpgraded', { fromPlan: 'free', toPlan: 'pro', effectiveAt }],
+  ]);
+});
+
+it('counts once what is asked for many times at the same moment', async () => {
+  const atOnce = <T>(ask: (n: number) => Promise<T>): Promise<T[]> =>
+    Promise.all(Array.from({ length: 6 }, (_, n) => ask(n)));
+  const statuses = (answers: readonly { status: number }[]) => answers.map(({ status }) => status).sort();
+  const invoice = { invoiceId: 'inv_raced', amountCents: 100, currency: 'EUR', outcome: 'succeeded' };
+  const paid = await atOnce((n) => api.post('/subscription/payments', { ...invoice, amountCents: n }));
+  expect(statuses(paid)).toEqual([200, 200, 200, 200, 200, 200]);
+  expect(new Set(paid.map(({ text }) => text)).size).toBe(1);
+  const invited = await created('/team/invitations', { email: 'raced@example.org', role: 'editor' });
+  const joined = await atOnce((n) => api.post(`/team/invitations/${invited}/accept`, { userId: `usr_raced_${n}` }));
+  expect(statuses(joined)).toEqual([200, 409, 409, 409, 409, 409]);
+  const winner = joined.find(({ status }) => status === 200)!.body['acceptedBy'];
+  const again = await created('/team/invitations', { email: 'raced@example.org', role: 'owner' });
+  expect((await api.post(`/team/invitations/${again}/accept`, { userId: winner })).status).toBe(409);
+  expect((await api.get(`/team/members/${String(winner)}`)).body).toMatchObject({ role: 'editor' });
+  expect((await api.get(`/team/invitations/${again}`)).body).toMatchObject({ status: 'pending', acceptedBy: null });
 });
 
 it('makes a member of who accepts, once, and knows no role of anybody else', async () => {
