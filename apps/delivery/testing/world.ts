@@ -38,8 +38,9 @@ export class World {
     retryScale = 0.002,
     clock = systemClock,
     max = 20,
-  }: { retryScale?: number; clock?: Clock; max?: number } = {}): Promise<World> {
-    return new World(await testDatabase({ max }), { retryScale, clock });
+    database,
+  }: { retryScale?: number; clock?: Clock; max?: number; database?: TestDatabase } = {}): Promise<World> {
+    return new World(database ?? (await testDatabase({ max })), { retryScale, clock });
   }
 
   /** A delivery worker as one process would have it. */

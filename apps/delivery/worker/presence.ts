@@ -26,6 +26,8 @@ export class Presence {
   id: string = randomUUID();
   private timer: NodeJS.Timeout | undefined;
   private beatSentAt = 0;
+  /** Until then nobody is taken for dead: after a time without the database the others are as late as this one. */
+  private lenientUntil = 0;
   private stopped = false;
 
   constructor(private readonly needs: PresenceNeeds) {}
@@ -83,6 +85,7 @@ export class Presence {
         [this.id],
       );
       if (this.stopped) return;
+      if (!this.isSure) this.lenientUntil = sentAt + DEAD_AFTER_MS;
       if (rows.length > 0) this.beatSentAt = sentAt;
       else {
         const id = randomUUID();
@@ -99,9 +102,13 @@ export class Presence {
   }
 
   private async reap(): Promise<void> {
+    if (performance.now() < this.lenientUntil) return;
     const rows = await this.needs.db.query<{ given: number }>(
       `with dead as materialized (
-         select id from delivery.worker where beat_at < clock_timestamp() - make_interval(secs => $1) for update skip locked
+         -- A server that has just started has heard nobody yet.
+         select id from delivery.worker
+         where beat_at < clock_timestamp() - make_interval(secs => $1) and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $1)
+         for update skip locked
        ), orphaned as materialized (
          -- Written by a worker that did not know yet that it had been given up.
          select distinct l.worker as id from delivery.lease l
