@@ -25,8 +25,13 @@ const backendOf = (client: PoolClient): number => (client as unknown as { proces
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
 
-/** Every statement text is prepared once per connection, up to a bound, so that planning is paid once. */
+const PLANNED = '/* planned for its values */ ';
+/** A query that is planned anew each time: for one whose best index depends on how frequent its values are. */
+export const planned = (text: string): string => PLANNED + text;
+
+/** Every other statement text is prepared once per connection, up to a bound, so that planning is paid once. */
 function statement(text: string, values: readonly unknown[]): { text: string; values: unknown[]; name?: string } {
+  if (text.startsWith(PLANNED)) return { text, values: values as unknown[] };
   let name = prepared.get(text);
   if (!name && prepared.size < MAX_PREPARED) prepared.set(text, (name = `s${prepared.size}`));
   return name ? { text, values: values as unknown[], name } : { text, values: values as unknown[] };

@@ -8,7 +8,7 @@ import { build, checkNode, install } from '../../apps/standalone/start.mjs';
 const HELP = `npm run bench [-- options]
 
   --quick          one short run of each instead of three
-  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild rendering
+  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild rendering audit
   --engines        Kafka, and the double of EventStoreDB, beside the embedded engines; nothing else
   --write          also writes docs/reference/performance.md and .json
   --help           this text
@@ -144,6 +144,22 @@ if (wanted('rebuild')) {
       limit: rates[0].bareInsert,
       target: 30_000,
     });
+}
+// Some minutes for five million entries; a quick run has a tenth of them, and only when it is asked for.
+if (quick ? only?.includes('audit') : wanted('audit')) {
+  const { measureAudit } = await import('./audit.bench.mjs');
+  const { entries, pages, export: exported } = await measureAudit({ entries: quick ? 500_000 : 5_000_000 });
+  const [slowest, page] = Object.entries(pages).sort(([, one], [, other]) => other.p99 - one.p99)[0];
+  tell({
+    name: 'audit',
+    what: `slowest page of an audit log of ${entries} entries (${slowest}): p99`,
+    unit: 'ms',
+    taken: [{ value: page.p99 }],
+    target: 20,
+    lessIsBetter: true,
+  });
+  for (const [name, { perSecond }] of Object.entries(exported))
+    tell({ name: 'audit', what: `export (${name})`, unit: 'entries/s', taken: [{ value: perSecond }], target: 50_000 });
 }
 if (wanted('rendering'))
   spawnSync(process.execPath, [join(import.meta.dirname, 'rendering.bench.mjs')], { stdio: 'inherit' });

@@ -158,10 +158,19 @@ const tableOf = (table: string): string => `create table if not exists ${table} 
   actor text collate "C" not null, correlation_id text collate "C" not null, causation_id text, revision integer not null,
   data text not null, hash bytea not null, previous_hash bytea, primary key (workspace, position))`;
 
+/** What the lists walk (docs/decisions/0014), and where an event is found by its id. */
+const INDEXES = {
+  what: 'workspace, entity_type, action, position',
+  who: 'workspace, actor, entity_type, action, position',
+  entity: 'workspace, entity_id, position',
+  correlation: 'workspace, correlation_id, position',
+  event: 'workspace, event_id',
+} as const;
+
 const indexesOf = (table: string): string =>
-  ['action', 'entity_type', 'entity_id', 'actor', 'correlation_id']
+  Object.entries(INDEXES)
     .map(
-      (column) =>
-        `create index if not exists ${table.slice(table.indexOf('.') + 1)}_${column} on ${table} (workspace, ${column}, position)`,
+      ([name, columns]) =>
+        `create index if not exists ${table.slice(table.indexOf('.') + 1)}_${name} on ${table} (${columns})`,
     )
     .join(';\n');

@@ -1,7 +1,8 @@
-import type { Database, Sql } from '#postgres';
+import { planned, type Database } from '#postgres';
 import { publicEventId } from '#kernel';
 import { pageOf, positionOf, type Page, type PageOptions } from '../keyed/cursor';
 import type { AuditEntry } from './audit-entry';
+import { isByKind, kindsOf, ofKinds, type Kind } from './audit-kinds';
 
 /** `from` inclusive, `to` exclusive. */
 export interface AuditFilters {
@@ -59,14 +60,28 @@ export const entryOf = (row: AuditRow): AuditEntry => ({
   previousHash: row.previous_hash,
 });
 
-/** The audit log of one workspace. Every combination of filters is a walk along an index in order of position. */
+/** Which entries, before it is known from where on. */
+interface Walk {
+  readonly where: readonly string[];
+  readonly params: readonly unknown[];
+  /** The indexes to walk side by side; undefined: one will do. */
+  readonly kinds?: readonly Kind[];
+  /** Above every entry that counts. */
+  readonly end: number;
+}
+
+/**
+ * The audit log of one workspace. Whatever the filters, entries are read off indexes in order of position and nothing is sorted
+ * (docs/decisions/0014).
+ */
 export class AuditQuery {
   constructor(private readonly db: Database) {}
 
   /** Newest first. */
   async list(workspace: string, filters: AuditFilters, options: PageOptions): Promise<Page<AuditEntry>> {
-    const before = options.cursor === undefined ? undefined : positionOf(options.cursor);
-    const rows = await this.rows(this.db, workspace, filters, { before, limit: options.limit + 1 });
+    const before = options.cursor === undefined ? Infinity : positionOf(options.cursor);
+    const walk = await this.walkOf(workspace, filters);
+    const rows = walk ? await this.rows(walk, before, options.limit + 1) : [];
     return pageOf(rows, options.limit, ({ position }) => position, entryOf);
   }
 
@@ -77,53 +92,70 @@ export class AuditQuery {
     size = 1_000,
     cursor?: string,
   ): AsyncGenerator<readonly AuditRow[]> {
-    for (let before = cursor === undefined ? undefined : positionOf(cursor); ;) {
-      const rows = await this.rows(this.db, workspace, filters, { before, limit: size });
+    const walk = await this.walkOf(workspace, filters);
+    if (!walk) return;
+    for (let before = cursor === undefined ? Infinity : positionOf(cursor); ;) {
+      const rows = await this.rows(walk, before, size);
       if (rows.length > 0) yield rows;
       if (rows.length < size) return;
       before = rows.at(-1)!.position;
     }
   }
 
-  private async rows(
-    sql: Sql,
-    workspace: string,
-    filters: AuditFilters,
-    { before, limit }: { before: number | undefined; limit: number },
-  ): Promise<AuditRow[]> {
-    const { above, below } = await this.bounds(sql, workspace, filters);
-    if (above === undefined) return [];
-    const params: unknown[] = [workspace, limit];
+  /** Undefined when nothing can match. */
+  private async walkOf(workspace: string, filters: AuditFilters): Promise<Walk | undefined> {
+    const params: unknown[] = [workspace];
     const where = ['workspace = $1'];
     const add = (condition: string, value: unknown) => {
       params.push(value);
       where.push(`${condition} $${params.length}`);
     };
+    const found = isByKind(filters) ? await kindsOf(this.db, workspace, filters) : undefined;
+    if (found?.kinds.length === 0) return undefined;
     for (const [name, column] of Object.entries(COLUMN_OF)) {
       const value = filters[name as keyof typeof COLUMN_OF];
-      if (value !== undefined) add(`${column} =`, value);
+      // The kinds say these two.
+      if (value !== undefined && !(found && column in found.kinds[0]!)) add(`${column} =`, value);
     }
+    const { above, below } = await this.bounds(workspace, filters);
+    if (above === undefined) return undefined;
     if (filters.from !== undefined) {
       add('at >=', filters.from);
       add('position >=', above);
     }
     if (filters.to !== undefined) add('at <', filters.to);
-    const end = Math.min(before ?? Infinity, below);
-    if (end !== Infinity) add('position <', end);
-    return sql.query<AuditRow>(
-      `select ${AUDIT_COLUMNS} from read.audit where ${where.join(' and ')} order by position desc limit $2`,
-      params,
+    return found
+      ? { where, params, kinds: found.kinds, end: Math.min(below, found.head + 1) }
+      : { where, params, end: below };
+  }
+
+  private rows(walk: Walk, before: number, limit: number): Promise<AuditRow[]> {
+    const params = [...walk.params];
+    const param = (value: unknown): string => `$${params.push(value)}`;
+    const end = Math.min(before, walk.end);
+    const base = end === Infinity ? walk.where : [...walk.where, `position < ${param(end)}`];
+    const most = param(limit);
+    const branches = walk.kinds
+      ? ofKinds(walk.kinds).map(
+          (kind) =>
+            `${base.join(' and ')} and entity_type = ${param(kind.entity_type)} and action = ${param(kind.action)}`,
+        )
+      : [base.join(' and ')];
+    // Each branch in order: they are merged, and none is read further than the page needs.
+    const all = branches.map(
+      (where) => `(select * from read.audit where ${where} order by position desc limit ${most})`,
     );
+    const text = `select ${AUDIT_COLUMNS} from (${all.join(' union all ')}) e order by position desc limit ${most}`;
+    return this.db.query<AuditRow>(walk.kinds ? text : planned(text), params);
   }
 
   /** The range of positions [above, below) outside of which no entry has a time in [from, to); above is undefined when there is none. */
   private async bounds(
-    sql: Sql,
     workspace: string,
     { from, to }: AuditFilters,
   ): Promise<{ above: number | undefined; below: number }> {
     if (from === undefined && to === undefined) return { above: 0, below: Infinity };
-    const [row] = await sql.query<{ above: number | null; below: number | null }>(
+    const [row] = await this.db.query<{ above: number | null; below: number | null }>(
       `select projector.audit_position($1, $2) as above, projector.audit_position($1,
         $3::timestamptz + coalesce((select lag from read.audit_head where workspace = $1), 0) * interval '1 millisecond') as below`,
       [workspace, from ?? '-infinity', to ?? 'infinity'],
