@@ -33,16 +33,21 @@ const isRight = (instance: object) => validateSync(instance, OPTIONS).length ===
 const made = (dto: Dto, fields: object): object => Object.assign(new dto(), fields);
 
 const inner = fc
-  .record({ word: fc.oneof(fc.constantFrom('a', 'b', 'long'), fc.constantFrom(1, null)) }, { requiredKeys: [] })
+  .record(
+    { word: fc.oneof({ weight: 6, arbitrary: fc.constantFrom('a', 'b', 'c') }, fc.constantFrom('long', 1, null)) },
+    { requiredKeys: [] },
+  )
   .map((fields) => made(Inner, fields));
 const odd = fc.constantFrom<unknown>(null, undefined, 0, '', [], {}, [null], [[]], 'text');
+/** Mostly what may be right, so that both answers are asked for often. */
+const mostly = (right: fc.Arbitrary<unknown>) => fc.oneof({ weight: 5, arbitrary: right }, odd);
 const outer = fc
   .record(
     {
-      count: fc.oneof(fc.integer({ min: 0, max: 4 }), odd),
-      one: fc.oneof(inner, odd),
-      many: fc.oneof(fc.array(fc.oneof({ weight: 5, arbitrary: inner }, odd), { maxLength: 3 }), odd),
-      flag: fc.oneof(fc.boolean(), odd),
+      count: mostly(fc.integer({ min: 0, max: 3 })),
+      one: mostly(inner),
+      many: mostly(fc.array(mostly(inner), { maxLength: 3 })),
+      flag: mostly(fc.boolean()),
     },
     { requiredKeys: [] },
   )
@@ -51,14 +56,16 @@ const outer = fc
 describe('the rules of a class, looked up once', () => {
   it('are kept exactly when class-validator finds nothing wrong', () => {
     let right = 0;
+    const runs = 2_000;
     fc.assert(
       fc.property(outer, (instance) => {
         right += Number(isRight(instance));
         expect(keepsRules(instance)).toBe(isRight(instance));
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs },
     );
-    expect(right).toBeGreaterThan(20);
+    expect(right).toBeGreaterThan(runs / 40);
+    ;
   });
 
   it.each([
