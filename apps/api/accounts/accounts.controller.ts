@@ -1,11 +1,13 @@
 import { Body, Param, Query } from '@nestjs/common';
-import { accountAggregate, accountErrors, type Account } from '#accounts';
+import { accountAggregate, accountErrors } from '#accounts';
 import { errorsOf } from '#kernel';
 import { presentAccount, type AccountView, type Page } from '#read-models';
 import { Commands } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, Create, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
 import {
   accountAnswer,
@@ -18,10 +20,7 @@ import {
 
 const fail = errorsOf(accountErrors);
 const absent = () => fail('ACCOUNT_NOT_FOUND');
-const shown = (account: Account): AccountView => {
-  if (account.status === 'absent') throw absent();
-  return presentAccount(account);
-};
+const shown = shownBy(presentAccount, absent);
 
 @ApiController('accounts', 'Accounts')
 export class AccountsController {
@@ -30,12 +29,9 @@ export class AccountsController {
     private readonly things: Things,
   ) {}
 
-  @Write('', {
-    scope: 'commands',
-    status: 201,
+  @Create('', {
     body: ConnectAccount,
     answer: accountAnswer,
-    tagged: true,
     errors: ['ACCOUNT_ALREADY_EXISTS'],
     summary: 'Connect an account',
   })
@@ -53,23 +49,14 @@ export class AccountsController {
     return this.things.list(this.things.models.accounts, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: accountAnswer,
-    tagged: true,
-    errors: ['ACCOUNT_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One account',
-  })
+  @ReadOne(':id', { answer: accountAnswer, absent: 'ACCOUNT_NOT_FOUND', summary: 'One account' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<AccountView> {
     return this.things.get(this.things.models.accounts, id, absent, call, minRevision);
   }
 
-  @Write(':id/disconnect', {
-    scope: 'commands',
+  @Command(':id/disconnect', {
     body: DisconnectAccount,
     answer: accountAnswer,
-    tagged: true,
     errors: ['ACCOUNT_NOT_FOUND', 'ACCOUNT_NOT_CONNECTED'],
     summary: 'Disconnect an account',
   })
@@ -81,11 +68,9 @@ export class AccountsController {
     return shown((await this.commands.run(accountAggregate, id, { type: 'DisconnectAccount', reason }, call)).state);
   }
 
-  @Write(':id/credential', {
-    scope: 'commands',
+  @Command(':id/credential', {
     body: RenewCredential,
     answer: accountAnswer,
-    tagged: true,
     errors: ['ACCOUNT_NOT_FOUND', 'ACCOUNT_NOT_CONNECTED'],
     summary: 'Renew the credential',
   })

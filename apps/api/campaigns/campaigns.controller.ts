@@ -1,20 +1,19 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
-import { campaignAggregate, campaignErrors, type Campaign } from '#publishing';
+import { campaignAggregate, campaignErrors } from '#publishing';
 import { presentCampaign, type CampaignView, type Page } from '#read-models';
 import { Commands } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, Create, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
 import { campaignAnswer, campaignPage, CampaignsQuery, CreateCampaign } from './campaigns.dto';
 
 const fail = errorsOf(campaignErrors);
 const absent = () => fail('CAMPAIGN_NOT_FOUND');
-const shown = (campaign: Campaign): CampaignView => {
-  if (campaign.status === 'absent') throw absent();
-  return presentCampaign(campaign);
-};
+const shown = shownBy(presentCampaign, absent);
 
 @ApiController('campaigns', 'Campaigns')
 export class CampaignsController {
@@ -23,12 +22,9 @@ export class CampaignsController {
     private readonly things: Things,
   ) {}
 
-  @Write('', {
-    scope: 'commands',
-    status: 201,
+  @Create('', {
     body: CreateCampaign,
     answer: campaignAnswer,
-    tagged: true,
     errors: ['CAMPAIGN_ALREADY_EXISTS'],
     summary: 'Begin a campaign',
   })
@@ -43,22 +39,13 @@ export class CampaignsController {
     return this.things.list(this.things.models.campaigns, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: campaignAnswer,
-    tagged: true,
-    errors: ['CAMPAIGN_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One campaign',
-  })
+  @ReadOne(':id', { answer: campaignAnswer, absent: 'CAMPAIGN_NOT_FOUND', summary: 'One campaign' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<CampaignView> {
     return this.things.get(this.things.models.campaigns, id, absent, call, minRevision);
   }
 
-  @Write(':id/close', {
-    scope: 'commands',
+  @Command(':id/close', {
     answer: campaignAnswer,
-    tagged: true,
     errors: ['CAMPAIGN_NOT_FOUND'],
     summary: 'Take no more posts; it completes when every post has settled',
   })

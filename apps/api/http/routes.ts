@@ -12,7 +12,7 @@ export const PREFIX = 'api/v1';
 export const ApiController = (path: string, tag: string): ClassDecorator =>
   applyDecorators(Controller(path ? `${PREFIX}/${path}` : PREFIX), ApiTags(tag), ApiBearerAuth());
 
-interface RouteOptions {
+export interface RouteOptions {
   readonly scope: Scope;
   /** One line for the reference. */
   readonly summary: string;
@@ -27,7 +27,7 @@ interface RouteOptions {
   readonly tagged?: boolean;
 }
 
-interface WriteOptions extends RouteOptions {
+export interface WriteOptions extends RouteOptions {
   readonly method?: 'POST' | 'PATCH' | 'DELETE';
   readonly body?: Dto;
   /** 200 unless said otherwise. */

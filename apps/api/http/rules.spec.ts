@@ -65,7 +65,6 @@ describe('the rules of a class, looked up once', () => {
       { numRuns: runs },
     );
     expect(right).toBeGreaterThan(runs / 40);
-    ;
   });
 
   it.each([

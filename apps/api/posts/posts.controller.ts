@@ -1,12 +1,14 @@
 import { Body, Inject, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
-import { postAggregate, postErrors, PUBLISH_RETRY_DELAYS_MS, type Outcome, type Post } from '#publishing';
+import { postAggregate, postErrors, PUBLISH_RETRY_DELAYS_MS, type Outcome } from '#publishing';
 import { presentPost, presentPostResults, type Page, type PostResultsView, type PostView } from '#read-models';
 import { Commands } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
 import { ApiController, Read, Write } from '../http/routes';
+import { Command, Create, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
 import { CancelPost, PostsQuery, ReportOutcome, ReschedulePost, RetryPost, SchedulePost } from './posts.dto';
 import { postAnswer, postPage, postResultsAnswer } from './posts.schema';
@@ -14,11 +16,7 @@ import { PostScheduling } from './post-scheduling';
 
 const fail = errorsOf(postErrors);
 const absent = () => fail('POST_NOT_FOUND');
-/** A command that was not refused leaves a post. */
-const shown = (post: Post): PostView => {
-  if (post.status === 'absent') throw absent();
-  return presentPost(post);
-};
+const shown = shownBy(presentPost, absent);
 
 @ApiController('posts', 'Posts')
 export class PostsController {
@@ -29,12 +27,9 @@ export class PostsController {
     @Inject(ENGINES) private readonly engines: Engines,
   ) {}
 
-  @Write('', {
-    scope: 'commands',
-    status: 201,
+  @Create('', {
     body: SchedulePost,
     answer: postAnswer,
-    tagged: true,
     errors: [
       'POST_ALREADY_EXISTS',
       'PUBLISH_TIME_PASSED',
@@ -55,24 +50,14 @@ export class PostsController {
     return this.things.list(this.things.models.posts, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: postAnswer,
-    tagged: true,
-    errors: ['POST_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One post',
-  })
+  @ReadOne(':id', { answer: postAnswer, absent: 'POST_NOT_FOUND', summary: 'One post' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<PostView> {
     return this.things.get(this.things.models.posts, id, absent, call, minRevision);
   }
 
-  @Read(':id/results', {
-    scope: 'read',
-    query: RevisionQuery,
+  @ReadOne(':id/results', {
     answer: postResultsAnswer,
-    tagged: true,
-    errors: ['POST_NOT_FOUND', 'READ_MODEL_BEHIND'],
+    absent: 'POST_NOT_FOUND',
     summary: 'What became of each destination',
   })
   async results(
@@ -84,11 +69,9 @@ export class PostsController {
     return presentPostResults(state);
   }
 
-  @Write(':id/reschedule', {
-    scope: 'commands',
+  @Command(':id/reschedule', {
     body: ReschedulePost,
     answer: postAnswer,
-    tagged: true,
     errors: ['POST_NOT_FOUND', 'POST_NOT_RESCHEDULABLE', 'PUBLISH_TIME_PASSED'],
     summary: 'Publish at another time',
   })
@@ -100,11 +83,9 @@ export class PostsController {
     return shown((await this.commands.run(postAggregate, id, { type: 'ReschedulePost', scheduledAt }, call)).state);
   }
 
-  @Write(':id/cancel', {
-    scope: 'commands',
+  @Command(':id/cancel', {
     body: CancelPost,
     answer: postAnswer,
-    tagged: true,
     errors: ['POST_NOT_FOUND', 'POST_NOT_CANCELLABLE'],
     summary: 'Do not publish',
   })
@@ -116,11 +97,9 @@ export class PostsController {
     return shown((await this.commands.run(postAggregate, id, { type: 'CancelPost', reason }, call)).state);
   }
 
-  @Write(':id/retry', {
-    scope: 'commands',
+  @Command(':id/retry', {
     body: RetryPost,
     answer: postAnswer,
-    tagged: true,
     errors: [
       'POST_NOT_FOUND',
       'DESTINATION_NOT_FOUND',

@@ -3,11 +3,13 @@ import { errorsOf } from '#kernel';
 import { presentAsset, type AssetView, type Page } from '#read-models';
 import { assetAggregate, assetErrors, type AssetCommand } from '#studio';
 import { Commands, type Asked } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { Id, OneOf, Reference, Text } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
 import { newThingId } from '../http/path-id';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, ReadOne } from '../http/thing-routes';
 import { answer, nullable, object, oneOf, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
 
@@ -43,7 +45,8 @@ const assetAnswer = answer(
 const assetPage = pageOf(assetAnswer);
 
 const absent = () => errorsOf(assetErrors)('ASSET_NOT_FOUND');
-const written = { scope: 'commands', body: PlaceAsset, answer: assetAnswer, tagged: true } as const;
+const shown = shownBy(presentAsset, absent);
+const written = { body: PlaceAsset, answer: assetAnswer } as const;
 
 @ApiController('assets', 'Studio')
 export class AssetsController {
@@ -52,12 +55,12 @@ export class AssetsController {
     private readonly things: Things,
   ) {}
 
-  @Write(':id/organize', { ...written, summary: 'Put it in its place' })
+  @Command(':id/organize', { ...written, summary: 'Put it in its place' })
   organize(@Param('id') id: string, @Body() body: PlaceAsset, @TheCall() call: Call): Promise<AssetView> {
     return this.run({ type: 'OrganizeAsset', ...placement(id, body) }, call);
   }
 
-  @Write(':id/deliver', { ...written, summary: 'Hand it over' })
+  @Command(':id/deliver', { ...written, summary: 'Hand it over' })
   deliver(@Param('id') id: string, @Body() body: PlaceAsset, @TheCall() call: Call): Promise<AssetView> {
     return this.run({ type: 'DeliverAsset', ...placement(id, body) }, call);
   }
@@ -67,22 +70,14 @@ export class AssetsController {
     return this.things.list(this.things.models.assets, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: assetAnswer,
-    tagged: true,
-    errors: ['ASSET_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One asset',
-  })
+  @ReadOne(':id', { answer: assetAnswer, absent: 'ASSET_NOT_FOUND', summary: 'One asset' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<AssetView> {
     return this.things.get(this.things.models.assets, id, absent, call, minRevision);
   }
 
   private async run(asked: Asked<AssetCommand>, call: Call): Promise<AssetView> {
     const { state } = await this.commands.run(assetAggregate, asked.assetId, asked, call);
-    if (state.status === 'absent') throw absent();
-    return presentAsset(state);
+    return shown(state);
   }
 }
 

@@ -3,11 +3,13 @@ import { errorsOf } from '#kernel';
 import { presentContent, type ContentView, type Page } from '#read-models';
 import { contentAggregate, contentErrors } from '#studio';
 import { Commands } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { Text, TextList } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
 import { newThingId } from '../http/path-id';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, ReadOne } from '../http/thing-routes';
 import { answer, list, object, oneOf, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
 
@@ -41,6 +43,7 @@ const contentAnswer = answer(
 const contentPage = pageOf(contentAnswer);
 
 const absent = () => errorsOf(contentErrors)('CONTENT_NOT_FOUND');
+const shown = shownBy(presentContent, absent);
 
 @ApiController('content', 'Studio')
 export class ContentController {
@@ -49,11 +52,9 @@ export class ContentController {
     private readonly things: Things,
   ) {}
 
-  @Write(':id/adaptation', {
-    scope: 'commands',
+  @Command(':id/adaptation', {
     body: AdaptContent,
     answer: contentAnswer,
-    tagged: true,
     summary: 'It was adapted to a culture, or needs a person to look',
   })
   async adapt(
@@ -68,8 +69,7 @@ export class ContentController {
       { type: 'AdaptContent', contentId, region, locale, reasons },
       call,
     );
-    if (state.status === 'absent') throw absent();
-    return presentContent(state);
+    return shown(state);
   }
 
   @Read('', { scope: 'read', query: ContentQuery, answer: contentPage, summary: 'List content, newest first' })
@@ -77,14 +77,7 @@ export class ContentController {
     return this.things.list(this.things.models.content, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: contentAnswer,
-    tagged: true,
-    errors: ['CONTENT_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One piece of content',
-  })
+  @ReadOne(':id', { answer: contentAnswer, absent: 'CONTENT_NOT_FOUND', summary: 'One piece of content' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<ContentView> {
     return this.things.get(this.things.models.content, id, absent, call, minRevision);
   }

@@ -3,9 +3,11 @@ import { errorsOf } from '#kernel';
 import { presentDesign, type DesignView, type Page } from '#read-models';
 import { designAggregate, designErrors, type DesignCommand } from '#studio';
 import { Commands, type Asked } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, Create, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
 import {
   ApproveDesign,
@@ -19,7 +21,8 @@ import {
 
 const fail = errorsOf(designErrors);
 const absent = () => fail('DESIGN_NOT_FOUND');
-const written = { scope: 'commands', answer: designAnswer, tagged: true } as const;
+const shown = shownBy(presentDesign, absent);
+const written = { answer: designAnswer } as const;
 
 @ApiController('designs', 'Studio')
 export class DesignsController {
@@ -28,9 +31,8 @@ export class DesignsController {
     private readonly things: Things,
   ) {}
 
-  @Write('', {
+  @Create('', {
     ...written,
-    status: 201,
     body: CreateDesign,
     errors: ['DESIGN_ALREADY_EXISTS'],
     summary: 'Begin a design',
@@ -45,19 +47,12 @@ export class DesignsController {
     return this.things.list(this.things.models.designs, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: designAnswer,
-    tagged: true,
-    errors: ['DESIGN_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One design',
-  })
+  @ReadOne(':id', { answer: designAnswer, absent: 'DESIGN_NOT_FOUND', summary: 'One design' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<DesignView> {
     return this.things.get(this.things.models.designs, id, absent, call, minRevision);
   }
 
-  @Write(':id/submit', {
+  @Command(':id/submit', {
     ...written,
     errors: ['DESIGN_NOT_FOUND', 'DESIGN_NOT_SUBMITTABLE'],
     summary: 'Ask for a review',
@@ -66,7 +61,7 @@ export class DesignsController {
     return this.run(id, { type: 'SubmitDesign' }, call);
   }
 
-  @Write(':id/approve', {
+  @Command(':id/approve', {
     ...written,
     body: ApproveDesign,
     errors: ['DESIGN_NOT_FOUND', 'DESIGN_NOT_IN_REVIEW'],
@@ -76,7 +71,7 @@ export class DesignsController {
     return this.run(id, { type: 'ApproveDesign', note }, call);
   }
 
-  @Write(':id/request-revision', {
+  @Command(':id/request-revision', {
     ...written,
     body: RequestRevision,
     errors: ['DESIGN_NOT_FOUND', 'DESIGN_NOT_IN_REVIEW'],
@@ -90,7 +85,7 @@ export class DesignsController {
     return this.run(id, { type: 'RequestRevision', note }, call);
   }
 
-  @Write(':id/compliance', {
+  @Command(':id/compliance', {
     ...written,
     body: CheckCompliance,
     errors: ['DESIGN_NOT_FOUND'],
@@ -106,7 +101,6 @@ export class DesignsController {
 
   private async run(id: string, asked: Asked<DesignCommand>, call: Call): Promise<DesignView> {
     const { state } = await this.commands.run(designAggregate, id, asked, call);
-    if (state.status === 'absent') throw absent();
-    return presentDesign(state);
+    return shown(state);
   }
 }

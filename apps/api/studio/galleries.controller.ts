@@ -3,11 +3,13 @@ import { errorsOf } from '#kernel';
 import { presentGallery, type GalleryView, type Page } from '#read-models';
 import { galleryAggregate, galleryErrors } from '#studio';
 import { Commands } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { Text, TextList } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
 import { newThingId } from '../http/path-id';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, ReadOne } from '../http/thing-routes';
 import { answer, list, object, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
 
@@ -31,6 +33,7 @@ const galleryAnswer = answer('Gallery', 'The gallery', object({ id: text, region
 const galleryPage = pageOf(galleryAnswer);
 
 const absent = () => errorsOf(galleryErrors)('GALLERY_NOT_FOUND');
+const shown = shownBy(presentGallery, absent);
 
 @ApiController('galleries', 'Studio')
 export class GalleriesController {
@@ -39,11 +42,9 @@ export class GalleriesController {
     private readonly things: Things,
   ) {}
 
-  @Write(':id/update', {
-    scope: 'commands',
+  @Command(':id/update', {
     body: UpdateGallery,
     answer: galleryAnswer,
-    tagged: true,
     summary: 'Add to it and take from it',
   })
   async update(
@@ -58,8 +59,7 @@ export class GalleriesController {
       { type: 'UpdateGallery', galleryId, region, added, removed },
       call,
     );
-    if (state.status === 'absent') throw absent();
-    return presentGallery(state);
+    return shown(state);
   }
 
   @Read('', { scope: 'read', query: GalleriesQuery, answer: galleryPage, summary: 'List galleries, newest first' })
@@ -67,14 +67,7 @@ export class GalleriesController {
     return this.things.list(this.things.models.galleries, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: galleryAnswer,
-    tagged: true,
-    errors: ['GALLERY_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One gallery',
-  })
+  @ReadOne(':id', { answer: galleryAnswer, absent: 'GALLERY_NOT_FOUND', summary: 'One gallery' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<GalleryView> {
     return this.things.get(this.things.models.galleries, id, absent, call, minRevision);
   }

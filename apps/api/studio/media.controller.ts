@@ -1,12 +1,14 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { presentMedia, type MediaView, type Page } from '#read-models';
-import { mediaAggregate, mediaErrors, type Media } from '#studio';
+import { mediaAggregate, mediaErrors } from '#studio';
 import { Commands } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { Id, OneOf, Text, Whole } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, Create, ReadOne } from '../http/thing-routes';
 import { answer, nullable, object, oneOf, pageOf, text, whole } from '../openapi/schema';
 import { Things } from '../reads/things';
 
@@ -51,10 +53,7 @@ const mediaPage = pageOf(mediaAnswer);
 
 const fail = errorsOf(mediaErrors);
 const absent = () => fail('MEDIA_NOT_FOUND');
-const shown = (media: Media): MediaView => {
-  if (media.status === 'absent') throw absent();
-  return presentMedia(media);
-};
+const shown = shownBy(presentMedia, absent);
 
 @ApiController('media', 'Studio')
 export class MediaController {
@@ -63,12 +62,9 @@ export class MediaController {
     private readonly things: Things,
   ) {}
 
-  @Write('', {
-    scope: 'commands',
-    status: 201,
+  @Create('', {
     body: AddMedia,
     answer: mediaAnswer,
-    tagged: true,
     errors: ['MEDIA_ALREADY_EXISTS'],
     summary: 'Add a medium',
   })
@@ -84,23 +80,14 @@ export class MediaController {
     return this.things.list(this.things.models.media, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: mediaAnswer,
-    tagged: true,
-    errors: ['MEDIA_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One medium',
-  })
+  @ReadOne(':id', { answer: mediaAnswer, absent: 'MEDIA_NOT_FOUND', summary: 'One medium' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<MediaView> {
     return this.things.get(this.things.models.media, id, absent, call, minRevision);
   }
 
-  @Write(':id/processed', {
-    scope: 'commands',
+  @Command(':id/processed', {
     body: MediaProcessed,
     answer: mediaAnswer,
-    tagged: true,
     errors: ['MEDIA_NOT_FOUND', 'MEDIA_ALREADY_PROCESSED'],
     summary: 'The medium is ready',
   })

@@ -3,9 +3,11 @@ import { errorsOf } from '#kernel';
 import { presentOperation, type OperationView, type Page } from '#read-models';
 import { operationAggregate, operationErrors, type OperationCommand } from '#studio';
 import { Commands, type Asked } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, Create, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
 import {
   CompleteOperation,
@@ -19,6 +21,7 @@ import {
 
 const fail = errorsOf(operationErrors);
 const absent = () => fail('OPERATION_NOT_FOUND');
+const shown = shownBy(presentOperation, absent);
 
 @ApiController('operations', 'Studio')
 export class OperationsController {
@@ -27,12 +30,9 @@ export class OperationsController {
     private readonly things: Things,
   ) {}
 
-  @Write('', {
-    scope: 'commands',
-    status: 201,
+  @Create('', {
     body: StartOperation,
     answer: operationAnswer,
-    tagged: true,
     errors: ['OPERATION_ALREADY_EXISTS', 'OPERATION_INCOMPLETE'],
     summary: 'Begin an operation',
   })
@@ -49,23 +49,14 @@ export class OperationsController {
     return this.things.list(this.things.models.operations, { ...query }, call);
   }
 
-  @Read(':id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: operationAnswer,
-    tagged: true,
-    errors: ['OPERATION_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One operation',
-  })
+  @ReadOne(':id', { answer: operationAnswer, absent: 'OPERATION_NOT_FOUND', summary: 'One operation' })
   get(@Param('id') id: string, @Query() { minRevision }: RevisionQuery, @TheCall() call: Call): Promise<OperationView> {
     return this.things.get(this.things.models.operations, id, absent, call, minRevision);
   }
 
-  @Write(':id/progress', {
-    scope: 'commands',
+  @Command(':id/progress', {
     body: ReportProgress,
     answer: operationAnswer,
-    tagged: true,
     errors: [
       'OPERATION_NOT_FOUND',
       'OPERATION_NOT_RUNNING',
@@ -83,11 +74,9 @@ export class OperationsController {
     return this.run(id, { type: 'ReportProgress', done, failed }, call);
   }
 
-  @Write(':id/complete', {
-    scope: 'commands',
+  @Command(':id/complete', {
     body: CompleteOperation,
     answer: operationAnswer,
-    tagged: true,
     errors: ['OPERATION_NOT_FOUND', 'OPERATION_NOT_RUNNING', 'OPERATION_RESULT_INCOMPLETE'],
     summary: 'It succeeded',
   })
@@ -99,11 +88,9 @@ export class OperationsController {
     return this.run(id, { type: 'CompleteOperation', url, contentId, contentIds, assets }, call);
   }
 
-  @Write(':id/fail', {
-    scope: 'commands',
+  @Command(':id/fail', {
     body: FailOperation,
     answer: operationAnswer,
-    tagged: true,
     errors: ['OPERATION_NOT_FOUND', 'OPERATION_NOT_RUNNING'],
     summary: 'It failed',
   })
@@ -117,7 +104,6 @@ export class OperationsController {
 
   private async run(id: string, asked: Asked<OperationCommand>, call: Call): Promise<OperationView> {
     const { state } = await this.commands.run(operationAggregate, id, asked, call);
-    if (state.status === 'absent') throw absent();
-    return presentOperation(state);
+    return shown(state);
   }
 }

@@ -3,10 +3,12 @@ import { errorsOf } from '#kernel';
 import { presentRegion, type Page, type RegionView } from '#read-models';
 import { regionAggregate, regionErrors } from '#studio';
 import { Commands } from '../commands/commands';
+import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { Text, Whole } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, ReadOne } from '../http/thing-routes';
 import { answer, object, pageOf, text, whole } from '../openapi/schema';
 import { Things } from '../reads/things';
 
@@ -32,6 +34,7 @@ const regionAnswer = answer(
 const regionPage = pageOf(regionAnswer);
 
 const absent = () => errorsOf(regionErrors)('REGION_NOT_FOUND');
+const shown = shownBy(presentRegion, absent);
 
 /** A region is whatever its owner calls it; one that looks like a path is escaped in the URL. */
 @ApiController('regions', 'Studio')
@@ -41,11 +44,9 @@ export class RegionsController {
     private readonly things: Things,
   ) {}
 
-  @Write(':region/performance', {
-    scope: 'commands',
+  @Command(':region/performance', {
     body: UpdatePerformance,
     answer: regionAnswer,
-    tagged: true,
     summary: 'New figures of a region',
   })
   async update(
@@ -55,8 +56,7 @@ export class RegionsController {
   ): Promise<RegionView> {
     const update = { type: 'UpdatePerformance', region, period, impressions, engagements, contentCount } as const;
     const { state } = await this.commands.run(regionAggregate, region, update, call);
-    if (state.status === 'absent') throw absent();
-    return presentRegion(state);
+    return shown(state);
   }
 
   @Read('', { scope: 'read', query: PageQuery, answer: regionPage, summary: 'List regions, newest first' })
@@ -64,14 +64,7 @@ export class RegionsController {
     return this.things.list(this.things.models.regions, { ...query }, call);
   }
 
-  @Read(':region', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: regionAnswer,
-    tagged: true,
-    errors: ['REGION_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One region',
-  })
+  @ReadOne(':region', { answer: regionAnswer, absent: 'REGION_NOT_FOUND', summary: 'One region' })
   get(
     @Param('region') region: string,
     @Query() { minRevision }: RevisionQuery,

@@ -4,7 +4,8 @@ import { paymentKey, subscriptionAggregate, type SubscriptionCommand } from '#wo
 import { Commands, type Asked } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
 import {
   CancelSubscription,
@@ -38,11 +39,9 @@ export class SubscriptionController {
     return presentSubscription(state, call.at);
   }
 
-  @Write('plan', {
-    scope: 'commands',
+  @Command('plan', {
     body: ChangePlan,
     answer: subscriptionAnswer,
-    tagged: true,
     errors: ['PLAN_UNCHANGED'],
     summary: 'Change the plan',
   })
@@ -50,11 +49,9 @@ export class SubscriptionController {
     return this.run({ type: 'ChangePlan', workspaceId: call.workspace, plan, effectiveAt }, call);
   }
 
-  @Write('cancel', {
-    scope: 'commands',
+  @Command('cancel', {
     body: CancelSubscription,
     answer: subscriptionAnswer,
-    tagged: true,
     errors: ['SUBSCRIPTION_NOT_ACTIVE'],
     summary: 'Go back to free',
   })
@@ -62,11 +59,9 @@ export class SubscriptionController {
     return this.run({ type: 'CancelSubscription', workspaceId: call.workspace, effectiveAt }, call);
   }
 
-  @Write('payments', {
-    scope: 'commands',
+  @Command('payments', {
     body: RecordPayment,
     answer: paymentAnswer,
-    tagged: true,
     summary: 'Record what became of an invoice; it counts once per outcome',
   })
   async pay(@Body() body: RecordPayment, @TheCall() call: Call): Promise<PaymentView> {
@@ -98,14 +93,7 @@ export class SubscriptionController {
     return this.things.list(this.things.models.payments, { ...query }, call);
   }
 
-  @Read('payments/:invoiceId', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: paymentAnswer,
-    tagged: true,
-    errors: ['PAYMENT_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One payment',
-  })
+  @ReadOne('payments/:invoiceId', { answer: paymentAnswer, absent: 'PAYMENT_NOT_FOUND', summary: 'One payment' })
   payment(
     @Param('invoiceId') invoiceId: string,
     @Query() { minRevision }: RevisionQuery,

@@ -5,7 +5,8 @@ import { teamAggregate, teamErrors, type Team, type TeamCommand } from '#workspa
 import { Commands, type Asked } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
-import { ApiController, Read, Write } from '../http/routes';
+import { ApiController, Read } from '../http/routes';
+import { Command, Create, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
 import {
   AcceptInvitation,
@@ -31,12 +32,9 @@ export class TeamController {
     private readonly things: Things,
   ) {}
 
-  @Write('invitations', {
-    scope: 'commands',
-    status: 201,
+  @Create('invitations', {
     body: InviteMember,
     answer: invitationAnswer,
-    tagged: true,
     errors: ['INVITATION_ALREADY_EXISTS'],
     summary: 'Invite somebody',
   })
@@ -45,11 +43,9 @@ export class TeamController {
     return this.invitation(await this.run({ type: 'InviteMember', inviteId, email, role }, call), inviteId);
   }
 
-  @Write('invitations/:id/accept', {
-    scope: 'commands',
+  @Command('invitations/:id/accept', {
     body: AcceptInvitation,
     answer: invitationAnswer,
-    tagged: true,
     errors: ['INVITATION_NOT_FOUND', 'INVITATION_ALREADY_ACCEPTED', 'MEMBER_ALREADY_EXISTS'],
     summary: 'Join by an invitation',
   })
@@ -61,11 +57,9 @@ export class TeamController {
     return this.invitation(await this.run({ type: 'AcceptInvitation', inviteId: id, userId }, call), id);
   }
 
-  @Write('members/:userId/role', {
-    scope: 'commands',
+  @Command('members/:userId/role', {
     body: ChangeRole,
     answer: memberAnswer,
-    tagged: true,
     errors: ['MEMBER_NOT_FOUND'],
     summary: 'Give a member another role',
   })
@@ -89,14 +83,7 @@ export class TeamController {
     return this.things.list(this.things.models.invitations, { ...query }, call);
   }
 
-  @Read('invitations/:id', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: invitationAnswer,
-    tagged: true,
-    errors: ['INVITATION_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One invitation',
-  })
+  @ReadOne('invitations/:id', { answer: invitationAnswer, absent: 'INVITATION_NOT_FOUND', summary: 'One invitation' })
   getInvitation(
     @Param('id') id: string,
     @Query() { minRevision }: RevisionQuery,
@@ -110,14 +97,7 @@ export class TeamController {
     return this.things.list(this.things.models.members, { ...query }, call);
   }
 
-  @Read('members/:userId', {
-    scope: 'read',
-    query: RevisionQuery,
-    answer: memberAnswer,
-    tagged: true,
-    errors: ['MEMBER_NOT_FOUND', 'READ_MODEL_BEHIND'],
-    summary: 'One member',
-  })
+  @ReadOne('members/:userId', { answer: memberAnswer, absent: 'MEMBER_NOT_FOUND', summary: 'One member' })
   getMember(
     @Param('userId') userId: string,
     @Query() { minRevision }: RevisionQuery,
