@@ -10,6 +10,8 @@ export interface BusServerOptions {
   readonly group: string;
   readonly topics: readonly string[];
   readonly onFault: (error: Error) => void;
+  /** A message that can never be handled was put aside. */
+  readonly onParked?: (message: ReceivedMessage, reason: string) => void;
   readonly onSubscribed?: (subscription: Subscription) => void;
 }
 
@@ -49,14 +51,14 @@ export class BusServer extends Server implements CustomTransportStrategy {
   private async subscribe(): Promise<void> {
     const handler = this.getHandlerByPattern(BATCH);
     if (!handler) throw new Error(`No handler takes ${BATCH}`);
-    const { bus, group, topics, onFault } = this.options;
+    const { bus, group, topics, onFault, onParked } = this.options;
     await bus.ensureTopics(topics);
     const onBatch = async (messages: readonly ReceivedMessage[]): Promise<void> => {
       // Nest gives a failure back as an Observable that fails.
       const answer = (await lastValueFrom(this.transformToObservable(await handler(messages)))) as { failure?: Error };
       if (answer.failure) throw answer.failure;
     };
-    this.subscription = await bus.subscribe({ group, topics, onBatch, onFault });
+    this.subscription = await bus.subscribe({ group, topics, onBatch, onFault, ...(onParked && { onParked }) });
     this.options.onSubscribed?.(this.subscription);
   }
 }

@@ -1,3 +1,4 @@
+import { deadLetters } from '#messaging';
 import { loadSettings, startApp, type RunningApp } from '#platform';
 import { eventually, Receiver } from '#testing';
 import { deliveryMicroservice, DeliveryModule } from './delivery.module';
@@ -46,6 +47,24 @@ describe('the delivery app', () => {
     expect(metrics).toMatch(/postledger_delivery_bus_lag/);
   });
 
+  it('puts aside what it cannot understand, counts it, and goes on', async () => {
+    const [good] = (await world.happen('a', 1), await world.fresh());
+    await app.engines.outbox.publish([
+      { id: 'evt_strange', type: 'post.published', topic: good!.topic, key: 'pst_1', headers: {}, value: 'no JSON' },
+      good!,
+    ]);
+    await eventually(() => expect(receiver.on('/a')).toHaveLength(4));
+    const metrics = await (await fetch(`${app.url}/metrics`)).text();
+    expect(metrics).toMatch(
+      new RegExp(`postledger_delivery_parked_messages_total\\{topic="${good!.topic}",app="delivery"\\} 1`),
+    );
+    expect(await deadLetters(world.test.db, 'delivery')).toMatchObject([
+      { id: 'evt_strange', reason: expect.stringContaining('has no ') },
+    ]);
+    const { parts } = (await (await fetch(`${app.url}/health/ready`)).json()) as { parts: Record<string, unknown> };
+    expect(parts['intake']).toMatchObject({ ok: true, group: 'delivery', lag: expect.any(Number) });
+  });
+
   it('leaves nothing in its hands when it is stopped while something is under way', async () => {
     receiver.always('/a', (_, response) => void setTimeout(() => response.writeHead(204).end(), 300));
     await world.happen('a', 20);
@@ -61,7 +80,7 @@ describe('the delivery app', () => {
       "select count(*) filter (where delivery.status_of(id, state) = 'delivered') as delivered, (select count(*) from delivery.retry) as waiting from delivery.delivery",
     )) as [{ delivered: number; waiting: number }];
     // What was sent was answered and written; the rest waits for another process.
-    expect(delivered + waiting).toBe(23);
+    expect(delivered + waiting).toBe(24);
     expect(delivered).toBe(receiver.on('/a').length);
   });
 });

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import type { CustomStrategy } from '@nestjs/microservices';
 import type { Engines } from '#platform';
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { BusServer } from './bus-server';
 import { IntakeController } from './intake.controller';
 import { DeliveryWorker, WEBHOOK_TOPICS } from './worker/delivery-worker';
@@ -17,22 +17,38 @@ const servers = new WeakMap<Engines, BusServer>();
 
 /** The transport that feeds the module's handler: for `connectMicroservice`. */
 export function deliveryMicroservice(engines: Engines): CustomStrategy {
+  const { bus, log, health, metrics } = engines;
+  const registers = [metrics];
+  const parked = new Counter({
+    name: 'postledger_delivery_parked_messages_total',
+    help: 'Messages of the bus that can never be handled, put aside as dead letters',
+    labelNames: ['topic'],
+    registers,
+  });
   const strategy = new BusServer({
-    bus: engines.bus,
+    bus,
     group: 'delivery',
     topics: WEBHOOK_TOPICS,
-    onFault: (error) => engines.log.warn({ err: error.message }, 'the bus met a fault'),
+    onFault: (error) => {
+      health.fault('intake', error);
+      log.warn({ err: error.message }, 'the bus met a fault');
+    },
+    onParked: ({ id, type, topic }, reason) => {
+      parked.inc({ topic });
+      log.error({ id, type, topic, reason }, 'a message cannot be handled and is put aside');
+    },
   });
   servers.set(engines, strategy);
   new Gauge({
     name: 'postledger_delivery_bus_lag',
     help: 'Messages on the bus that delivery has yet to take',
-    registers: [engines.metrics],
+    registers,
     async collect() {
       // While the bus is away nobody knows.
       this.set(await strategy.lag().catch(() => Number.NaN));
     },
   });
+  health.part('intake', async () => ({ ok: true, group: 'delivery', lag: await strategy.lag() }));
   return { strategy };
 }
 

@@ -44,7 +44,10 @@ export class Projector {
     const metrics = projectorMetrics(engines.metrics);
     const onFault = (error: Error) => log.warn({ err: error.message }, 'projector: a passing fault');
     [this.db, this.onFault] = [db, onFault];
-    this.feed = new LogFeed(store, onFault);
+    this.feed = new LogFeed(store, (error) => {
+      engines.health.fault('eventStore', error);
+      onFault(error);
+    });
     this.progress = new Progress(db, (channel, payload) => wake.local(channel, payload), onFault);
     this.timers = new TimerRunner({
       db,

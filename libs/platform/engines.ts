@@ -5,7 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { CommandHandler, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { systemClock, type Clock } from '#kernel';
-import type { Bus } from '#messaging';
+import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
 import { Database, migrate } from '#postgres';
 import { readKeyFile, SettingsError, type Settings } from './config/settings';
@@ -68,7 +68,7 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   const store = await openStore(settings, db);
   const bus = await openBus(settings, outbox, log);
   await until('the event store', () => store.check(), onWait);
-  await until('the bus', () => bus.check(), onWait);
+  await until('the bus', () => letIn(bus), onWait);
 
   const metrics = new Registry();
   metrics.setDefaultLabels({ app: options.name });
@@ -118,6 +118,15 @@ async function openBus({ busUrl, busPartitions }: Settings, outbox: PostgresBus,
   if (!busUrl) return outbox;
   const { KafkaBus } = await import('#messaging/kafka/kafka-bus');
   return new KafkaBus(busUrl, { partitions: busPartitions, onLog: (line) => log.warn({ kafka: line }, 'kafka') });
+}
+
+/** A bus that answers and will not have us is for the user to mend. */
+async function letIn(bus: Bus): Promise<void> {
+  try {
+    await bus.check();
+  } catch (error) {
+    throw error instanceof BusRefusedError ? new SettingsError(`${error.message}.`, { cause: error }) : error;
+  }
 }
 
 function sandboxKey({ mode, dataDir }: Settings): string {

@@ -5,15 +5,28 @@ export interface PartHealth {
   readonly [fact: string]: unknown;
 }
 
+/** The newest thing that went wrong in a part, mended or not. */
+export interface LastError {
+  /** RFC 3339, UTC. */
+  readonly at: string;
+  readonly message: string;
+}
+
 const CHECK_MS = 3_000;
 
 /** The parts of a process, asked together. */
 export class Health {
   private readonly parts = new Map<string, () => PartHealth | Promise<PartHealth>>();
+  private readonly lastErrors = new Map<string, LastError>();
   private draining = false;
 
   part(name: string, check: () => PartHealth | Promise<PartHealth>): void {
     this.parts.set(name, check);
+  }
+
+  /** A fault that the part mends by itself: told with its health as the last one, until another comes. */
+  fault(name: string, { message }: Error): void {
+    this.lastErrors.set(name, { at: new Date().toISOString(), message });
   }
 
   /** From now on the process is not ready: it takes no more work. */
@@ -23,12 +36,21 @@ export class Health {
 
   /** Asks every part; one that throws or is silent for 3 s is not ok, and says so. */
   async ready(): Promise<{ status: 'ready' | 'unavailable'; parts: Record<string, PartHealth> }> {
-    const answers = await Promise.all([...this.parts].map(async ([name, check]) => [name, await ask(check)] as const));
+    const answers = await Promise.all(
+      [...this.parts].map(async ([name, check]) => [name, await this.told(name, check)] as const),
+    );
     const ok = !this.draining && answers.every(([, part]) => part.ok);
     const parts = Object.fromEntries(
       this.draining ? [...answers, ['process', { ok: false, detail: 'The process is shutting down' }]] : answers,
     );
     return { status: ok ? 'ready' : 'unavailable', parts };
+  }
+
+  private async told(name: string, check: () => PartHealth | Promise<PartHealth>): Promise<PartHealth> {
+    const part = await ask(check);
+    if (!part.ok) this.fault(name, new Error(part.detail ?? 'not ok'));
+    const lastError = this.lastErrors.get(name);
+    return lastError ? { ...part, lastError } : part;
   }
 }
 

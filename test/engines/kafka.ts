@@ -16,6 +16,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePort } from '#postgres';
+import { certificateOf, scramArguments, serverProperties, type KafkaUser, type NodePlan } from './kafka-properties';
 
 const VERSION = '4.1.0';
 const CACHE = resolve(__dirname, '../../.cache/kafka');
@@ -59,31 +60,58 @@ const runs = (command: string): boolean => {
   }
 };
 
-/** One real Kafka node, broker and controller in one (KRaft), on loopback; its data outlives stop and kill, until `remove`. */
+interface KafkaOptions {
+  /** The node whose cluster this one joins, as a broker; without it, the node is a cluster of its own. */
+  readonly joins?: KafkaNode;
+  /** Opens listeners for this user beside the plain one. */
+  readonly user?: KafkaUser;
+}
+
+/** One real Kafka node on loopback, with its controller (KRaft) unless it joins another; its data outlives stop and kill, until `remove`. */
 export class KafkaNode {
   static readonly version = VERSION;
   private child: ChildProcess | undefined;
 
   private constructor(
-    readonly port: number,
-    private readonly folder: string,
+    readonly plan: NodePlan,
+    private readonly cluster: string,
   ) {}
 
   /** Installs what is missing, formats a new folder and starts. */
-  static async start(): Promise<KafkaNode> {
+  static async start({ joins, user }: KafkaOptions = {}): Promise<KafkaNode> {
     installKafka();
     const folder = mkdtempSync(join(tmpdir(), 'postledger-kafka-'));
-    const [port, controller] = [await freePort(), await freePort()];
-    writeFileSync(join(folder, 'server.properties'), properties(folder, port, controller));
-    const node = new KafkaNode(port, folder);
-    const cluster = randomBytes(16).toString('base64url');
+    const plan: NodePlan = {
+      id: joins ? joins.plan.id + 1 : 1,
+      folder,
+      port: await freePort(),
+      controllerPort: joins?.plan.controllerPort ?? (await freePort()),
+      isController: !joins,
+      ...(user && {
+        secured: { user, ports: { sasl: await freePort(), tls: await freePort(), both: await freePort() } },
+      }),
+    };
+    const node = new KafkaNode(plan, joins?.cluster ?? randomBytes(16).toString('base64url'));
+    writeFileSync(node.settings, serverProperties(plan));
     execFileSync(
       'java',
-      [...node.java('kafka.tools.StorageTool'), 'format', '-t', cluster, '-c', join(folder, 'server.properties')],
+      [
+        ...[...node.java('kafka.tools.StorageTool'), 'format', '-t', node.cluster, '-c', node.settings],
+        ...(user ? scramArguments(user) : []),
+      ],
       { stdio: 'pipe' },
     );
     await node.restart();
     return node;
+  }
+
+  get port(): number {
+    return this.plan.port;
+  }
+
+  /** The certificate that a client must trust at the secured listeners. */
+  get certificate(): string {
+    return certificateOf(this.plan.folder);
   }
 
   get url(): string {
@@ -92,10 +120,10 @@ export class KafkaNode {
 
   /** Starts it (again) on the data it has; resolves when it answers. */
   async restart(): Promise<void> {
-    const log = openSync(join(this.folder, 'server.log'), 'a');
-    const child = spawn('java', [...this.java('kafka.Kafka'), join(this.folder, 'server.properties')], {
+    const log = openSync(join(this.plan.folder, 'server.log'), 'a');
+    const child = spawn('java', [...this.java('kafka.Kafka'), this.settings], {
       stdio: ['ignore', log, log],
-      cwd: this.folder,
+      cwd: this.plan.folder,
     });
     closeSync(log);
     this.child = child;
@@ -117,7 +145,11 @@ export class KafkaNode {
 
   async remove(): Promise<void> {
     await this.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.plan.folder, { recursive: true, force: true });
+  }
+
+  private get settings(): string {
+    return join(this.plan.folder, 'server.properties');
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {
@@ -126,7 +158,7 @@ export class KafkaNode {
     const ended = new Promise((done) => child.once('exit', done));
     child.kill(signal);
     await ended;
-    appendFileSync(join(this.folder, 'server.log'), `ended by ${signal}\n`);
+    appendFileSync(join(this.plan.folder, 'server.log'), `ended by ${signal}\n`);
   }
 
   private java(main: string): string[] {
@@ -134,31 +166,9 @@ export class KafkaNode {
   }
 
   private lastWords(): string {
-    return readFileSync(join(this.folder, 'server.log'), 'utf8').split('\n').slice(-15).join('\n');
+    return readFileSync(join(this.plan.folder, 'server.log'), 'utf8').split('\n').slice(-15).join('\n');
   }
 }
-
-const properties = (folder: string, port: number, controller: number): string =>
-  Object.entries({
-    'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'log.dirs': join(folder, 'data'),
-    'auto.create.topics.enable': false,
-    'offsets.topic.num.partitions': 3,
-    'offsets.topic.replication.factor': 1,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
-    'group.initial.rebalance.delay.ms': 0,
-    'group.min.session.timeout.ms': 1_000,
-  })
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join('');
 
 const answers = (port: number): Promise<boolean> =>
   new Promise((told) => {

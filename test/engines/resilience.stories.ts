@@ -1,10 +1,9 @@
-import { eventually, Receiver, type Received } from '#testing';
+import { eventually, Receiver } from '#testing';
 import type { Client } from '../harness/client';
-import { expectNothingLost, Ledger } from '../harness/ledger';
 import { Standalone } from '../harness/standalone';
+import { UnderLoad } from '../harness/under-load';
 import { tellVersions, type Ground } from './ground';
 
-const WRITERS = 4;
 const HOOK = '/hook';
 
 interface HealthAnswer {
@@ -23,16 +22,14 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
     let standalone: Standalone | undefined;
     let receiver: Receiver;
     let client: Client;
-    let account: string;
-    const ledger = new Ledger();
-    let round = 0;
+    let load: UnderLoad;
 
     beforeAll(async () => {
       receiver = await Receiver.open();
       ground = await open();
       standalone = await Standalone.start({ RETRY_SCALE: '0.001', ...ground.env });
       client = standalone.client();
-      account = (await client.account()).id;
+      load = new UnderLoad(client, (await client.account()).id, receiver, HOOK);
       await client.endpoint(receiver.url(HOOK), { eventTypes: ['post.*'] });
     }, 120_000);
     afterAll(async () => {
@@ -44,31 +41,11 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
     const ready = async (): Promise<HealthAnswer> => (await client.get<HealthAnswer>('/health/ready')).body;
     const isReady = () =>
       eventually(async () => expect(await ready()).toMatchObject({ status: 'ready' }), { within: 60_000, every: 50 });
-    /** Waits until so many more commands were accepted. */
-    const more = (count: number): Promise<unknown> => {
-      const before = ledger.acknowledged.length;
-      return eventually(() => expect(ledger.acknowledged.length).toBeGreaterThan(before + count), { within: 60_000 });
-    };
-    const received = (): Received[] => receiver.on(HOOK);
-
-    /** Commands before, during and after what `strike` does; then the ledger is held against the receiver. */
-    async function underLoad(strike: () => Promise<void>): Promise<void> {
-      let isOver = false;
-      round++;
-      const writers = Array.from({ length: WRITERS }, (_, n) =>
-        ledger.write(client, account, `round${round}_${n}`, () => isOver, { cancels: true }),
-      );
-      try {
-        await more(40);
-        await strike();
-        await more(40);
-      } finally {
-        isOver = true;
-        await Promise.all(writers);
-      }
-      await expectNothingLost(ledger, received);
+    const more = (count: number) => load.more(count);
+    const underLoad = async (strike: () => Promise<void>): Promise<void> => {
+      await load.strike(strike);
       await isReady();
-    }
+    };
 
     it('says in its health on which engines and versions it stands', async () => {
       await isReady();

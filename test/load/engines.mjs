@@ -12,16 +12,18 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 const require = createRequire(import.meta.url);
 
-/** Kafka as the engine suites start it: their module is TypeScript, so it is turned into a script first. */
+/** Kafka as the engine suites start it: their modules are TypeScript, so they are turned into scripts first. */
 async function startKafka() {
-  const { code } = transformSync(readFileSync(join(root, 'test/engines/kafka.ts'), 'utf8'), {
-    jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-    module: { type: 'commonjs' },
-  });
-  const script = join(root, '.cache/bench/kafka.cjs');
-  mkdirSync(dirname(script), { recursive: true });
-  writeFileSync(script, code);
-  const { KafkaNode } = require(script);
+  const folder = join(root, '.cache/bench');
+  mkdirSync(folder, { recursive: true });
+  for (const name of ['kafka-properties', 'kafka']) {
+    const { code } = transformSync(readFileSync(join(root, `test/engines/${name}.ts`), 'utf8'), {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'commonjs' },
+    });
+    writeFileSync(join(folder, `${name}.js`), code);
+  }
+  const { KafkaNode } = require(join(folder, 'kafka.js'));
   const node = await KafkaNode.start();
   return { env: { BUS_URL: node.url }, close: () => node.remove() };
 }

@@ -25,7 +25,10 @@ export class BusRelay {
       target: bus,
       topics,
       onRelayed: (count) => relayed.inc(count),
-      onFault: (error) => log.warn({ err: error.message }, 'relay: a passing fault'),
+      onFault: (error) => {
+        health.fault('relay', error);
+        log.warn({ err: error.message }, 'relay: a passing fault');
+      },
     });
     this.subscription = subscription;
     new Gauge({

@@ -1,6 +1,14 @@
 import { Kafka, logLevel, type Admin, type ISocketFactory } from 'kafkajs';
-import type { Bus, BusMessage, ReceivedMessage, SubscribeOptions, Subscription } from '../port/bus';
+import {
+  BusRefusedError,
+  type Bus,
+  type BusMessage,
+  type ReceivedMessage,
+  type SubscribeOptions,
+  type Subscription,
+} from '../port/bus';
 import { KafkaProducer } from './kafka-producer';
+import { refusalOf } from './kafka-refusal';
 import { connectionOf } from './kafka-settings';
 import { KafkaSubscription, unread } from './kafka-subscription';
 
@@ -107,6 +115,8 @@ export class KafkaBus implements Bus {
       const { brokers, clusterId } = await (await this.connectedAdmin()).describeCluster();
       return { engine: 'Apache Kafka', version: `cluster ${clusterId}, brokers ${brokers.length}` };
     } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal) throw new BusRefusedError(refusal, { cause: error });
       throw new Error(`Kafka does not answer: ${(error as Error).message}`, { cause: error });
     }
   }

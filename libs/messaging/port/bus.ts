@@ -54,6 +54,14 @@ export class PoisonMessageError extends Error {
   }
 }
 
+/** The engine answers and will not have us (a wrong password, a certificate that does not verify): waiting cannot help. */
+export class BusRefusedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'BusRefusedError';
+  }
+}
+
 export interface Subscription {
   /** Stops taking batches, waits for the one in hand, gives its partitions up. */
   close(): Promise<void>;
@@ -68,7 +76,7 @@ export interface Bus {
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** Makes the topics when missing; never changes one that exists. */
   ensureTopics(topics: readonly string[]): Promise<void>;
-  /** Rejects, with one sentence, when the engine cannot be reached. */
+  /** Rejects, with one sentence, when the engine cannot be reached; with a BusRefusedError when it will not have us. */
   check(): Promise<{ engine: string; version: string }>;
   close(): Promise<void>;
 }

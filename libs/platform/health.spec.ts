@@ -1,0 +1,32 @@
+import { Health } from './health';
+
+describe('the health of a process', () => {
+  it('keeps the last error of a part when the part is well again', async () => {
+    const health = new Health();
+    let away = true;
+    health.part('bus', () =>
+      away ? Promise.reject(new Error('Kafka does not answer')) : { ok: true, engine: 'Kafka' },
+    );
+    health.part('database', () => ({ ok: true }));
+    const lastError = { at: expect.stringMatching(/^\d{4}-.*Z$/), message: 'Kafka does not answer' };
+    expect(await health.ready()).toEqual({
+      status: 'unavailable',
+      parts: { bus: { ok: false, detail: 'Kafka does not answer', lastError }, database: { ok: true } },
+    });
+    away = false;
+    expect(await health.ready()).toEqual({
+      status: 'ready',
+      parts: { bus: { ok: true, engine: 'Kafka', lastError }, database: { ok: true } },
+    });
+  });
+
+  it('tells of a fault that a part has mended by itself, and stays ready', async () => {
+    const health = new Health();
+    health.part('relay', () => ({ ok: true, lag: 3 }));
+    health.fault('relay', new Error('the connection was reset'));
+    expect(await health.ready()).toMatchObject({
+      status: 'ready',
+      parts: { relay: { ok: true, lag: 3, lastError: { message: 'the connection was reset' } } },
+    });
+  });
+});
