@@ -241,6 +241,16 @@ view log.head (
  SELECT COALESCE(max("position"), (0)::bigint) AS "position"
    FROM log.event;;
 
+table log.snapshot (
+  stream text not null,
+  workspace text not null,
+  shape text not null,
+  revision integer not null,
+  "position" bigint not null,
+  state text not null,
+  taken_at timestamp with time zone not null default now()
+) with (fillfactor=50);
+
 table projector.audit_head (
   version integer not null,
   workspace text not null,
@@ -366,6 +376,8 @@ constraint on log.event: UNIQUE (event_id);
 
 constraint on log.event: UNIQUE (stream, revision);
 
+constraint on log.snapshot: PRIMARY KEY (stream);
+
 constraint on projector.audit_head: PRIMARY KEY (version, workspace);
 
 constraint on projector.checkpoint: CHECK ((status = ANY (ARRAY['building'::text, 'current'::text, 'retired'::text])));
@@ -477,6 +489,8 @@ CREATE UNIQUE INDEX schema_migration_pkey ON public.schema_migration USING btree
 CREATE UNIQUE INDEX sequence_pkey ON delivery.sequence USING btree (endpoint);
 
 CREATE UNIQUE INDEX setting_pkey ON api.setting USING btree (name);
+
+CREATE UNIQUE INDEX snapshot_pkey ON log.snapshot USING btree (stream);
 
 CREATE UNIQUE INDEX timer_pkey ON projector.timer USING btree (key);
 

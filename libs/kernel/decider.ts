@@ -17,6 +17,8 @@ export type Command<Type extends string, Fields extends object = object> = Comma
  */
 export interface Decider<C extends CommandBase, E extends Message, S> {
   readonly initial: S;
+  /** From 1. Raise it when `evolve` leads to another state by a change that its own text does not show, as in a function it calls: kept states of the version before are then not used. */
+  readonly stateVersion?: number;
   readonly decide: { readonly [T in C['type']]: (command: Extract<C, { type: T }>, state: S) => readonly E[] };
   readonly evolve: { readonly [T in E['type']]: (state: S, data: DataOf<E, T>) => S };
 }

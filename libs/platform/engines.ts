@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { CommandHandler, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
+import { PostgresSnapshots } from '#event-store/postgres/postgres-snapshots';
 import { systemClock, type Clock } from '#kernel';
 import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
@@ -64,6 +65,11 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   const applied = await migrate(db);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
 
+  const secrets = new SecretBox(settings.secretKey ?? sandboxKey(settings), settings.secretKeyPrevious);
+  const snapshots = new PostgresSnapshots(db, {
+    box: secrets,
+    onFault: (error) => log.warn({ err: error.message }, 'a snapshot is left out'),
+  });
   const outbox = new PostgresBus(db);
   const store = await openStore(settings, db);
   const bus = await openBus(settings, outbox, log);
@@ -91,10 +97,12 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
     clock,
     db,
     store,
-    commands: new CommandHandler(store),
+    commands: new CommandHandler(store, {
+      ...(settings.snapshotEvents > 0 && { snapshots: { snapshots, every: settings.snapshotEvents } }),
+    }),
     bus,
     outbox,
-    secrets: new SecretBox(settings.secretKey ?? sandboxKey(settings), settings.secretKeyPrevious),
+    secrets,
     metrics,
     health,
     wake: new Wake(db, onError),
@@ -102,6 +110,7 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
       await bus.close();
       if ((bus as unknown) !== outbox) await outbox.close();
       await store.close();
+      await snapshots.write();
       await db.end();
     },
   };

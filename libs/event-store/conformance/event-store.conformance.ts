@@ -46,6 +46,8 @@ export function eventStoreConformance(name: string, open: () => Promise<OpenStor
       expect(events[0]!.position).toBeLessThanOrEqual(appended.position);
       expect(await store.read(stream(), 1)).toEqual([events[1]]);
       expect(await store.read(stream(), 2)).toEqual([]);
+      expect(await store.read(stream(), 0, 1)).toEqual([events[0]]);
+      expect(await store.read(stream(), 1, 5)).toEqual([events[1]]);
     });
 
     it('reads nothing from a stream that does not exist', async () => {

@@ -92,10 +92,11 @@ export class EventStoreDbEventStore implements EventStore {
     }
   }
 
-  async read(stream: StreamName, from: Revision = 0): Promise<readonly RecordedEvent[]> {
+  async read(stream: StreamName, from: Revision = 0, limit?: number): Promise<readonly RecordedEvent[]> {
+    const range = { fromRevision: BigInt(Math.max(0, from)), ...(limit !== undefined && { maxCount: limit }) };
     try {
       const events = await this.connection.drain((client) =>
-        client.readStream(stream, { fromRevision: BigInt(Math.max(0, from)), requiresLeader: true }),
+        client.readStream(stream, { ...range, requiresLeader: true }),
       );
       return events.flatMap((event) => recordedOf(event) ?? []);
     } catch (error) {

@@ -41,8 +41,8 @@ export class MemoryEventStore implements EventStore {
     return { revision: last, position: this.log.length, repeated: false };
   }
 
-  async read(stream: StreamName, from: Revision = 0): Promise<readonly RecordedEvent[]> {
-    return (this.streams.get(stream) ?? []).slice(Math.max(0, from));
+  async read(stream: StreamName, from: Revision = 0, limit = Infinity): Promise<readonly RecordedEvent[]> {
+    return (this.streams.get(stream) ?? []).slice(Math.max(0, from), Math.max(0, from) + limit);
   }
 
   async readAll({ after, inclusive, limit, workspace, upTo = Infinity }: ReadAllOptions): Promise<LogBatch> {

@@ -55,9 +55,9 @@ class Watched extends MemoryEventStore {
   beforeAppend: (() => Promise<unknown>) | undefined;
   loseAnswer = false;
 
-  override async read(stream: string, from?: Revision) {
+  override async read(stream: string, from?: Revision, limit?: number) {
     this.reads++;
-    return super.read(stream, from);
+    return super.read(stream, from, limit);
   }
 
   override async append(stream: string, events: readonly NewEvent[], expected: Revision) {
@@ -255,7 +255,7 @@ describe('the command handler', () => {
   });
 
   it('remembers no more streams than it may', async () => {
-    const small = new CommandHandler(store, 2);
+    const small = new CommandHandler(store, { remembered: 2 });
     for (const id of ['a', 'b', 'c']) await small.handle(counter, id, open(), by(`k${id}`));
     for (const id of ['a', 'b', 'c']) await small.handle(counter, id, add(1), by(`l${id}`));
     for (const id of ['a', 'b', 'c']) expect((await small.load(counter, 'ws_1', id)).state.sum).toBe(1);

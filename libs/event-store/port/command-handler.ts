@@ -3,7 +3,6 @@ import {
   decide,
   DomainError,
   eventIdOf,
-  fold,
   Recent,
   type Aggregate,
   type CommandBase,
@@ -18,11 +17,10 @@ import {
   type Appended,
   type EventStore,
   type NewEvent,
-  type RecordedEvent,
   type Revision,
   type StreamName,
 } from './event-store';
-import { upcastBy } from './upcast';
+import { folded, StreamStates, unknown, type Known, type Loaded, type SnapshotOptions } from './stream-states';
 
 /** Who sends a command and what it belongs to; becomes the metadata of its events. */
 export interface CommandContext {
@@ -41,30 +39,20 @@ export interface CommandContext {
   readonly repeatable?: boolean;
 }
 
-export interface Handled<S> {
-  /** The state after this command, also when the command had been handled before. */
-  readonly state: S;
-  readonly revision: Revision;
-  /** Position of the newest event taken into account; 0 for none. */
-  readonly position: number;
+export interface Handled<S> extends Loaded<S> {
   /** What this command appended, now or at its first try; empty when there was nothing to change. */
   readonly events: readonly NewEvent[];
 }
 
-export interface Loaded<S> {
-  readonly state: S;
-  readonly revision: Revision;
-  readonly position: number;
+export interface CommandHandlerOptions {
+  /** Streams whose states stay in memory (10,000). */
+  readonly remembered?: number;
+  /** Where the states of long streams are kept; without it they are folded from their first event. */
+  readonly snapshots?: SnapshotOptions;
 }
 
 /** Conflicts with other processes only: within this one, the commands of a stream go one by one. */
 const MAX_CONFLICTS = 50;
-
-/** A stream as this process knows it, with the commands that have had an effect on it. */
-interface Known<S> extends Loaded<S> {
-  /** Only ever grows, by what is in the log: states of one stream may share it. */
-  readonly commands: Set<string>;
-}
 
 /** The only read-decide-append in the system. */
 export class CommandHandler {
@@ -72,12 +60,14 @@ export class CommandHandler {
   private readonly cache: Recent<StreamName, Known<unknown>>;
   /** The last command in line for each stream that has one under way. */
   private readonly lanes = new Map<StreamName, Promise<unknown>>();
+  private readonly states: StreamStates;
 
   constructor(
     private readonly store: EventStore,
-    cacheSize = 10_000,
+    { remembered = 10_000, snapshots }: CommandHandlerOptions = {},
   ) {
-    this.cache = new Recent(cacheSize);
+    this.cache = new Recent(remembered);
+    this.states = new StreamStates(store, snapshots);
   }
 
   /**
@@ -94,9 +84,16 @@ export class CommandHandler {
   ): Promise<Handled<S>> {
     const stream = streamName(it.category, context.workspace, id);
     return this.inLine(stream, () =>
-      new Handling(this.store, this.cached(it, stream), it, stream, command, context, options.expected).run((now) =>
-        this.remember(stream, now),
-      ),
+      new Handling(
+        this.store,
+        this.states,
+        this.cached(it, stream),
+        it,
+        stream,
+        command,
+        context,
+        options.expected,
+      ).run((now) => this.remember(it, stream, now)),
     );
   }
 
@@ -107,8 +104,8 @@ export class CommandHandler {
     id: string,
   ): Promise<Loaded<S>> {
     const stream = streamName(it.category, workspace, id);
-    const now = await refreshed(this.store, it, stream, this.cached(it, stream));
-    this.remember(stream, now);
+    const now = await this.states.refreshed(it, stream, this.cached(it, stream));
+    this.remember(it, stream, now);
     return { state: now.state, revision: now.revision, position: now.position };
   }
 
@@ -126,8 +123,12 @@ export class CommandHandler {
     return (this.cache.get(stream) as Known<S> | undefined) ?? unknown(it);
   }
 
-  private remember(stream: StreamName, now: Known<unknown> | undefined): void {
-    if (now && now.revision !== NO_STREAM) this.cache.set(stream, now);
+  private remember<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    now: Known<S> | undefined,
+  ): void {
+    if (now && now.revision !== NO_STREAM) this.cache.set(stream, this.states.keep(it, stream, now));
     else this.cache.delete(stream);
   }
 }
@@ -136,6 +137,7 @@ export class CommandHandler {
 class Handling<C extends CommandBase, E extends Message, S> {
   constructor(
     private readonly store: EventStore,
+    private readonly states: StreamStates,
     private known: Known<S>,
     private readonly it: Aggregate<C, E, S>,
     private readonly stream: StreamName,
@@ -163,6 +165,7 @@ class Handling<C extends CommandBase, E extends Message, S> {
       (this.expected !== undefined && this.expected !== this.known.revision)
     )
       return undefined;
+    if (this.isPartial && (await this.mayBeForgotten())) return undefined;
     let decided: readonly E[];
     try {
       decided = decide(this.it.decider, this.command, this.known.state);
@@ -175,7 +178,8 @@ class Handling<C extends CommandBase, E extends Message, S> {
 
   private async decideOnTheLog(): Promise<Handled<S>> {
     for (let conflicts = 0; ; conflicts++) {
-      this.known = await refreshed(this.store, this.it, this.stream, this.known);
+      this.known = await this.states.refreshed(this.it, this.stream, this.known);
+      if (this.isPartial && (await this.mayBeForgotten())) this.known = await this.states.whole(this.it, this.stream);
       if (this.context.repeatable && this.known.commands.has(this.context.commandId)) return this.effect();
       const { state, revision, position } = this.known;
       const isStale = this.expected !== undefined && this.expected !== revision;
@@ -221,72 +225,35 @@ class Handling<C extends CommandBase, E extends Message, S> {
       throw error;
     }
     // Another process may have run the same command a moment ago, at another time of day: what counts is what stands there.
-    if (appended.repeated ?? this.context.repeatable) return this.effect();
+    if (appended.repeated ?? this.context.repeatable) return this.effect(this.known);
     const state = decided.reduce((folded, event) => apply(this.it.decider, folded, event), this.known.state);
     const now = { state, revision: appended.revision, position: appended.position };
-    this.known = { ...now, commands: this.known.commands.add(commandId) };
+    this.known.commands.add(commandId);
+    this.known = { ...this.known, ...now };
     return { ...now, events };
   }
 
-  /** The answer that the command's first run gave, from the stream itself. */
-  private async effect(): Promise<Handled<S>> {
-    const events = await readStream(this.store, this.it, this.stream, 0);
+  /** Whether the command may come again and its effect be older than what is known of the stream's commands. */
+  private get isPartial(): boolean {
+    return this.context.repeatable === true && this.known.isPartial && !this.known.commands.has(this.context.commandId);
+  }
+
+  /** An engine that finds an event by its id tells; of another the whole stream must be read, once in a process. */
+  private async mayBeForgotten(): Promise<boolean> {
+    const { workspace, commandId } = this.context;
+    if (!this.store.positionOf) return true;
+    return (await this.store.positionOf(workspace, eventIdOf(commandId, 0))) !== undefined;
+  }
+
+  /** The answer that the command's first run gave, from the stream itself, which has it after `from`. */
+  private async effect(from = unknown(this.it)): Promise<Handled<S>> {
+    const events = await this.states.events(this.it, this.stream, from.revision + 1);
     const own = events.filter(({ metadata }) => metadata.commandId === this.context.commandId);
-    const then = folded(this.it, events.slice(0, own.at(-1)!.revision + 1), unknown(this.it));
-    this.known = folded(this.it, events.slice(then.revision + 1), then);
+    const end = events.indexOf(own.at(-1)!) + 1;
+    const then = folded(this.it, events.slice(0, end), from);
+    this.known = folded(this.it, events.slice(end), then);
     return { state: then.state, revision: then.revision, position: then.position, events: own };
   }
-}
-
-const unknown = <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>): Known<S> => ({
-  state: it.decider.initial,
-  revision: NO_STREAM,
-  position: 0,
-  commands: new Set(),
-});
-
-/** What is known, brought up to the log: reads the last event known and those after it, or all when the log disagrees. */
-async function refreshed<C extends CommandBase, E extends Message, S>(
-  store: EventStore,
-  it: Aggregate<C, E, S>,
-  stream: StreamName,
-  known: Known<S>,
-): Promise<Known<S>> {
-  const [last, ...news] = await readStream(store, it, stream, Math.max(0, known.revision));
-  if (known.revision !== NO_STREAM && last?.position === known.position)
-    return news.length > 0 ? folded(it, news, known) : known;
-  if (known.revision <= 0) return folded(it, last ? [last, ...news] : [], unknown(it));
-  return folded(it, await readStream(store, it, stream, 0), unknown(it));
-}
-
-async function readStream<C extends CommandBase, E extends Message, S>(
-  store: EventStore,
-  it: Aggregate<C, E, S>,
-  stream: StreamName,
-  from: Revision,
-): Promise<RecordedEvent[]> {
-  const events = await store.read(stream, from);
-  return events.map((event) => {
-    const schema = it.events[event.type as E['type']];
-    if (!schema) throw new Error(`Stream ${stream} holds ${event.type}, which ${it.category} does not know`);
-    return upcastBy(schema, event);
-  });
-}
-
-function folded<C extends CommandBase, E extends Message, S>(
-  it: Aggregate<C, E, S>,
-  events: readonly RecordedEvent[],
-  from: Known<S>,
-): Known<S> {
-  const last = events.at(-1);
-  const state = fold(it.decider, events as readonly unknown[] as readonly E[], from.state);
-  for (const { metadata } of events) from.commands.add(metadata.commandId);
-  return {
-    state,
-    revision: last?.revision ?? from.revision,
-    position: last?.position ?? from.position,
-    commands: from.commands,
-  };
 }
 
 const stale = (actual: Revision): DomainError =>

@@ -106,8 +106,8 @@ export interface EventStore {
    * Rejects with WrongRevisionError or EventStoreUnavailableError.
    */
   append(stream: StreamName, events: readonly NewEvent[], expected: Revision): Promise<Appended>;
-  /** The stream's events from revision `from` (0), oldest first; empty when there is none. */
-  read(stream: StreamName, from?: Revision): Promise<readonly RecordedEvent[]>;
+  /** The stream's events from revision `from` (0), oldest first, at most `limit` (all); empty when there is none. */
+  read(stream: StreamName, from?: Revision, limit?: number): Promise<readonly RecordedEvent[]>;
   /** One stretch of the whole log in position order. Fewer than `limit` events means: up to the head at that moment. */
   readAll(options: ReadAllOptions): Promise<LogBatch>;
   /** Where the workspace's event of this id (UUID) stands; undefined when there is none. Only of engines that have an index for it. */

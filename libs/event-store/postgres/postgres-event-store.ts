@@ -33,8 +33,8 @@ const MAX_BATCH_READS = 200;
 
 const APPEND = 'select outcome, revision, position from log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)';
 const READ = `select wanted.no::int as no, ${COLUMNS}
-  from unnest($1::text[], $2::int[]) with ordinality wanted (stream, first, no)
-  cross join lateral (select * from log.event e where e.stream = wanted.stream and e.revision >= wanted.first) e
+  from unnest($1::text[], $2::int[], $3::int[]) with ordinality wanted (stream, first, last, no)
+  cross join lateral (select * from log.event e where e.stream = wanted.stream and e.revision between wanted.first and wanted.last) e
   order by wanted.no, e.revision`;
 const READ_ALL = `select ${COLUMNS} from log.event e where e.position > $1 and e.position <= $2 order by e.position limit $3`;
 /** Tells the head of the same moment, so that what belongs to others is passed too. */
@@ -45,7 +45,10 @@ const READ_WORKSPACE = `select h.position as head, ${COLUMNS} from log.head h
 interface ReadRequest {
   readonly stream: StreamName;
   readonly from: Revision;
+  readonly to: Revision;
 }
+
+const LAST_REVISION = 2 ** 31 - 1;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -84,8 +87,8 @@ export class PostgresEventStore implements EventStore {
     return this.appends.ask(toAppend(stream, events, expected));
   }
 
-  async read(stream: StreamName, from: Revision = 0): Promise<readonly RecordedEvent[]> {
-    return this.reads.ask({ stream, from });
+  async read(stream: StreamName, from: Revision = 0, limit = LAST_REVISION): Promise<readonly RecordedEvent[]> {
+    return this.reads.ask({ stream, from, to: Math.min(LAST_REVISION, Math.max(0, from) + limit - 1) });
   }
 
   async readAll({
@@ -171,6 +174,7 @@ export class PostgresEventStore implements EventStore {
     const rows = await this.query<EventRow & { no: number }>(READ, [
       batch.map(({ request }) => request.stream),
       batch.map(({ request }) => request.from),
+      batch.map(({ request }) => request.to),
     ]);
     const answers = batch.map((): RecordedEvent[] => []);
     for (const row of rows) answers[row.no - 1]!.push(fromRow(row));

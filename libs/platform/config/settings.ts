@@ -164,6 +164,13 @@ export const settingsSchema = {
     means: 'webhooks that one delivery process has in flight at once',
     parse: number(256, 1, 10_000),
   } as Setting<number>,
+  snapshotEvents: {
+    variable: 'SNAPSHOT_EVENTS',
+    default: '200',
+    means:
+      'streams of so many events have their state kept, so that a process need not fold them from the first; 0 keeps none',
+    parse: number(200, 0, 1_000_000),
+  } as Setting<number>,
   retentionDays: {
     variable: 'RETENTION_DAYS',
     default: '30',

@@ -1,0 +1,152 @@
+import { fold, Recent, type Aggregate, type CommandBase, type Message } from '#kernel';
+import { NO_STREAM, type EventStore, type RecordedEvent, type Revision, type StreamName } from './event-store';
+import { shapeOf, type Snapshots } from './snapshots';
+import { upcastBy } from './upcast';
+
+export interface Loaded<S> {
+  readonly state: S;
+  readonly revision: Revision;
+  /** Position of the newest event taken into account; 0 for none. */
+  readonly position: number;
+}
+
+/** A stream as this process knows it, with the commands that have had an effect on it. */
+export interface Known<S> extends Loaded<S> {
+  /** Only ever grows, by what is in the log: states of one stream may share it. */
+  readonly commands: Set<string>;
+  /** Folded from a snapshot: the commands before it are not among `commands`. */
+  readonly isPartial: boolean;
+  /** The newest snapshot that was found or offered. */
+  readonly snapshotAt: Revision;
+}
+
+export interface SnapshotOptions {
+  readonly snapshots: Snapshots;
+  /** Streams of so many events and more have one, renewed after as many again. */
+  readonly every: number;
+}
+
+/** Events of a long stream in one read. */
+const STRETCH = 5_000;
+const LONG_STREAMS = 100_000;
+
+export const unknown = <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>): Known<S> => ({
+  state: it.decider.initial,
+  revision: NO_STREAM,
+  position: 0,
+  commands: new Set(),
+  isPartial: false,
+  snapshotAt: NO_STREAM,
+});
+
+/** Streams folded into states: from what is known already, from a snapshot when they are long, else from their first event. */
+export class StreamStates {
+  /** Those that were found long: they are looked for among the snapshots first. */
+  private readonly long = new Recent<StreamName, true>(LONG_STREAMS);
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly options: SnapshotOptions | undefined,
+  ) {}
+
+  /** What is known, brought up to the log: reads the last event known and those after it, or more when the log disagrees. */
+  async refreshed<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    known: Known<S>,
+  ): Promise<Known<S>> {
+    return (await this.onwards(it, stream, known)) ?? (await this.opened(it, stream));
+  }
+
+  /** From the first event, whatever snapshot there is: with every command that has had an effect. */
+  async whole<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+  ): Promise<Known<S>> {
+    return this.folded(it, stream, unknown(it));
+  }
+
+  /** The stream's events from revision `from` on, in the present version. */
+  async events<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    from: Revision,
+    limit?: number,
+  ): Promise<RecordedEvent[]> {
+    const events = await this.store.read(stream, from, limit);
+    return events.map((event) => {
+      const schema = it.events[event.type as E['type']];
+      if (!schema) throw new Error(`Stream ${stream} holds ${event.type}, which ${it.category} does not know`);
+      return upcastBy(schema, event);
+    });
+  }
+
+  /** Offers a snapshot when one is due; what is known from then on. Costs nothing else: it is written later. */
+  keep<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    now: Known<S>,
+  ): Known<S> {
+    const { state, revision, position, snapshotAt } = now;
+    if (!this.options || revision - snapshotAt < this.options.every) return now;
+    this.long.set(stream, true);
+    this.options.snapshots.offer(stream, shapeOf(it), { state, revision, position });
+    return { ...now, snapshotAt: revision };
+  }
+
+  /** A stream of which nothing is known here. A short one takes one read, and nobody asks for its snapshot. */
+  private async opened<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+  ): Promise<Known<S>> {
+    if (!this.options) return this.whole(it, stream);
+    const isLong = this.long.get(stream) ?? false;
+    const first = isLong ? [] : await this.events(it, stream, 0, this.options.every);
+    const start = folded(it, first, unknown(it));
+    if (!isLong && first.length < this.options.every) return start;
+    this.long.set(stream, true);
+    const snapshot = await this.options.snapshots.find(stream, shapeOf(it));
+    if (!snapshot) return this.folded(it, stream, start);
+    const { revision: snapshotAt } = snapshot;
+    // As far as it was read anyway, with all of its commands.
+    if (snapshotAt <= start.revision) return this.folded(it, stream, { ...start, snapshotAt });
+    const kept = { ...snapshot, state: snapshot.state as S, commands: new Set<string>(), isPartial: true, snapshotAt };
+    return (await this.onwards(it, stream, kept)) ?? this.folded(it, stream, start);
+  }
+
+  /** Undefined when the log has another event at the revision known, or none. */
+  private async onwards<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    known: Known<S>,
+  ): Promise<Known<S> | undefined> {
+    if (known.revision === NO_STREAM) return undefined;
+    const [last, ...news] = await this.events(it, stream, known.revision);
+    if (last?.position !== known.position) return undefined;
+    return news.length > 0 ? folded(it, news, known) : known;
+  }
+
+  private async folded<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    stream: StreamName,
+    from: Known<S>,
+  ): Promise<Known<S>> {
+    for (let known = from; ;) {
+      const events = await this.events(it, stream, known.revision + 1, STRETCH);
+      known = folded(it, events, known);
+      if (events.length < STRETCH) return known;
+    }
+  }
+}
+
+/** What is known, with the events that follow it. */
+export function folded<C extends CommandBase, E extends Message, S>(
+  it: Aggregate<C, E, S>,
+  events: readonly RecordedEvent[],
+  from: Known<S>,
+): Known<S> {
+  const last = events.at(-1);
+  const state = fold(it.decider, events as readonly unknown[] as readonly E[], from.state);
+  for (const { metadata } of events) from.commands.add(metadata.commandId);
+  return { ...from, state, revision: last?.revision ?? from.revision, position: last?.position ?? from.position };
+}
