@@ -35,7 +35,7 @@ const delivery = await import('./delivery.scenarios.mjs');
 const quick = args.includes('--quick');
 const only = args.includes('--only') ? args[args.indexOf('--only') + 1].split(',') : undefined;
 const runs = quick ? 1 : 3;
-const stageSize = quick ? { seconds: 3, count: 10_000 } : { seconds: 8, count: 40_000 };
+const stageSize = quick ? { seconds: 4, count: 10_000 } : { seconds: 10, count: 40_000 };
 
 // name, what, unit, limit it is set against, target (and whether less is better)
 const FIGURES = [
@@ -108,7 +108,7 @@ try {
     `${os.cpus().length} cores (${os.cpus()[0].model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}; all processes on this machine`,
   );
   if (!only || only.some((name) => name !== 'commands')) await scenarios.deliveries(1)({ ...stage, count: 3_000 });
-  await scenarios.commands({ ...stage, seconds: 2 });
+  await scenarios.commands({ ...stage, seconds: quick ? 5 : 15 });
   for (const [name, what, unit, measure, limitName, target, lessIsBetter] of FIGURES) {
     if (only && !only.includes(name)) continue;
     const taken = [];

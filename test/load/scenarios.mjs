@@ -38,8 +38,18 @@ const recorded = async (system) => Number((await sql(system, 'select count(*) as
 /** Commands a second through HTTP, 64 keep-alive clients, no webhooks. */
 export async function commands({ system, seconds }) {
   const [tenant] = await tenants(system, 1);
-  const { done, seconds: took } = await generate({ url: system.url, targets: [tenant], clients: 64, seconds });
-  return { value: done / took, operations: done };
+  const {
+    done,
+    all,
+    seconds: took,
+  } = await generate({
+    url: system.url,
+    targets: [tenant],
+    clients: 64,
+    seconds,
+    rampSeconds: 1,
+  });
+  return { value: done / took, operations: all };
 }
 
 /** From the first appended event to the last recorded attempt, `count` events, one delivery each, over `n` endpoints. */
