@@ -162,6 +162,34 @@ it('counts the newest outcome of a post that was tried again', async () => {
   await completedOnce(campaign, 1, 1, 0);
 });
 
+it('waits for a post that is tried again, before its close and after', async () => {
+  const campaign = await begin();
+  const [first, second] = [await inIt(campaign), await inIt(campaign, { scheduledAt: LATER })];
+  await refuse(first);
+  await settled(campaign, 1);
+  const retry = (post: Post) => api.must(200, 'POST', `/posts/${post.id}/retry`);
+  await retry(first);
+  expect(await read(campaign.id)).toMatchObject({ total: 2, settled: 0, failed: 0 });
+  await api.must(200, 'POST', `/posts/${second.id}/cancel`);
+  expect((await close(campaign.id)).body.status).toBe('closed');
+  await eventually(async () => expect((await read(campaign.id)).total).toBe(1));
+  expect((await read(campaign.id)).status).toBe('closed');
+  await publish(first);
+  await completedOnce(campaign, 1, 1, 0);
+
+  const other = await begin();
+  const [third, fourth] = [await inIt(other), await inIt(other)];
+  await close(other.id);
+  await refuse(third);
+  await settled(other, 1);
+  await retry(third);
+  await publish(fourth);
+  await settled(other, 1);
+  expect(await read(other.id)).toMatchObject({ status: 'closed', total: 2, succeeded: 1 });
+  await refuse(third);
+  await completedOnce(other, 2, 1, 1);
+});
+
 it('is complete for ever, whatever becomes of its posts afterwards', async () => {
   const campaign = await begin();
   const post = await inIt(campaign);

@@ -57,6 +57,14 @@ const posts = [
     report('dst_2', hiccup),
     report('dst_2', refused, later),
   ]),
+  // Of no campaign, as one that was retried before the event said which.
+  ...live(postDecider, [
+    { ...schedulePost, campaignId: null },
+    due,
+    report('dst_1', refused),
+    report('dst_2', refused),
+    { ...stamp, type: 'RetryPost', destinationIds: null },
+  ]).filter(({ type }) => type === 'PostRetried'),
   ...live(postDecider, [
     schedulePost,
     due,
@@ -83,6 +91,10 @@ const campaigns = live(campaignDecider, [
     sourceEventId: '019a5b1c-0f00-8000-8000-000000000001',
   },
 ]);
+const campaignsReopened = live(campaignDecider, [
+  { ...stamp, type: 'CreateCampaign', campaignId: 'cmp_1', name: 'Spring', profileId: 'prof_1' },
+  { ...campaignPost, type: 'ReopenPost', round: 2 },
+]).filter(({ type }) => type === 'CampaignPostReopened');
 
 const accounts = live(accountDecider, [
   {
@@ -240,6 +252,7 @@ const webhooks = [
 export const stories: readonly DomainEvent[] = [
   ...posts,
   ...campaigns,
+  ...campaignsReopened,
   ...accounts,
   ...workspaces,
   ...studioWork,

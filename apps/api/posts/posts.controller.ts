@@ -1,7 +1,7 @@
 import { Body, Inject, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
-import { postAggregate, postErrors, PUBLISH_RETRY_DELAYS_MS, type Outcome } from '#publishing';
+import { campaignAggregate, postAggregate, postErrors, PUBLISH_RETRY_DELAYS_MS, type Outcome } from '#publishing';
 import { presentPost, presentPostResults, type Page, type PostResultsView, type PostView } from '#read-models';
 import { Commands } from '../commands/commands';
 import { shownBy } from '../commands/shown';
@@ -114,7 +114,17 @@ export class PostsController {
     @Body() { destinationIds = [] }: RetryPost,
     @TheCall() call: Call,
   ): Promise<PostView> {
-    return shown((await this.commands.run(postAggregate, id, { type: 'RetryPost', destinationIds }, call)).state);
+    const { state } = await this.commands.run(postAggregate, id, { type: 'RetryPost', destinationIds }, call);
+    const post = shown(state);
+    // The policy would say so too, but a close that comes right after this answer must not overtake it.
+    if (state.status !== 'absent' && state.campaignId !== null)
+      await this.commands.also(
+        campaignAggregate,
+        state.campaignId,
+        { type: 'ReopenPost', campaignId: state.campaignId, postId: id, round: state.round },
+        call,
+      );
+    return post;
   }
 
   @Write(':id/destinations/:destinationId/outcome', {

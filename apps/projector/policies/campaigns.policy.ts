@@ -49,6 +49,8 @@ const noReservation = ({ campaignId, postId }: { campaignId: string; postId: str
 export const campaignsPolicy = {
   PostScheduled: (post, { at }) => tell('campaign_post_added', post, at),
   PostCancelled: (post, { at }) => tell('campaign_post_removed', post, at),
+  PostRetried: (post, { at }) =>
+    tell('campaign_post_reopened', post, at, { round: post.round }, `${post.postId}/${post.round}`),
   PostPublished: settled('published'),
   PostPartiallyPublished: settled('partial'),
   PostFailed: settled('failed'),

@@ -78,6 +78,9 @@ describe('what events lead to', () => {
       ],
     ]);
     expect(set('PostPublished', { ...post, round: 1 })).toEqual([]);
+    expect(set('PostRetried', { ...ofCampaign, round: 2 })).toEqual([
+      ['campaign_post_reopened', AT, { ...about, round: 2 }],
+    ]);
   });
 
   it('a place that was reserved is given up in time, unless the post came', () => {

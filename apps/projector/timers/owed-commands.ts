@@ -75,6 +75,13 @@ export const owedCommands: Readonly<Record<string, Owed>> = {
       sourceEventId,
     }),
   ),
+  campaign_post_reopened: toCampaign<{ round: number }>(({ campaignId, postId, round }, at) => ({
+    type: 'ReopenPost',
+    ...by(at),
+    campaignId,
+    postId,
+    round,
+  })),
   campaign_reservation: toCampaign(({ campaignId, postId }, at) => ({
     type: 'LeaveCampaign',
     ...by(at),

@@ -57,6 +57,7 @@ export const campaignMessages: Mapping<CampaignEvent> = {
   CampaignPostJoined: nothing,
   CampaignPostConfirmed: nothing,
   CampaignPostLeft: nothing,
+  CampaignPostReopened: nothing,
   CampaignProgressed: ({ campaignId, settled, total, succeeded }) => [
     say('campaign.progressed', { campaignId, settled, total, succeeded }),
   ],

@@ -6,8 +6,10 @@ export type Place =
       readonly in: true;
       /** A place was kept for it, and it is not known yet whether it was scheduled. */
       readonly reserved: boolean;
-      /** Its newest outcome. */
+      /** Its newest outcome; null while a round is under way. */
       readonly settled: { readonly outcome: PostOutcome; readonly round: number } | null;
+      /** The newest round that is known to have begun; without it the first. */
+      readonly round?: number;
     }
   /** Cancelled: it never comes back. */
   | { readonly in: false };

@@ -18,6 +18,8 @@ export type CampaignCommand =
   | Command<'AddPost', OfPost>
   /** From the policy, once the post was cancelled. */
   | Command<'RemovePost', OfPost>
+  /** A round of a post has begun, from 2: from the api before it answers, and from the policy. */
+  | Command<'ReopenPost', OfPost & { readonly round: number }>
   /** From the policy, once per settling event. */
   | Command<
       'RecordPostSettled',

@@ -1,5 +1,5 @@
 import { apply, decider } from '#kernel';
-import { noPosts, placeOf, withPlace, type CampaignPosts } from './campaign-posts';
+import { noPosts, placeOf, withPlace, type CampaignPosts, type Place } from './campaign-posts';
 import type { CampaignCommand } from './campaign.commands';
 import { ensure, fail } from './campaign.errors';
 import type { CampaignEvent } from './campaign.events';
@@ -60,20 +60,27 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
       return completing(campaign, [{ type: 'CampaignPostLeft', data: { campaignId, postId, reason: 'cancelled' } }]);
     },
 
+    ReopenPost: ({ campaignId, postId, round }, campaign) => {
+      if (!isCounting(campaign)) return [];
+      const place = placeOf(campaign.posts, postId);
+      if (place && (!place.in || roundOf(place) >= round)) return [];
+      return [
+        ...joining(campaignId, postId, place),
+        { type: 'CampaignPostReopened', data: { campaignId, postId, round } },
+      ];
+    },
+
     RecordPostSettled: ({ campaignId, postId, outcome, round, sourceEventId }, campaign) => {
       if (!isCounting(campaign)) return [];
       const place = placeOf(campaign.posts, postId);
-      if (place && (!place.in || (place.settled?.round ?? 0) >= round)) return [];
-      const joined: CampaignEvent[] = place
-        ? []
-        : [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil: null } }];
+      if (place && (!place.in || place.settled?.round === round || roundOf(place) > round)) return [];
       const { total, settled, succeeded } = withPlace(campaign.posts, postId, {
         in: true,
         reserved: false,
         settled: { outcome, round },
       });
       return completing(campaign, [
-        ...joined,
+        ...joining(campaignId, postId, place),
         {
           type: 'CampaignProgressed',
           data: { campaignId, postId, outcome, round, sourceEventId, settled, total, succeeded },
@@ -95,6 +102,8 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
       withPost(campaign, postId, { in: true, reserved: false, settled: null }),
     CampaignPostLeft: (campaign, { postId, reason }) =>
       withPost(campaign, postId, reason === 'cancelled' ? { in: false } : undefined),
+    CampaignPostReopened: (campaign, { postId, round }) =>
+      withPost(campaign, postId, { in: true, reserved: false, settled: null, round }),
     CampaignProgressed: (campaign, { postId, outcome, round }) =>
       withPost(campaign, postId, { in: true, reserved: false, settled: { outcome, round } }),
     CampaignClosed: (campaign) => ({ ...found(campaign), status: 'closed' }),
@@ -110,6 +119,13 @@ function found(campaign: Campaign): ExistingCampaign {
 /** A campaign that is complete has said its last word; one that never was has nothing to say. */
 const isCounting = (campaign: Campaign): campaign is ExistingCampaign =>
   campaign.status === 'open' || campaign.status === 'closed';
+
+/** The newest round that a campaign knows of a post. */
+const roundOf = (place: Extract<Place, { in: true }>): number => Math.max(place.settled?.round ?? 1, place.round ?? 1);
+
+/** Lets a post in of which more is known than that it joined. */
+const joining = (campaignId: string, postId: string, place: Place | undefined): readonly CampaignEvent[] =>
+  place ? [] : [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil: null } }];
 
 const withPost = (state: Campaign, postId: string, place: Parameters<typeof withPlace>[2]): Campaign => {
   const campaign = found(state);

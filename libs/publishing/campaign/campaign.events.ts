@@ -21,6 +21,8 @@ export type CampaignEvent =
       'CampaignPostLeft',
       { readonly campaignId: string; readonly postId: string; readonly reason: 'cancelled' | 'not_scheduled' }
     >
+  /** A post of the campaign is tried again: until its new round settles it has not. */
+  | Message<'CampaignPostReopened', { readonly campaignId: string; readonly postId: string; readonly round: number }>
   /** A post settled, for the first time or again. */
   | Message<
       'CampaignProgressed',
@@ -54,6 +56,7 @@ export const campaignEvents: EventSchemas<CampaignEvent> = {
   CampaignPostJoined: { version: 1 },
   CampaignPostConfirmed: { version: 1 },
   CampaignPostLeft: { version: 1 },
+  CampaignPostReopened: { version: 1 },
   CampaignProgressed: { version: 1 },
   CampaignClosed: { version: 1 },
   CampaignCompleted: { version: 1 },

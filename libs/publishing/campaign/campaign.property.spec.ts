@@ -36,6 +36,9 @@ const heardOf = ({ postId, outcomes }: PostStory): CampaignCommand[] => [
       sourceEventId: `${postId}-${round}`,
     };
   }),
+  ...outcomes
+    .slice(1)
+    .map((_, index): CampaignCommand => ({ ...stamp, type: 'ReopenPost', campaignId, postId, round: index + 2 })),
   ...(outcomes.length === 0 ? [{ ...stamp, type: 'RemovePost', campaignId, postId } as const] : []),
 ];
 

@@ -23,6 +23,13 @@ const join = (postId: string): CampaignCommand => ({
 const leave = (postId: string): CampaignCommand => ({ ...stamp, type: 'LeaveCampaign', campaignId, postId });
 const add = (postId: string): CampaignCommand => ({ ...stamp, type: 'AddPost', campaignId, postId });
 const remove = (postId: string): CampaignCommand => ({ ...stamp, type: 'RemovePost', campaignId, postId });
+const reopen = (postId: string, round = 2): CampaignCommand => ({
+  ...stamp,
+  type: 'ReopenPost',
+  campaignId,
+  postId,
+  round,
+});
 const settle = (postId: string, outcome: PostOutcome, round = 1): CampaignCommand => ({
   ...stamp,
   type: 'RecordPostSettled',
@@ -47,6 +54,10 @@ const confirmed = (postId: string): CampaignEvent => ({ type: 'CampaignPostConfi
 const left = (postId: string, reason: 'cancelled' | 'not_scheduled'): CampaignEvent => ({
   type: 'CampaignPostLeft',
   data: { campaignId, postId, reason },
+});
+const reopened = (postId: string, round = 2): CampaignEvent => ({
+  type: 'CampaignPostReopened',
+  data: { campaignId, postId, round },
 });
 const progressed = (
   postId: string,
@@ -141,6 +152,51 @@ describe('a post of a campaign', () => {
   });
 });
 
+describe('a post that is tried again', () => {
+  const failed = [created, joined('pst_1'), progressed('pst_1', 'failed', [1, 1, 0])];
+  it('counts no more until it settles again', () => {
+    given(...failed)
+      .when(reopen('pst_1'))
+      .then(reopened('pst_1'));
+    given(...failed, reopened('pst_1'))
+      .when(settle('pst_1', 'published', 2))
+      .then(progressed('pst_1', 'published', [1, 1, 1], 2));
+  });
+  it('is waited for by the close, and by the last settling', () => {
+    given(...failed, reopened('pst_1'))
+      .when(close)
+      .then(closed);
+    given(...failed, joined('pst_2'), closed, reopened('pst_1'))
+      .when(settle('pst_2', 'published'))
+      .then(progressed('pst_2', 'published', [1, 2, 1]));
+    given(...failed, closed, reopened('pst_1'))
+      .when(settle('pst_1', 'failed', 2))
+      .then(progressed('pst_1', 'failed', [1, 1, 0], 2), completed(1, 0));
+  });
+  it('is reopened once a round, and not by one that has settled or is older', () => {
+    given(...failed, reopened('pst_1'))
+      .when(reopen('pst_1'))
+      .then();
+    given(...failed, reopened('pst_1', 3))
+      .when(reopen('pst_1', 2))
+      .then();
+    given(created, joined('pst_1'), progressed('pst_1', 'failed', [1, 1, 0], 2))
+      .when(reopen('pst_1'))
+      .then();
+    given(...failed, reopened('pst_1'))
+      .when(settle('pst_1', 'failed', 1))
+      .then();
+  });
+  it('may be heard of before it joined or settled, never after it left', () => {
+    given(created).when(reopen('pst_1')).then(joined('pst_1'), reopened('pst_1'));
+    given(created, joined('pst_1'), reopened('pst_1'))
+      .when(settle('pst_1', 'failed', 1))
+      .then();
+    given(created, left('pst_1', 'cancelled')).when(reopen('pst_1')).then();
+    given().when(reopen('pst_1')).then();
+  });
+});
+
 describe('the completion', () => {
   it('comes at once with the close of an empty campaign', () =>
     given(created).when(close).then(closed, completed(0, 0)));
@@ -162,7 +218,14 @@ describe('the completion', () => {
   });
   it('is the last word', () => {
     const done = [created, joined('pst_1'), closed, progressed('pst_1', 'failed', [1, 1, 0]), completed(1, 0)];
-    for (const late of [close, add('pst_2'), remove('pst_1'), leave('pst_1'), settle('pst_1', 'published', 2)])
+    for (const late of [
+      close,
+      add('pst_2'),
+      remove('pst_1'),
+      leave('pst_1'),
+      settle('pst_1', 'published', 2),
+      reopen('pst_1'),
+    ])
       given(...done)
         .when(late)
         .then();

@@ -82,7 +82,10 @@ export const postDecider = decider<PostCommand, PostEvent, Post>({
       const retried = named.size === 0 ? failed : failed.filter(({ id }) => named.has(id));
       const ids = retried.map(({ id }) => id);
       return [
-        { type: 'PostRetried', data: { postId: post.postId, destinationIds: ids, round: post.round + 1 } },
+        {
+          type: 'PostRetried',
+          data: { postId: post.postId, campaignId: post.campaignId, destinationIds: ids, round: post.round + 1 },
+        },
         ...retried.map((it) => due(post, it)),
       ];
     },

@@ -114,7 +114,12 @@ export type PostEvent =
   | Message<'PostFailed', Settlement>
   | Message<
       'PostRetried',
-      { readonly postId: string; readonly destinationIds: readonly string[]; readonly round: number }
+      {
+        readonly postId: string;
+        readonly campaignId: string | null;
+        readonly destinationIds: readonly string[];
+        readonly round: number;
+      }
     >;
 
 export const postEvents: EventSchemas<PostEvent> = {
@@ -129,5 +134,6 @@ export const postEvents: EventSchemas<PostEvent> = {
   PostPublished: { version: 1 },
   PostPartiallyPublished: { version: 1 },
   PostFailed: { version: 1 },
-  PostRetried: { version: 1 },
+  // 2: says its campaign, which waits for the new round.
+  PostRetried: { version: 2, upcasters: [(data) => ({ ...data, campaignId: null })] },
 };

@@ -151,7 +151,7 @@ const failedAll: PostEvent[] = [
 ];
 const retried = (round: number, ...destinationIds: string[]): PostEvent => ({
   type: 'PostRetried',
-  data: { postId, destinationIds, round },
+  data: { postId, campaignId: scheduledData.campaignId, destinationIds, round },
 });
 
 describe('scheduling a post', () => {
