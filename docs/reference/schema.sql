@@ -195,6 +195,17 @@ table delivery.newest (
   at timestamp with time zone not null
 ) with (fillfactor=70);
 
+view delivery.own_body (
+  delivery_id uuid,
+  body text
+) as
+ SELECT d.id AS delivery_id,
+    b.body
+   FROM ((delivery.delivery d
+     JOIN delivery.endpoint e ON ((e.no = d.endpoint)))
+     JOIN delivery.body b ON ((b.id = d.body_id)))
+  WHERE tenancy.is_own(e.workspace);;
+
 table delivery.queue (
   endpoint integer not null,
   sequence bigint not null,
@@ -389,6 +400,42 @@ constraint on projector.leader: PRIMARY KEY (name);
 constraint on projector.timer: PRIMARY KEY (key);
 
 constraint on schema_migration: PRIMARY KEY (name);
+
+policy own_workspace on api.idempotency: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on api.key: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on api.rate: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on delivery.delivery: (EXISTS ( SELECT
+   FROM delivery.endpoint e
+  WHERE (e.no = delivery.endpoint)));
+
+policy own_workspace on delivery.endpoint: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on delivery.fact: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on delivery.job: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on delivery.queue: (EXISTS ( SELECT
+   FROM delivery.endpoint e
+  WHERE (e.no = queue.endpoint)));
+
+policy own_workspace on delivery.retry: (EXISTS ( SELECT
+   FROM delivery.endpoint e
+  WHERE (e.no = retry.endpoint)));
+
+policy own_workspace on delivery.sequence: (EXISTS ( SELECT
+   FROM delivery.endpoint e
+  WHERE (e.no = sequence.endpoint)));
+
+policy own_workspace on log.event: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on log.snapshot: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on projector.audit_head: (workspace = current_setting('postledger.workspace'::text, true));
+
+policy own_workspace on projector.timer: (workspace = current_setting('postledger.workspace'::text, true));
 
 CREATE INDEX attempt_of_delivery ON ONLY delivery.attempt USING btree (delivery_id, number);
 
@@ -885,6 +932,23 @@ AS $function$
   select * from first
 $function$;
 
+CREATE OR REPLACE FUNCTION delivery.own_content(in_id uuid)
+ RETURNS TABLE(body text, attempts json)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  found_body uuid;
+begin
+  select d.body_id into found_body from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint
+    where d.id = in_id and tenancy.is_own(e.workspace);
+  if found_body is not null then
+    return query select (select b.body from delivery.body b where b.id = found_body),
+      (select json_agg(a order by a.at, a.number) from delivery.attempt a where a.delivery_id = in_id);
+  end if;
+end $function$;
+
 CREATE OR REPLACE FUNCTION delivery.purge(p_endpoint integer, p_reason text, p_now timestamp with time zone, p_limit integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1169,4 +1233,87 @@ begin
     end if;
   end loop;
   return high;
+end $function$;
+
+CREATE OR REPLACE FUNCTION tenancy.is_own(in_workspace text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select in_workspace = current_setting('postledger.workspace', true) or current_setting('role') <> 'postledger_reader'
+$function$;
+
+CREATE OR REPLACE FUNCTION tenancy.lock_table(in_table regclass, in_condition text DEFAULT 'workspace = current_setting(''postledger.workspace'', true)'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (select c.relrowsecurity from pg_class c where c.oid = in_table) and exists (select from pg_policy p where p.polrelid = in_table) then
+    return;
+  end if;
+  execute format('alter table %s enable row level security', in_table);
+  execute format('create policy own_workspace on %s using (%s)', in_table, in_condition);
+end $function$;
+
+CREATE OR REPLACE FUNCTION tenancy.open_reads()
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+declare
+  reader constant name := 'postledger_reader';
+  wanted text;
+begin
+  -- Every table that knows its workspace, also one that came after this.
+  perform tenancy.lock_table(c.oid::regclass) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('log', 'bus', 'projector', 'read', 'delivery', 'api') and c.relkind in ('r', 'p') and not c.relispartition
+      and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace' and not a.attisdropped);
+  if not exists (select from pg_roles where rolname = reader) then
+    begin
+      execute format('create role %I nologin', reader);
+    exception
+      -- Another database of this server came first.
+      when duplicate_object or unique_violation then null;
+      when insufficient_privilege then
+        return format('%I may not create the role %I', current_user, reader);
+    end;
+  end if;
+  if not pg_has_role(current_user, reader, 'SET') then
+    begin
+      execute format('grant %I to %I with set true', reader, current_user);
+    exception when insufficient_privilege then
+      return format('%I may not take the role %I', current_user, reader);
+    end;
+  end if;
+  if (select rolsuper or rolbypassrls from pg_roles where rolname = reader) then
+    return format('the role %I may see every row', reader);
+  end if;
+  foreach wanted in array array['read', 'projector', 'delivery', 'api', 'tenancy'] loop
+    if not has_schema_privilege(reader, wanted, 'usage') then
+      execute format('grant usage on schema %I to %I', wanted, reader);
+    end if;
+  end loop;
+  -- What the projector will make: it makes views anew at every rebuild.
+  if not exists (select from pg_default_acl d, aclexplode(d.defaclacl) a
+                 where d.defaclrole = current_user::regrole and d.defaclnamespace = 'read'::regnamespace and d.defaclobjtype = 'r'
+                   and a.grantee = reader::regrole and a.privilege_type = 'SELECT') then
+    execute format('alter default privileges in schema read grant select on tables to %I', reader);
+  end if;
+  for wanted in
+    select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v') and not c.relispartition
+      and (n.nspname = 'read' or format('%I.%I', n.nspname, c.relname) in (
+        'projector.checkpoint', 'projector.audit_head', 'api.key', 'api.idempotency',
+        'delivery.endpoint', 'delivery.delivery', 'delivery.own_body', 'delivery.retry', 'delivery.queue',
+        'delivery.lease', 'delivery.job'))
+      and not has_table_privilege(reader, c.oid, 'select')
+  loop
+    execute format('grant select on %s to %I', wanted, reader);
+  end loop;
+  if not has_function_privilege(reader, 'delivery.own_content(uuid)', 'execute') then
+    execute format('grant execute on function delivery.own_content(uuid) to %I', reader);
+  end if;
+  if not has_column_privilege(reader, 'delivery.attempt', 'ok', 'select') then
+    execute format('grant select (delivery_id, ok) on delivery.attempt to %I', reader);
+  end if;
+  return null;
 end $function$;

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { CommandHandler, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { PostgresSnapshots } from '#event-store/postgres/postgres-snapshots';
 import { systemClock, type Clock } from '#kernel';
 import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
-import { Database, migrate } from '#postgres';
+import { Database, lockRows, migrate } from '#postgres';
 import { readKeyFile, SettingsError, type Settings } from './config/settings';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
@@ -65,6 +65,7 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   const applied = await migrate(db);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
 
+  const unlocked = await secureRows(db, settings, log);
   const secrets = new SecretBox(settings.secretKey ?? sandboxKey(settings), settings.secretKeyPrevious);
   const snapshots = new PostgresSnapshots(db, {
     box: secrets,
@@ -79,10 +80,16 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   const metrics = new Registry();
   metrics.setDefaultLabels({ app: options.name });
   collectDefaultMetrics({ register: metrics });
+  new Gauge({
+    name: 'postledger_row_security',
+    help: '1: PostgreSQL shows reads of the api one workspace only; 0: they stand on their own conditions',
+    registers: [metrics],
+  }).set(unlocked === undefined ? 1 : 0);
   const health = new Health();
   health.part('database', async () => ({
     ok: true,
     engine: 'PostgreSQL',
+    rowSecurity: unlocked === undefined ? 'on' : `off: ${unlocked}`,
     ...(
       await db.query<{ version: string }>("select split_part(current_setting('server_version'), ' ', 1) as version")
     )[0],
@@ -114,6 +121,17 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
       await db.end();
     },
   };
+}
+
+/** Turns the second lock on; resolves with why it is off. Rejects when it is required and cannot be had. */
+async function secureRows(db: Database, { rowSecurity }: Settings, log: Logger): Promise<string | undefined> {
+  if (rowSecurity === 'off') return 'ROW_SECURITY says so';
+  const reason = await lockRows(db);
+  if (reason === undefined) return undefined;
+  if (rowSecurity === 'required')
+    throw new SettingsError(`ROW_SECURITY is required, and the database cannot have it: ${reason}.`);
+  log.warn({ reason }, 'row-level security is off: reads of the api stand on their own conditions alone');
+  return reason;
 }
 
 async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<EventStore> {

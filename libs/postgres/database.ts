@@ -1,5 +1,6 @@
 import { Pool, types, type PoolClient } from 'pg';
 import { Listener, type Hear } from './listener';
+import { WorkspaceQuery } from './workspace-query';
 
 types.setTypeParser(types.builtins.INT8, Number);
 types.setTypeParser(types.builtins.TIMESTAMPTZ, (text) => new Date(text).toISOString());
@@ -9,6 +10,14 @@ export interface Sql {
   query<Row = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Row[]>;
   /** Several statements at once, without parameters: DDL. */
   script(text: string): Promise<void>;
+}
+
+/** What a reader needs of it. */
+export type Reads = Pick<Sql, 'query'>;
+
+/** Reads by workspace: rows of another do not exist for them, whatever they ask for. */
+export interface Workspaces {
+  inWorkspace(workspace: string): Reads;
 }
 
 export interface TransactionOptions {
@@ -47,11 +56,12 @@ const sqlOn = (client: PoolClient): Sql => ({
 });
 
 /** A pool of connections to PostgreSQL, transactions on it, and one connection that listens. */
-export class Database implements Sql {
+export class Database implements Sql, Workspaces {
   private readonly pool: Pool;
   private readonly listener: Listener;
   /** Process ids, on the server, of the pool's connections. */
   private readonly backends = new Set<number>();
+  private areRowsLocked = false;
 
   constructor(
     readonly url: string,
@@ -73,6 +83,25 @@ export class Database implements Sql {
 
   async query<Row = Record<string, unknown>>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
     return (await this.pool.query(statement(text, params))).rows as Row[];
+  }
+
+  /**
+   * Queries for one workspace. Once rows are locked they see that workspace's rows alone, in one round trip as any other; before, or where the
+   * database cannot, all that their own conditions let them.
+   */
+  inWorkspace(workspace: string): Reads {
+    if (!this.areRowsLocked) return this;
+    return {
+      query: async <Row>(text: string, params: readonly unknown[] = []) => {
+        const query = new WorkspaceQuery(workspace, statement(text, params));
+        return ((await this.pool.query(query)) as unknown as { rows: Row[] }).rows;
+      },
+    };
+  }
+
+  /** From now on. The role must be there: `lockRows` sees to it. */
+  lockRows(): void {
+    this.areRowsLocked = true;
   }
 
   async script(text: string): Promise<void> {

@@ -1,5 +1,6 @@
-export { Database, planned, type Sql, type TransactionOptions } from './database';
+export { Database, planned, type Reads, type Sql, type TransactionOptions, type Workspaces } from './database';
 export { migrate, migrations } from './migrate';
+export { lockRows } from './row-security';
 export { EmbeddedServer, freePort } from './embedded/embedded-server';
 export { arrayOrNull, joinedTexts, plainArray, plainArrayOrNull } from './batch';
 export { OPEN, writeFenced, type Write } from './fenced-write';

@@ -4,7 +4,7 @@ import type { Database } from './database';
 
 const FOLDER = join(__dirname, 'migrations');
 /** Any constant: the advisory lock under which one process migrates while the others wait. */
-const LOCK = 7_305_001;
+export const MIGRATION_LOCK = 7_305_001;
 
 /** The numbered SQL files, in order. They only ever go forward. */
 export const migrations = (): { name: string; sql: string }[] =>
@@ -17,7 +17,7 @@ export const migrations = (): { name: string; sql: string }[] =>
 export async function migrate(db: Database): Promise<string[]> {
   const files = migrations();
   return db.tx(async (sql) => {
-    await sql.query(`select pg_advisory_xact_lock(${LOCK})`);
+    await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
     await sql.query(
       'create table if not exists public.schema_migration (name text primary key, applied_at timestamptz not null default now())',
     );
@@ -34,6 +34,8 @@ export async function migrate(db: Database): Promise<string[]> {
       await sql.script(text);
       await sql.query('insert into public.schema_migration (name) values ($1)', [name]);
     }
+    // What a migration has made is locked and opened like the rest (0080).
+    if (missing.length > 0) await sql.query('select tenancy.open_reads()');
     return missing.map(({ name }) => name);
   });
 }

@@ -20,6 +20,10 @@ const CONSTRAINTS = `
   from pg_constraint t join pg_class c on c.oid = t.conrelid join pg_namespace n on n.oid = c.relnamespace
   where ${OURS} and not c.relispartition and t.contype <> 'n' order by 1`;
 
+const POLICIES = `
+  select format('policy %I on %s%s: %s', p.polname, p.polrelid::regclass, case when c.relrowsecurity then '' else ' (not enabled)' end, pg_get_expr(p.polqual, p.polrelid)) as text
+  from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace where ${OURS} order by p.polrelid::regclass::text`;
+
 const INDEXES = `
   select pg_get_indexdef(c.oid) as text from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where ${OURS} and c.relkind in ('i', 'I') and not c.relispartition order by 1`;
@@ -32,6 +36,7 @@ const ROUTINES = `
 export async function schemaText(sql: Sql): Promise<string> {
   const texts = async (query: string) =>
     (await sql.query<{ text: string }>(query)).map(({ text }) => `${text.trim()};`);
-  const parts = [await texts(TABLES), await texts(CONSTRAINTS), await texts(INDEXES), await texts(ROUTINES)];
+  const parts: string[][] = [];
+  for (const query of [TABLES, CONSTRAINTS, POLICIES, INDEXES, ROUTINES]) parts.push(await texts(query));
   return `-- The schema after every migration. Generated: UPDATE_DOCS=1 npm test -- libs/postgres/schema\n\n${parts.map((part) => part.join('\n\n')).join('\n\n')}\n`;
 }

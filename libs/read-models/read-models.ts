@@ -1,4 +1,4 @@
-import type { Database } from '#postgres';
+import type { Workspaces } from '#postgres';
 import { AuditQuery } from './audit/audit.query';
 import { KeyedQuery } from './keyed/keyed-query';
 import type { KeyedView } from './keyed/keyed-view';
@@ -38,7 +38,7 @@ export const keyedViews: readonly KeyedView[] = [
 ] as readonly unknown[] as readonly KeyedView[];
 
 /** All that can be asked of the read side, but deliveries. */
-export const readModels = (db: Database) => ({
+export const readModels = (db: Workspaces) => ({
   accounts: new KeyedQuery(db, accountsView),
   assets: new KeyedQuery(db, assetsView),
   campaigns: new KeyedQuery(db, campaignsView),

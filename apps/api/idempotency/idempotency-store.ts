@@ -102,7 +102,7 @@ export class IdempotencyStore {
 
   private async row(workspace: string, key: string): Promise<Row | undefined> {
     const now = Date.parse(this.engines.clock());
-    const [row] = await this.engines.db.query<Row>(
+    const [row] = await this.engines.db.inWorkspace(workspace).query<Row>(
       `select fingerprint, at, epoch, answer, at < to_timestamp($3::float8 / 1000) as is_expired, lease_until <= clock_timestamp() as lease_is_over
        from api.idempotency where workspace = $1 and key = $2`,
       [workspace, key, now - KEPT_MS],

@@ -1,4 +1,4 @@
-import type { Sql } from '#postgres';
+import type { Workspaces } from '#postgres';
 import { invalid } from '../http/problem';
 import { parseTime } from '../http/time';
 
@@ -15,13 +15,13 @@ export interface ListedKey {
 
 /** The living keys of a workspace, newest first. */
 export async function listKeys(
-  sql: Sql,
+  db: Workspaces,
   workspace: string,
   limit: number,
   cursor?: string,
 ): Promise<{ data: ListedKey[]; nextCursor: string | null }> {
   const [at, id] = cursor === undefined ? [null, null] : placeOf(cursor);
-  const rows = await sql.query<ListedKey>(
+  const rows = await db.inWorkspace(workspace).query<ListedKey>(
     `select id, name, scopes, kind, created_at as "createdAt", last_used_at as "lastUsedAt", expires_at as "expiresAt" from api.key
      where workspace = $1 and revoked_at is null and ($2::timestamptz is null or (created_at, id) < ($2, $3))
      order by created_at desc, id desc limit $4`,

@@ -38,14 +38,16 @@ export class EventPlaces {
   }
 
   private async inAudit(workspace: string, uuid: string): Promise<Place | undefined> {
-    const [row] = await this.engines.db.query<{ position: number }>(
-      'select position from read.audit where workspace = $1 and event_id = $2 limit 1',
-      [workspace, uuid],
-    );
+    const [row] = await this.engines.db
+      .inWorkspace(workspace)
+      .query<{ position: number }>('select position from read.audit where workspace = $1 and event_id = $2 limit 1', [
+        workspace,
+        uuid,
+      ]);
     return row && { position: row.position, index: 0 };
   }
 
-  /** An event's further messages have ids of their own. */
+  /** An event's further messages have ids of their own. The outbox is of all workspaces: it says in its headers whose a message is. */
   private async inOutbox(workspace: string, id: string): Promise<Place | undefined> {
     const [row] = await this.engines.db.query<{ place: string }>(
       "select headers::json ->> 'postledger-position' as place from bus.message where id = $1 and headers::json ->> 'ce_source' = $2 limit 1",
@@ -56,10 +58,11 @@ export class EventPlaces {
   }
 
   private async inLog(workspace: string, id: string): Promise<Place | undefined> {
-    const [seen] = await this.engines.db.query<{ position: number | null }>(
-      'select max(position) as position from read.audit where workspace = $1',
-      [workspace],
-    );
+    const [seen] = await this.engines.db
+      .inWorkspace(workspace)
+      .query<{ position: number | null }>('select max(position) as position from read.audit where workspace = $1', [
+        workspace,
+      ]);
     for (let after = seen?.position ?? 0; ;) {
       const { events, position } = await this.engines.store.readAll({ after, limit: BATCH, workspace });
       for (const event of events) {

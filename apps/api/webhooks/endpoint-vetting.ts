@@ -59,10 +59,9 @@ export class EndpointVetting {
     const uuid = EVENT_ID.exec(id)?.[1];
     if (!uuid) return false;
     await this.things.caughtUp('audit', workspace);
-    const found = await this.engines.db.query(
-      'select 1 from read.audit where workspace = $1 and event_id = $2 limit 1',
-      [workspace, uuid],
-    );
+    const found = await this.engines.db
+      .inWorkspace(workspace)
+      .query('select 1 from read.audit where workspace = $1 and event_id = $2 limit 1', [workspace, uuid]);
     return found.length > 0;
   }
 }

@@ -31,10 +31,12 @@ export class Jobs {
 
   /** Another process may have taken the request. */
   private async isInAudit(workspace: string, jobId: string): Promise<boolean> {
-    const found = await this.engines.db.query(
-      "select 1 from read.audit where workspace = $1 and action = 'ReplayRequested' and data::json ->> 'jobId' = $2 limit 1",
-      [workspace, jobId],
-    );
+    const found = await this.engines.db
+      .inWorkspace(workspace)
+      .query(
+        "select 1 from read.audit where workspace = $1 and action = 'ReplayRequested' and data::json ->> 'jobId' = $2 limit 1",
+        [workspace, jobId],
+      );
     return found.length > 0;
   }
 }

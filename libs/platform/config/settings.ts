@@ -80,6 +80,13 @@ export const settingsSchema = {
     means: '`postgres://…`: read models, outbox, deliveries; also the event store and the bus unless these are set',
     parse: url(['postgres', 'postgresql']),
   } as Setting<string | undefined>,
+  rowSecurity: {
+    variable: 'ROW_SECURITY',
+    default: 'preferred',
+    means:
+      'second lock on reads of the api: PostgreSQL itself shows them one workspace only. `preferred`: where the database user can make the role `postledger_reader`; `required`: refuse to start without; `off`',
+    parse: oneOf(['preferred', 'required', 'off'], () => 'preferred'),
+  } as Setting<'preferred' | 'required' | 'off'>,
   eventStoreUrl: {
     variable: 'EVENT_STORE_URL',
     default: 'the PostgreSQL of DATABASE_URL',

@@ -1,4 +1,4 @@
-import type { Sql } from '#postgres';
+import type { Reads } from '#postgres';
 import type { AuditFilters } from './audit.query';
 
 /** What happened, to what sort of thing. A workspace has a few dozen of these, however long its audit log is. */
@@ -15,7 +15,7 @@ export const isByKind = ({ actor, action, entityType, entityId, correlationId }:
 
 /** The kinds that the filters leave, and the newest position of that moment: what came later may be of another kind. */
 export async function kindsOf(
-  sql: Sql,
+  sql: Reads,
   workspace: string,
   { actor, action, entityType }: AuditFilters,
 ): Promise<{ kinds: readonly Kind[]; head: number }> {

@@ -27,7 +27,7 @@ export class AuditTable {
   ) {}
 
   async prepare(sql: Sql): Promise<void> {
-    await sql.script(tableOf(this.table));
+    await sql.script(`${tableOf(this.table)}; select tenancy.lock_table('${this.table}')`);
   }
 
   /** What readers need and a build that nobody reads yet does better without. */
@@ -36,8 +36,8 @@ export class AuditTable {
   }
 
   async publish(sql: Sql): Promise<void> {
-    await sql.script(`drop view if exists read.audit; create view read.audit as select * from ${this.table};
-      drop view if exists read.audit_head; create view read.audit_head as select * from projector.audit_head where version = ${this.version}`);
+    await sql.script(`drop view if exists read.audit; create view read.audit with (security_invoker = true) as select * from ${this.table};
+      drop view if exists read.audit_head; create view read.audit_head with (security_invoker = true) as select * from projector.audit_head where version = ${this.version}`);
   }
 
   async drop(sql: Sql): Promise<void> {

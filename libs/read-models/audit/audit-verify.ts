@@ -1,6 +1,6 @@
 import type { EventStore, RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
-import type { Database } from '#postgres';
+import type { Workspaces } from '#postgres';
 import { auditEntry, hashOf, type AuditEntry } from './audit-entry';
 import { AUDIT_COLUMNS, entryOf, type AuditRow } from './audit.query';
 
@@ -42,7 +42,7 @@ const BATCH = 1_000;
 
 /** Reads a workspace's log and its audit log side by side and says whether they are equal and every link holds; names the first entry that is not. */
 export async function verifyAudit(
-  { db, store }: { db: Database; store: EventStore },
+  { db, store }: { db: Workspaces; store: EventStore },
   workspace: string,
   options: VerifyOptions = {},
 ): Promise<Verdict> {
@@ -83,28 +83,32 @@ const broken = (id: string | null, position: number, reason: BreakReason): Verdi
 });
 
 /** How far the view is, and the head of the chain there: both of one moment. */
-async function targetOf(db: Database, workspace: string): Promise<{ upTo: number; head: Head | undefined }> {
-  const [row] = await db.query<{ up_to: number; entries: number | null; position: number; hash: string }>(
-    `select c.position as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash
+async function targetOf(db: Workspaces, workspace: string): Promise<{ upTo: number; head: Head | undefined }> {
+  const [row] = await db
+    .inWorkspace(workspace)
+    .query<{ up_to: number; entries: number | null; position: number; hash: string }>(
+      `select c.position as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash
        from projector.checkpoint c left join projector.audit_head h on h.version = c.version and h.workspace = $1
       where c.name = 'audit' and c.status = 'current'`,
-    [workspace],
-  );
+      [workspace],
+    );
   if (!row) return { upTo: 0, head: undefined };
   const { up_to: upTo, entries, position, hash } = row;
   return { upTo, head: entries === null ? undefined : { entries, position, hash } };
 }
 
 async function startAt(
-  db: Database,
+  db: Workspaces,
   workspace: string,
   position: number,
   expected: string | undefined,
 ): Promise<Verdict | { hash: string }> {
-  const [row] = await db.query<{ event_id: string; hash: string }>(
-    "select event_id, encode(hash, 'hex') as hash from read.audit where workspace = $1 and position = $2",
-    [workspace, position],
-  );
+  const [row] = await db
+    .inWorkspace(workspace)
+    .query<{ event_id: string; hash: string }>(
+      "select event_id, encode(hash, 'hex') as hash from read.audit where workspace = $1 and position = $2",
+      [workspace, position],
+    );
   if (!row) return broken(null, position, 'missing');
   if (expected !== undefined && row.hash !== expected) return broken(publicEventId(row.event_id), position, 'changed');
   return row;
@@ -114,7 +118,7 @@ type Pair = readonly [event: RecordedEvent | undefined, row: AuditRow | undefine
 
 /** Events and rows of equal position together, each alone where the other has none. */
 async function* sideBySide(
-  parts: { db: Database; store: EventStore },
+  parts: { db: Workspaces; store: EventStore },
   workspace: string,
   from: number,
   upTo: number,
@@ -148,16 +152,18 @@ async function* eventsOf(
 }
 
 async function* rowsOf(
-  db: Database,
+  db: Workspaces,
   workspace: string,
   from: number,
   upTo: number,
 ): AsyncGenerator<AuditRow, undefined> {
   for (let after = from; ;) {
-    const rows = await db.query<AuditRow>(
-      `select ${AUDIT_COLUMNS} from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit ${BATCH}`,
-      [workspace, after, upTo],
-    );
+    const rows = await db
+      .inWorkspace(workspace)
+      .query<AuditRow>(
+        `select ${AUDIT_COLUMNS} from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit ${BATCH}`,
+        [workspace, after, upTo],
+      );
     yield* rows;
     if (rows.length < BATCH) return undefined;
     after = rows.at(-1)!.position;
@@ -165,7 +171,7 @@ async function* rowsOf(
 }
 
 async function breakOf(
-  parts: { db: Database; store: EventStore },
+  parts: { db: Workspaces; store: EventStore },
   workspace: string,
   event: RecordedEvent | undefined,
   row: AuditRow | undefined,
@@ -190,10 +196,13 @@ function isSame(expected: AuditEntry, row: AuditRow): boolean {
   }
 }
 
-async function hasRow(db: Database, workspace: string, eventId: string): Promise<boolean> {
+async function hasRow(db: Workspaces, workspace: string, eventId: string): Promise<boolean> {
   return (
-    (await db.query('select 1 from read.audit where workspace = $1 and event_id = $2 limit 1', [workspace, eventId]))
-      .length > 0
+    (
+      await db
+        .inWorkspace(workspace)
+        .query('select 1 from read.audit where workspace = $1 and event_id = $2 limit 1', [workspace, eventId])
+    ).length > 0
   );
 }
 

@@ -1,4 +1,4 @@
-import { planned, type Database } from '#postgres';
+import { planned, type Reads, type Workspaces } from '#postgres';
 import { publicEventId } from '#kernel';
 import { pageOf, positionOf, type Page, type PageOptions } from '../keyed/cursor';
 import type { AuditEntry } from './audit-entry';
@@ -62,6 +62,7 @@ export const entryOf = (row: AuditRow): AuditEntry => ({
 
 /** Which entries, before it is known from where on. */
 interface Walk {
+  readonly reads: Reads;
   readonly where: readonly string[];
   readonly params: readonly unknown[];
   /** The indexes to walk side by side; undefined: one will do. */
@@ -75,7 +76,7 @@ interface Walk {
  * (docs/decisions/0014).
  */
 export class AuditQuery {
-  constructor(private readonly db: Database) {}
+  constructor(private readonly db: Workspaces) {}
 
   /** Newest first. */
   async list(workspace: string, filters: AuditFilters, options: PageOptions): Promise<Page<AuditEntry>> {
@@ -104,20 +105,21 @@ export class AuditQuery {
 
   /** Undefined when nothing can match. */
   private async walkOf(workspace: string, filters: AuditFilters): Promise<Walk | undefined> {
+    const reads = this.db.inWorkspace(workspace);
     const params: unknown[] = [workspace];
     const where = ['workspace = $1'];
     const add = (condition: string, value: unknown) => {
       params.push(value);
       where.push(`${condition} $${params.length}`);
     };
-    const found = isByKind(filters) ? await kindsOf(this.db, workspace, filters) : undefined;
+    const found = isByKind(filters) ? await kindsOf(reads, workspace, filters) : undefined;
     if (found?.kinds.length === 0) return undefined;
     for (const [name, column] of Object.entries(COLUMN_OF)) {
       const value = filters[name as keyof typeof COLUMN_OF];
       // The kinds say these two.
       if (value !== undefined && !(found && column in found.kinds[0]!)) add(`${column} =`, value);
     }
-    const { above, below } = await this.bounds(workspace, filters);
+    const { above, below } = await this.bounds(reads, workspace, filters);
     if (above === undefined) return undefined;
     if (filters.from !== undefined) {
       add('at >=', filters.from);
@@ -125,8 +127,8 @@ export class AuditQuery {
     }
     if (filters.to !== undefined) add('at <', filters.to);
     return found
-      ? { where, params, kinds: found.kinds, end: Math.min(below, found.head + 1) }
-      : { where, params, end: below };
+      ? { reads, where, params, kinds: found.kinds, end: Math.min(below, found.head + 1) }
+      : { reads, where, params, end: below };
   }
 
   private rows(walk: Walk, before: number, limit: number): Promise<AuditRow[]> {
@@ -146,16 +148,17 @@ export class AuditQuery {
       (where) => `(select * from read.audit where ${where} order by position desc limit ${most})`,
     );
     const text = `select ${AUDIT_COLUMNS} from (${all.join(' union all ')}) e order by position desc limit ${most}`;
-    return this.db.query<AuditRow>(walk.kinds ? text : planned(text), params);
+    return walk.reads.query<AuditRow>(walk.kinds ? text : planned(text), params);
   }
 
   /** The range of positions [above, below) outside of which no entry has a time in [from, to); above is undefined when there is none. */
   private async bounds(
+    reads: Reads,
     workspace: string,
     { from, to }: AuditFilters,
   ): Promise<{ above: number | undefined; below: number }> {
     if (from === undefined && to === undefined) return { above: 0, below: Infinity };
-    const [row] = await this.db.query<{ above: number | null; below: number | null }>(
+    const [row] = await reads.query<{ above: number | null; below: number | null }>(
       `select projector.audit_position($1, $2) as above, projector.audit_position($1,
         $3::timestamptz + coalesce((select lag from read.audit_head where workspace = $1), 0) * interval '1 millisecond') as below`,
       [workspace, from ?? '-infinity', to ?? 'infinity'],

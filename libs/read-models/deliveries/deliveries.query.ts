@@ -1,5 +1,5 @@
 import { DomainError, instant, publicEventId } from '#kernel';
-import type { Sql } from '#postgres';
+import type { Workspaces } from '#postgres';
 import type { Page, PageOptions } from '../keyed/cursor';
 import {
   DELIVERY_COLUMNS,
@@ -46,7 +46,7 @@ const uuidOf = (id: string): string | undefined =>
 
 /** Reads the delivery service's tables. Nothing of another workspace is ever found. */
 export class DeliveriesQuery {
-  constructor(private readonly sql: Sql) {}
+  constructor(private readonly db: Workspaces) {}
 
   /** Newest first: a walk along each endpoint's own index, which the partitions by day cut short. */
   async list(workspace: string, filters: DeliveryFilters, { limit, cursor }: PageOptions): Promise<Page<DeliveryView>> {
@@ -58,12 +58,14 @@ export class DeliveriesQuery {
     if (filters.to !== undefined) where.push(`d.id < delivery.id_at(${add(filters.to)})`);
     if (filters.type !== undefined) where.push(`d.type = ${add(filters.type)}`);
     const endpoint = filters.endpointId === undefined ? '' : ` and e.id = ${add(filters.endpointId)}`;
-    const rows = await this.sql.query<DeliveryRow>(
-      filters.status === 'pending'
-        ? pendingList(where, endpoint)
-        : walk([...where, ...conditionOf(filters.status)], endpoint),
-      params,
-    );
+    const rows = await this.db
+      .inWorkspace(workspace)
+      .query<DeliveryRow>(
+        filters.status === 'pending'
+          ? pendingList(where, endpoint)
+          : walk([...where, ...conditionOf(filters.status)], endpoint),
+        params,
+      );
     const page = rows.slice(0, limit);
     return { data: page.map(deliveryView), nextCursor: rows.length > limit ? cursorAt(page.at(-1)!.id) : null };
   }
@@ -73,12 +75,14 @@ export class DeliveriesQuery {
     const uuid = uuidOf(id);
     if (!uuid) return undefined;
     // One statement: a status and the attempts that it follows from are of the same moment.
-    const [row] = await this.sql.query<DeliveryRow & { body: string | null; attempts: readonly AttemptRow[] }>(
-      `select ${DELIVERY_COLUMNS}, (select b.body from delivery.body b where b.id = d.body_id) as body,
-         (select coalesce(json_agg(a order by a.at, a.number), '[]') from delivery.attempt a where a.delivery_id = d.id) as attempts
-       from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where d.id = $1 and e.workspace = $2`,
-      [uuid, workspace],
-    );
+    const [row] = await this.db
+      .inWorkspace(workspace)
+      .query<DeliveryRow & { body: string | null; attempts: readonly AttemptRow[] }>(
+        `select ${DELIVERY_COLUMNS}, o.body, coalesce(o.attempts, '[]') as attempts
+       from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint left join lateral delivery.own_content(d.id) o on true
+       where d.id = $1 and e.workspace = $2`,
+        [uuid, workspace],
+      );
     return row && { ...deliveryView(row), body: row.body ?? '', attempts: row.attempts.map(attemptView) };
   }
 
@@ -88,12 +92,14 @@ export class DeliveriesQuery {
     endpointId: string,
     { after, limit }: { after: number; limit: number },
   ): Promise<Page<FeedItem> | undefined> {
-    const [endpoint] = await this.sql.query<{ no: number }>(
-      'select no from delivery.endpoint where workspace = $1 and id = $2',
-      [workspace, endpointId],
-    );
+    const [endpoint] = await this.db
+      .inWorkspace(workspace)
+      .query<{ no: number }>('select no from delivery.endpoint where workspace = $1 and id = $2', [
+        workspace,
+        endpointId,
+      ]);
     if (!endpoint) return undefined;
-    const rows = await this.sql.query<{
+    const rows = await this.db.inWorkspace(workspace).query<{
       id: string;
       sequence: number;
       message_id: string;
@@ -103,7 +109,7 @@ export class DeliveriesQuery {
     }>(
       `select d.id, d.sequence, d.message_id, d.type, uuid_extract_timestamp(d.id) as created_at, b.body
        from (select * from delivery.delivery where endpoint = $1 and sequence > $2 order by sequence limit $3) d
-       join delivery.body b on b.id = d.body_id order by d.sequence`,
+       join delivery.own_body b on b.delivery_id = d.id order by d.sequence`,
       [endpoint.no, after, limit + 1],
     );
     const data = rows.slice(0, limit).map(({ id, sequence, message_id, type, created_at, body }): FeedItem => ({
@@ -119,7 +125,7 @@ export class DeliveriesQuery {
 
   /** Progress of a bulk replay; undefined until the delivery service has heard of it. */
   async job(workspace: string, id: string): Promise<ReplayJob | undefined> {
-    const [row] = await this.sql.query<{
+    const [row] = await this.db.inWorkspace(workspace).query<{
       id: string;
       endpoint_id: string;
       status: ReplayJob['status'];
@@ -177,7 +183,7 @@ const pendingList = (where: readonly string[], endpoint: string): string =>
        select d.id from delivery.delivery d where ${["d.endpoint = e.no and d.state = 'queued'", ...where].join(' and ')} order by d.id desc limit $2
      ) d where e.workspace = $1${endpoint}
      union all
-     select d.id from held h join delivery.delivery d on d.id = h.id join delivery.endpoint e on e.no = d.endpoint
+     select d.id from held h cross join lateral (select d.* from delivery.delivery d where d.id = h.id limit 1) d join delivery.endpoint e on e.no = d.endpoint
      where ${['e.workspace = $1', 'd.state is null', ...where].join(' and ')}${endpoint}
        and not exists (select from delivery.attempt a where a.delivery_id = d.id and a.ok)
    )

@@ -1,6 +1,6 @@
-import type { Sql } from '#postgres';
+import type { Workspaces } from '#postgres';
 import { pageOf, positionOf, type Page, type PageOptions } from './cursor';
-import { element } from './keyed-table';
+import { element, listsOf } from './keyed-table';
 import type { Filter, KeyedView } from './keyed-view';
 
 /** A thing as the view has it. */
@@ -23,15 +23,17 @@ interface StoredRow {
 /** Reads a keyed view. Nothing of another workspace is ever found. */
 export class KeyedQuery<S extends object, Shown extends object> {
   constructor(
-    private readonly sql: Sql,
+    private readonly db: Workspaces,
     readonly view: KeyedView<S, Shown>,
   ) {}
 
   async get(workspace: string, id: string): Promise<Found<S, Shown> | undefined> {
-    const [row] = await this.sql.query<StoredRow>(
-      `select id, revision, position, created_position, state from read.${this.view.name} where workspace = $1 and id = $2 and not gone`,
-      [workspace, id],
-    );
+    const [row] = await this.db
+      .inWorkspace(workspace)
+      .query<StoredRow>(
+        `select id, revision, position, created_position, state from read.${this.view.name} where workspace = $1 and id = $2 and not gone`,
+        [workspace, id],
+      );
     return row && this.found(row);
   }
 
@@ -53,8 +55,11 @@ export class KeyedQuery<S extends object, Shown extends object> {
       params.push(positionOf(options.cursor));
       where.push(`created_position < $${params.length}`);
     }
-    const rows = await this.sql.query<StoredRow>(
-      `select id, revision, position, created_position, state from read.${this.view.name}
+    const isOfList = Object.keys(filters).some(
+      (name) => filters[name] !== undefined && this.view.filters[name]?.how === 'has',
+    );
+    const rows = await this.db.inWorkspace(workspace).query<StoredRow>(
+      `select id, revision, position, created_position, state from read.${isOfList ? listsOf(this.view.name) : this.view.name}
         where ${['workspace = $1', 'not gone', ...where].join(' and ')} order by created_position desc limit $2`,
       params,
     );

@@ -40,7 +40,7 @@ export class KeyedTable<S extends object> {
   }
 
   async prepare(sql: Sql): Promise<void> {
-    await sql.script(tableOf(this.view, this.table));
+    await sql.script(`${tableOf(this.view, this.table)}; select tenancy.lock_table('${this.table}')`);
   }
 
   /** What readers need and a build that nobody reads yet does better without. */
@@ -49,9 +49,7 @@ export class KeyedTable<S extends object> {
   }
 
   async publish(sql: Sql): Promise<void> {
-    await sql.script(
-      `drop view if exists read.${this.view.name}; create view read.${this.view.name} as select * from ${this.table}`,
-    );
+    await sql.script(viewsOf(this.view, this.table));
   }
 
   async drop(sql: Sql): Promise<void> {
@@ -172,6 +170,27 @@ function tableOf<S extends object>({ columns }: KeyedView<S>, table: string): st
     workspace ${TYPES.text} not null, id ${TYPES.text} not null, revision integer not null, position bigint not null,
     created_position bigint not null, gone boolean not null, state text not null${own.join('')},
     primary key (workspace, id)) with (fillfactor = 80)`;
+}
+
+/** The view for filters by the elements of a list. */
+export const listsOf = (view: string): string => `${view}_by_list`;
+
+/**
+ * What readers name: the table, with its lock. No index serves a list's operator behind a policy, because it might tell of rows that it
+ * was shown; so where lists are filtered there is a second view, which reads as the owner and holds the lock as a condition of its own.
+ */
+function viewsOf<S extends object>({ name, columns }: KeyedView<S>, table: string): string {
+  const views = [
+    `drop view if exists read.${name}`,
+    `create view read.${name} with (security_invoker = true) as select * from ${table}`,
+  ];
+  const hasLists = Object.values(columns).some(({ type }) => type === 'text[]');
+  if (hasLists)
+    views.push(
+      `drop view if exists read.${listsOf(name)}`,
+      `create view read.${listsOf(name)} as select * from ${table} where tenancy.is_own(workspace)`,
+    );
+  return views.join(';\n');
 }
 
 function indexesOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
