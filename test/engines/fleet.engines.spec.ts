@@ -20,7 +20,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
   let receiver: Receiver;
   let kafka: KafkaNode;
   let load: UnderLoad;
-  let deliveries: App[] = [];
+  const deliveries: App[] = [];
   const others: App[] = [];
   const env = () => ({ DATABASE_URL: test.url, BUS_URL: kafka.url, POSTLEDGER_API_KEY: KEY });
   const everyone = () => [...others, ...deliveries];
