@@ -53,13 +53,13 @@ function methodsOf(server: FastifyInstance): (path: string) => string[] {
       `^${url
         .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
         .replace(/:[^/]+/g, '[^/]+')
-        .replace(/\*/g, '.*')}/?$`,
+        .replace(/\*/g, '.*')}$`,
     );
     for (const each of Array.isArray(method) ? method : [method]) routes.push({ method: each, path });
   });
   return (path) => {
     const found = routes
-      .filter((route) => route.path.test(path) && route.path.source !== '^.*\\/?$')
+      .filter((route) => route.path.test(path) && route.path.source !== '^.*$')
       .map(({ method }) => method);
     return [...new Set(found)].sort();
   };

@@ -24,7 +24,7 @@ export class Commands {
     asked: Asked<C>,
     call: Call,
   ): Promise<Handled<S>> {
-    const handled = await this.execute(it, id, asked, call.context, call.expected);
+    const handled = await this.execute(it, id, asked, call.context, await this.expected(it, id, call));
     call.revision(handled.revision);
     return handled;
   }
@@ -58,6 +58,17 @@ export class Commands {
     if (!call.isRetaken) return false;
     const events = await this.engines.store.read(streamName(category, call.workspace, id));
     return events.some(({ metadata }) => metadata.commandId === call.context.commandId);
+  }
+
+  /** The revision that If-Match asks for. Of several it is the present one, if that is among them: a thing has one at a time. */
+  private async expected<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    id: string,
+    { workspace, expected }: Call,
+  ): Promise<number | undefined> {
+    if (expected === undefined || expected.length === 1) return expected?.[0];
+    const { revision } = await this.load(it, workspace, id);
+    return expected.includes(revision) ? revision : expected[0];
   }
 
   private execute<C extends CommandBase, E extends Message, S>(

@@ -3,15 +3,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CommandContext } from '#event-store';
 import { derivedId, instant, newId, systemClock, uuidv7, type Clock, type IdPrefix, type Instant } from '#kernel';
 import type { Caller } from './caller';
-import { actorOf, expectedRevision, waitOf } from './headers';
+import { actorOf, expectedRevisions, waitOf } from './headers';
 import { problem } from './problem';
 
 /** One request, as a controller needs it: who, when, which command, and the headers of the answer. */
 export class Call {
   readonly caller: Caller;
   readonly context: CommandContext;
-  /** If-Match. */
-  readonly expected: number | undefined;
+  /** If-Match: the thing must be at one of these revisions. */
+  readonly expected: readonly number[] | undefined;
 
   constructor(
     private readonly request: FastifyRequest,
@@ -21,7 +21,7 @@ export class Call {
     // Only a route that the hooks know has a caller: whatever slips past them is refused here.
     if (!caller || !trace) throw problem('UNAUTHORIZED');
     this.caller = caller;
-    this.expected = expectedRevision(headers);
+    this.expected = expectedRevisions(headers);
     this.context = {
       workspace: caller.workspace,
       actor: actorOf(headers) ?? caller.keyId,

@@ -22,6 +22,7 @@ describe('the conventions of the api', () => {
   it('answers 404 for a path that is nothing, 405 with the methods for one that is something', async () => {
     expect(await api.send('GET', '/nothing')).toMatchObject(problem(404, 'ROUTE_NOT_FOUND'));
     expect(await api.send('GET', '//nowhere')).toMatchObject(problem(404, 'ROUTE_NOT_FOUND'));
+    expect(await api.send('GET', '/posts/')).toMatchObject(problem(404, 'ROUTE_NOT_FOUND'));
     expect(await api.send('DELETE', '/posts')).toMatchObject({
       ...problem(405, 'METHOD_NOT_ALLOWED'),
       headers: { allow: expect.stringContaining('POST') },
@@ -65,6 +66,10 @@ describe('the conventions of the api', () => {
         ...problem(400, 'VALIDATION_FAILED'),
         body: { errors: expect.any(Array) },
       });
+    for (const body of ['null', '[]', '1']) {
+      expect(await api.send('POST', '/posts/pst_none/cancel', body)).toMatchObject({ status: 400 });
+      expect(await api.send('POST', '/campaigns/cmp_none/close', body)).toMatchObject({ status: 400 });
+    }
     for (const name of ['__proto__', 'constructor', 'hasOwnProperty', 'toString'])
       expect(
         await api.send(
@@ -185,9 +190,17 @@ describe('the conventions of the api', () => {
     expect(
       await api.send('POST', '/accounts/acct_rev/disconnect', { reason: 'x' }, { 'if-match': '"not-ours"' }),
     ).toMatchObject({ status: 412 });
-    expect(
-      await api.send('POST', '/accounts/acct_rev/disconnect', { reason: 'x' }, { 'if-match': '"1"' }),
-    ).toMatchObject({ status: 200 });
+    for (const [tags, status] of [
+      ['"0", "7"', 412],
+      ['0, 1', 400],
+      ['"0" 1', 400],
+      [',', 400],
+      [`${'"0" , '.repeat(2_000)}`, 412],
+      ['"0", W/"1",', 200],
+    ] as const)
+      expect(
+        await api.send('POST', '/accounts/acct_rev/disconnect', { reason: 'x' }, { 'if-match': tags }),
+      ).toMatchObject({ status });
   });
 
   it('takes any offset of RFC 3339 and refuses what is no time', async () => {

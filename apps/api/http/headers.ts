@@ -47,13 +47,16 @@ export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | undefin
 /** A revision that no thing has, so that a tag that is not ours matches nothing. */
 const NEVER = -2;
 
-/** The revision that `If-Match` asks for; undefined without one and for `*`. Throws 400 for a list. */
-export function expectedRevision(headers: IncomingHttpHeaders): number | undefined {
+const TAG = /(?:W\/)?"([^"]*)"/g;
+
+/** The revisions that `If-Match` allows, at least one; undefined without it and for `*`. Throws 400 for what is no list of entity tags. */
+export function expectedRevisions(headers: IncomingHttpHeaders): readonly number[] | undefined {
   const given = one(headers, 'if-match')?.trim();
   if (given === undefined || given === '*') return undefined;
-  const tag = /^(?:W\/)?"([^"]*)"$/.exec(given)?.[1] ?? (/^\d+$/.test(given) ? given : undefined);
-  if (tag === undefined) throw invalid({ pointer: '/If-Match', message: 'must be one entity tag such as "3"' });
-  return /^\d{1,15}$/.test(tag) ? Number(tag) : NEVER;
+  const tags = /^\d+$/.test(given) ? [given] : Array.from(given.matchAll(TAG), ([, tag]) => tag!);
+  if (tags.length === 0 || /[^\s,]/.test(given.replace(TAG, '').replace(/^\d+$/, '')))
+    throw invalid({ pointer: '/If-Match', message: 'must be an entity tag such as "3"' });
+  return tags.map((tag) => (/^\d{1,15}$/.test(tag) ? Number(tag) : NEVER));
 }
 
 const DEFAULT_WAIT_MS = 5_000;

@@ -202,13 +202,14 @@ function checkInput(request: FastifyRequest, { body, query }: RouteContract): vo
     if (unknown.length > 0)
       throw invalid(...unknown.map((name) => ({ pointer: `/${name}`, message: 'is not known here' })));
   }
-  if (body) request.body = validated(body, request.body ?? {});
-  else if (request.body !== undefined && request.body !== null) checkEmpty(request.body);
+  if (body) request.body = validated(body, request.body === undefined ? {} : request.body);
+  else if (request.body !== undefined) checkEmpty(request.body);
 }
 
 function checkEmpty(body: unknown): void {
-  if (typeof body !== 'object' || Array.isArray(body)) throw invalid({ pointer: '', message: 'must be a JSON object' });
-  const unknown = Object.keys(body as object);
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw invalid({ pointer: '', message: 'must be a JSON object' });
+  const unknown = Object.keys(body);
   if (unknown.length > 0)
     throw invalid(...unknown.map((name) => ({ pointer: `/${name}`, message: 'is not known here' })));
 }

@@ -70,7 +70,7 @@ export class CancelPost {
 }
 
 export class RetryPost {
-  @IdList('dst', { optional: true, min: 1, max: MAX_DESTINATIONS })
+  @IdList('dst', { optional: true, max: MAX_DESTINATIONS, description: 'All that failed when none is named' })
   destinationIds?: string[];
 }
 
