@@ -808,77 +808,52 @@ AS $function$
   select (lpad(to_hex((extract(epoch from moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 $function$;
 
-CREATE OR REPLACE FUNCTION delivery.intake(p_version bigint, p_worker uuid, p_batch uuid, p_now timestamp with time zone, m_position bigint[], m_index smallint[], m_created timestamp with time zone[], b_message integer[], b_id uuid[], b_body text[], d_message integer[], d_id uuid[], d_endpoint integer[], d_event uuid[], d_message_id uuid[], d_body uuid[], d_type text[], d_key text[], d_place smallint[], d_coalesce text[])
- RETURNS TABLE(ordinal integer, sequence bigint)
+CREATE OR REPLACE FUNCTION delivery.intake(p_version bigint, p_worker uuid, p_batch uuid, p_now timestamp with time zone, m_position bigint[], m_index smallint[], m_created timestamp with time zone[], m_event uuid[], b_id uuid[], b_body text[], e_endpoint integer[], e_count integer[], t_type text[], d_id uuid[], d_message integer[], d_body integer[], d_endpoint integer[], d_nth integer[], d_type integer[], d_key text[], d_message_id uuid[], d_place smallint[], d_coalesce text[], OUT answer text, OUT bases bigint[])
+ RETURNS record
  LANGUAGE plpgsql
 AS $function$
 declare
-  present bigint;
-  t_position bigint[];
-  t_index smallint[];
-  -- Ordinals of the messages that did not come before; null when none of them did.
-  fresh integer[];
+  base bigint;
 begin
   perform pg_advisory_xact_lock_shared(7305050);
-  select v.version into present from delivery.endpoint_version v;
-  if present <> p_version then
-    return query select -1, present;
+  if (select v.version from delivery.endpoint_version v) <> p_version then
+    answer := 'stale';
     return;
   end if;
-  with taken as (
-    insert into delivery.inbox as i (position, index, created_at)
-    select * from unnest(m_position, m_index, m_created)
-    on conflict do nothing
-    returning i.position, i.index
-  )
-  select array_agg(taken.position), array_agg(taken.index) into t_position, t_index from taken;
-  if t_position is null then
+  begin
+    insert into delivery.inbox (position, index, created_at) select * from unnest(m_position, m_index, m_created);
+  exception when unique_violation then
+    answer := 'known';
     return;
-  end if;
-  -- Nearly always all are new, and then no row need be looked up among them.
-  if cardinality(t_position) < cardinality(m_position) then
-    select array_agg(m.ord) into fresh
-    from unnest(m_position, m_index) with ordinality as m (position, index, ord)
-    join unnest(t_position, t_index) as t (position, index) using (position, index);
-  end if;
-  -- Always in the same order, so that two intakes cannot wait for each other.
-  perform 1 from delivery.sequence s where s.endpoint = any (d_endpoint) order by s.endpoint for no key update;
-  return query
-  with chosen as (
-    select d.*, row_number() over (partition by d.endpoint order by d.ord) as nth
-    from unnest(d_message, d_id, d_endpoint, d_event, d_message_id, d_body, d_type, d_key, d_place, d_coalesce)
-      with ordinality as d (message, id, endpoint, event_id, message_id, body_id, type, key, place, coalesce_key, ord)
-    where fresh is null or d.message = any (fresh)
-  ), counts as (
-    select c.endpoint, count(*) as n from chosen c group by c.endpoint
-  ), raised as (
-    update delivery.sequence s set last = s.last + n from counts where s.endpoint = counts.endpoint
-    returning s.endpoint, s.last - n as base
-  ), numbered as (
-    select c.*, m_position[c.message] as position, r.base + c.nth as seq
-    from chosen c
-    join raised r on r.endpoint = c.endpoint
-  ), bodies as (
-    insert into delivery.body (id, body)
-    select b.id, b.body from unnest(b_message, b_id, b_body) as b (message, id, body) where fresh is null or b.message = any (fresh)
-  ), deliveries as (
-    insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state, reason, changed_at)
-    select n.id, n.endpoint, n.seq, n.position, n.event_id, n.message_id, n.body_id, n.type, n.key,
-      case n.place when 1 then 'queued' when 2 then 'queued' when 3 then 'discarded' end,
-      case n.place when 3 then 'disabled' end,
-      case when n.place > 0 then p_now end
-    from numbered n
-  ), waiting as (
-    insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
-    select n.id, n.endpoint, p_now, n.coalesce_key, n.seq from numbered n where n.place = 1
-  ), queued as (
-    insert into delivery.queue (endpoint, sequence, key, delivery_id)
-    select n.endpoint, n.seq, n.key, n.id from numbered n where n.place = 2
-  ), leased as (
+  end;
+  -- One after the other, always in the same order, so that two intakes cannot wait for each other.
+  for nth in 1 .. cardinality(e_endpoint) loop
+    update delivery.sequence s set last = s.last + e_count[nth] where s.endpoint = e_endpoint[nth]
+    returning s.last - e_count[nth] into strict base;
+    bases[nth] := base;
+  end loop;
+  insert into delivery.body (id, body) select * from unnest(b_id, b_body);
+  insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state, reason, changed_at)
+  select d.id, e_endpoint[d.endpoint], bases[d.endpoint] + d.nth, m_position[d.message], m_event[d.message],
+    coalesce(d.message_id, m_event[d.message]), b_id[d.body], t_type[d.type], d.key,
+    case d.place when 1 then 'queued' when 2 then 'queued' when 3 then 'discarded' end,
+    case d.place when 3 then 'disabled' end,
+    case when d.place > 0 then p_now end
+  from unnest(d_id, d_message, d_body, d_endpoint, d_nth, d_type, d_key, d_message_id, d_place)
+    as d (id, message, body, endpoint, nth, type, key, message_id, place);
+  if d_place is null then
+    insert into delivery.lease (batch, worker, deliveries) values (p_batch, p_worker, d_id);
+  else
     insert into delivery.lease (batch, worker, deliveries)
-    select p_batch, p_worker, array_agg(n.id) from numbered n where n.place = 0 having count(*) > 0
-  )
-  select n.ord::integer, n.seq from numbered n;
+    select p_batch, p_worker, array_agg(d.id) from unnest(d_id, d_place) as d (id, place) where d.place = 0 having count(*) > 0;
+    insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
+    select d.id, e_endpoint[d.endpoint], p_now, d.coalesce_key, bases[d.endpoint] + d.nth
+    from unnest(d_id, d_endpoint, d_nth, d_place, d_coalesce) as d (id, endpoint, nth, place, coalesce_key) where d.place = 1;
+    insert into delivery.queue (endpoint, sequence, key, delivery_id)
+    select e_endpoint[d.endpoint], bases[d.endpoint] + d.nth, d.key, d.id
+    from unnest(d_id, d_endpoint, d_nth, d_place, d_key) as d (id, endpoint, nth, place, key) where d.place = 2;
+  end if;
+  answer := 'taken';
 end $function$;
 
 CREATE OR REPLACE FUNCTION delivery.make_day(p_parent text, p_day date)
@@ -996,6 +971,7 @@ AS $function$
 declare
   decided uuid[];
 begin
+  perform set_config('synchronous_commit', 'off', true);
   if cardinality(a_delivery) > 0 then
     insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code, stage, error, response)
     select * from unnest(a_delivery, a_number, a_at, a_ms, a_ok, a_status, a_stage, a_error, a_response);

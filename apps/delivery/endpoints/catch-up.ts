@@ -145,7 +145,7 @@ async function write(
   const batch: Batch = { id: uuidv7(), left: 0 };
   const sequences = await insertFromLog(sql, draft, batch.id, needs.now(), needs.worker());
   return () => {
-    needs.onTaken(sequences.size);
+    needs.onTaken(sequences.length);
     handOver(draft, sequences, batch, needs);
   };
 }

@@ -83,17 +83,17 @@ async function alreadyThere(
   return new Set(rows.flatMap(({ message_id, event_id, type }) => [message_id, `${event_id} ${type} 0`]));
 }
 
-/** Writes deliveries that the live intake will never write, so the inbox has no say. */
+/** Writes deliveries that the live intake will never write, so the inbox has no say. Returns the sequence number of each. */
 export async function insertFromLog(
   sql: Sql,
   { messages, bodies, deliveries }: Draft,
   batch: string,
   now: string,
   worker: string | null = null,
-): Promise<Map<number, number>> {
-  if (deliveries.length === 0) return new Map();
-  const rows = await sql.query<{ ordinal: number; sequence: number }>(
-    'select * from delivery.backfill($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
+): Promise<readonly number[]> {
+  if (deliveries.length === 0) return [];
+  const rows = await sql.query<{ sequence: number }>(
+    'select sequence from delivery.backfill($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) order by ordinal',
     [
       worker,
       batch,
@@ -111,5 +111,5 @@ export async function insertFromLog(
       deliveries.map(({ coalesce }) => coalesce),
     ],
   );
-  return new Map(rows.map(({ ordinal, sequence }) => [ordinal - 1, sequence]));
+  return rows.map(({ sequence }) => sequence);
 }

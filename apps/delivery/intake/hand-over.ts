@@ -9,24 +9,22 @@ export interface HandOverNeeds {
 
 /**
  * The last step of whatever writes deliveries, once they are committed: what has a place in memory goes to dispatch, and
- * somebody is told of what waits. `sequences` holds the deliveries that were written, by their place in the draft.
+ * somebody is told of what waits. `sequences` has the number of each of the draft's deliveries.
  */
 export function handOver(
   draft: Draft,
-  sequences: ReadonlyMap<number, number>,
+  sequences: readonly number[],
   batch: Batch,
   { dispatch, waiting }: HandOverNeeds,
 ): void {
   const tasks: Task[] = [];
   const waits = { retry: new Set<number>(), queue: new Set<number>() };
   draft.deliveries.forEach(({ id, endpoint, rendered, place, message, coalesce }, ordinal) => {
-    const sequence = sequences.get(ordinal);
-    if (sequence === undefined) return;
     if (place === Place.memory) {
       tasks.push({
         id,
         endpoint: endpoint.no,
-        sequence,
+        sequence: sequences[ordinal]!,
         messageId: rendered.id,
         type: rendered.type,
         key: draft.messages[message]!.key,

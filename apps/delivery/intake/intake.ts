@@ -1,5 +1,5 @@
 import { uuidv7, type Clock } from '#kernel';
-import type { Database } from '#postgres';
+import type { Database, Sql } from '#postgres';
 import type { CoreMessage } from '#public-messages';
 import type { Batch } from '../dispatch/task';
 import type { Endpoint } from '../endpoints/endpoint';
@@ -29,20 +29,20 @@ export class Intake {
   constructor(private readonly needs: IntakeNeeds) {}
 
   async take(messages: readonly CoreMessage[]): Promise<void> {
-    for (let from = 0; from < messages.length;) {
+    for (let left = messages; left.length > 0;) {
       await this.needs.calm();
-      from = await this.takeSome(messages, from);
+      left = await this.takeSome(left);
     }
   }
 
-  /** Takes messages in from `from` on, as many as fit one statement; returns the first that is left. */
-  private async takeSome(messages: readonly CoreMessage[], from: number): Promise<number> {
+  /** Takes messages in, as many as fit one statement; returns those that are left. */
+  private async takeSome(messages: readonly CoreMessage[]): Promise<readonly CoreMessage[]> {
     const { db, clock, directory, worker, metrics } = this.needs;
     for (;;) {
       const { version } = directory;
-      const { draft, next } = this.draft(messages, from);
+      const { draft, next } = this.draft(messages);
       if (draft.deliveries.length === 0 && version > 0) {
-        if (await this.isCurrent(version)) return next;
+        if (await this.isCurrent(version)) return messages.slice(next);
         await directory.refresh();
         continue;
       }
@@ -52,15 +52,19 @@ export class Intake {
         await directory.refresh();
         continue;
       }
+      if (written === 'known') {
+        messages = await unknown(db, messages);
+        continue;
+      }
       metrics.intakeBatch.observe(draft.deliveries.length);
-      metrics.taken.inc(written.sequences.size);
+      metrics.taken.inc(draft.deliveries.length);
       metrics.intakeLag.observe(Math.max(0, Date.parse(clock()) - Date.parse(messages[next - 1]!.createdAt)) / 1000);
-      handOver(draft, written.sequences, batch, this.needs);
-      return next;
+      handOver(draft, written, batch, this.needs);
+      return messages.slice(next);
     }
   }
 
-  private draft(messages: readonly CoreMessage[], from: number): { draft: Draft; next: number } {
+  private draft(messages: readonly CoreMessage[]): { draft: Draft; next: number } {
     const { directory, clock } = this.needs;
     const ms = Date.parse(clock());
     const draft = new Draft(() => ms);
@@ -71,7 +75,7 @@ export class Intake {
       left.set(endpoint.no, room - 1);
       return room > 0 ? Place.memory : Place.retry;
     };
-    let next = from;
+    let next = 0;
     while (next < messages.length && draft.deliveries.length < MAX_DELIVERIES) {
       const message = messages[next++]!;
       draft.add(
@@ -92,4 +96,19 @@ export class Intake {
     const [row] = await this.needs.db.query<{ version: number }>('select delivery.version_under_lock() as version');
     return row!.version === version;
   }
+}
+
+/** Each of the messages that did not come before, once: the others need no second effect. */
+async function unknown(sql: Sql, messages: readonly CoreMessage[]): Promise<readonly CoreMessage[]> {
+  const rows = await sql.query<{ position: number; index: number }>(
+    `select i.position, i.index from unnest($1::bigint[], $2::smallint[], $3::timestamptz[]) as m (position, index, created_at)
+     join delivery.inbox i using (position, index, created_at)`,
+    [
+      messages.map(({ position }) => position),
+      messages.map(({ index }) => index),
+      messages.map(({ createdAt }) => createdAt),
+    ],
+  );
+  const known = new Set(rows.map(({ position, index }) => `${position}.${index}`));
+  return messages.filter(({ position, index }) => known.size < known.add(`${position}.${index}`).size);
 }

@@ -1,24 +1,24 @@
-import { arrayOrNull, joinedTexts, plainArray, type Sql } from '#postgres';
-import type { Draft } from './draft';
+import { arrayOrNull, joinedTexts, plainArray, plainArrayOrNull, type Sql } from '#postgres';
+import { Place, type Draft, type DraftDelivery } from './draft';
 
-export interface Written {
-  /** Accepted deliveries by their place in the draft, with their sequence numbers; the others came a second time. */
-  readonly sequences: ReadonlyMap<number, number>;
-}
-
-/** Writes a draft with its lease in one statement, or nothing: `stale` when the endpoints have changed since `version`. */
+/**
+ * Writes a draft with its lease in one statement, or nothing: `stale` when the endpoints have changed since `version`, `known` when
+ * one of the messages came before. Returns the sequence number of each delivery.
+ */
 export async function writeDraft(
   sql: Sql,
   draft: Draft,
   { version, worker, batch, now }: { version: number; worker: string; batch: string; now: string },
-): Promise<Written | 'stale'> {
+): Promise<readonly number[] | 'stale' | 'known'> {
   const { messages, bodies, deliveries } = draft;
+  const { endpoints, counts, ordinals, nths } = numbered(deliveries);
+  const types = [...new Set(deliveries.map(({ rendered }) => rendered.type))];
   const { texts, separator } = joinedTexts(
     bodies.map(({ body }) => body),
-    deliveries.map(({ rendered }) => rendered.type),
+    types,
     deliveries.map(({ message }) => messages[message]!.key),
   );
-  const rows = await sql.query<{ ordinal: number; sequence: number }>(INTAKE, [
+  const [row] = await sql.query<{ answer: 'stale' | 'known' | 'taken'; bases: string[] }>(INTAKE, [
     version,
     worker,
     batch,
@@ -26,24 +26,47 @@ export async function writeDraft(
     plainArray(messages.map(({ position }) => position)),
     plainArray(messages.map(({ index }) => index)),
     plainArray(messages.map(({ createdAt }) => createdAt)),
-    plainArray(bodies.map(({ message }) => message + 1)),
+    plainArray(messages.map(({ id }) => id.slice(4))),
     plainArray(bodies.map(({ id }) => id)),
     texts[0],
-    plainArray(deliveries.map(({ message }) => message + 1)),
-    plainArray(deliveries.map(({ id }) => id)),
-    plainArray(deliveries.map(({ endpoint }) => endpoint.no)),
-    plainArray(deliveries.map(({ rendered }) => rendered.coreId.slice(4))),
-    plainArray(deliveries.map(({ rendered }) => rendered.id.slice(4))),
-    plainArray(deliveries.map(({ body }) => bodies[body]!.id)),
+    plainArray(endpoints),
+    plainArray(counts),
     texts[1],
+    plainArray(deliveries.map(({ id }) => id)),
+    plainArray(deliveries.map(({ message }) => message + 1)),
+    plainArray(deliveries.map(({ body }) => body + 1)),
+    plainArray(ordinals.map((ordinal) => ordinal + 1)),
+    plainArray(nths),
+    plainArray(deliveries.map(({ rendered }) => types.indexOf(rendered.type) + 1)),
     texts[2],
-    plainArray(deliveries.map(({ place }) => place)),
+    plainArrayOrNull(deliveries.map(({ rendered }) => (rendered.id === rendered.coreId ? null : rendered.id.slice(4)))),
+    deliveries.every(({ place }) => place === Place.memory) ? null : plainArray(deliveries.map(({ place }) => place)),
     arrayOrNull(deliveries.map(({ coalesce }) => coalesce)),
     separator,
   ]);
-  if (rows[0]?.ordinal === -1) return 'stale';
-  return { sequences: new Map(rows.map(({ ordinal, sequence }) => [ordinal - 1, sequence])) };
+  if (row!.answer !== 'taken') return row!.answer;
+  const bases = row!.bases.map(Number);
+  return ordinals.map((ordinal, at) => bases[ordinal]! + nths[at]!);
 }
 
-const INTAKE = `select * from delivery.intake($1, $2, $3, $4, $5, $6, $7, $8, $9, string_to_array($10, $21),
-  $11, $12, $13, $14, $15, $16, string_to_array($17, $21), string_to_array($18, $21), $19, $20)`;
+const INTAKE = `select * from delivery.intake($1, $2, $3, $4, $5, $6, $7, $8, $9, string_to_array($10, $24), $11, $12,
+  string_to_array($13, $24), $14, $15, $16, $17, $18, $19, string_to_array($20, $24), $21, $22, $23)`;
+
+interface Numbered {
+  /** Rising: whoever takes numbers of several locks them in this order. */
+  readonly endpoints: readonly number[];
+  /** How many deliveries each endpoint has. */
+  readonly counts: readonly number[];
+  /** Of each delivery: its endpoint's place in the lists above, and which of that endpoint's it is, from 1. */
+  readonly ordinals: readonly number[];
+  readonly nths: readonly number[];
+}
+
+function numbered(deliveries: readonly DraftDelivery[]): Numbered {
+  const endpoints = [...new Set(deliveries.map(({ endpoint }) => endpoint.no))].sort((a, b) => a - b);
+  const placeOf = new Map(endpoints.map((no, place) => [no, place]));
+  const counts = endpoints.map(() => 0);
+  const ordinals = deliveries.map(({ endpoint }) => placeOf.get(endpoint.no)!);
+  const nths = ordinals.map((ordinal) => ++counts[ordinal]!);
+  return { endpoints, counts, ordinals, nths };
+}

@@ -17,7 +17,9 @@ export interface RecorderNeeds {
 }
 
 const MAX_BATCH = 500;
-const MAX_WAIT_MS = 5;
+/** For others to come along: nobody waits for an attempt to be written, but the next delivery of an `ordered` endpoint's entity. */
+const MAX_WAIT_MS = 25;
+const MAX_WAIT_IN_ORDER_MS = 2;
 /** Outcomes that may wait, as when the database is away, before dispatch pauses. */
 const FULL = 4_000;
 const LONGEST_PAUSE_MS = 2_000;
@@ -26,6 +28,7 @@ const LONGEST_PAUSE_MS = 2_000;
 export class Recorder {
   private waiting: Outcome[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private isHurried = false;
   private writing: Promise<void> | undefined;
   private dead = false;
 
@@ -39,7 +42,7 @@ export class Recorder {
     this.waiting.push(outcome);
     if (this.writing) return;
     if (this.waiting.length >= MAX_BATCH) this.start();
-    else this.timer ??= setTimeout(() => this.start(), MAX_WAIT_MS);
+    else this.startSoon(isAwaited(outcome));
   }
 
   /** Resolves when all that was added is written. */
@@ -64,8 +67,15 @@ export class Recorder {
     this.writing = this.write(this.waiting.splice(0, MAX_BATCH)).finally(() => {
       this.writing = undefined;
       if (this.waiting.length >= MAX_BATCH) this.start();
-      else if (this.waiting.length > 0) this.timer ??= setTimeout(() => this.start(), MAX_WAIT_MS);
+      else if (this.waiting.length > 0) this.startSoon(this.waiting.some(isAwaited));
     });
+  }
+
+  private startSoon(hurry: boolean): void {
+    if (this.timer && (this.isHurried || !hurry)) return;
+    clearTimeout(this.timer);
+    this.isHurried = hurry;
+    this.timer = setTimeout(() => this.start(), hurry ? MAX_WAIT_IN_ORDER_MS : MAX_WAIT_MS);
   }
 
   private async write(outcomes: readonly Outcome[]): Promise<void> {
@@ -91,13 +101,14 @@ export class Recorder {
     const { db, clock, worker } = this.needs;
     const attempted = outcomes.filter(({ exchange }) => exchange !== null);
     const decided = outcomes.filter(isExceptional);
-    const params = [worker(), clock(), ...attemptColumns(attempted), ...decisionColumns(decided), finished];
+    const decisions = decided.length > 0 ? decisionColumns(decided) : NO_DECISIONS;
+    const params = [worker(), clock(), ...attemptColumns(attempted), ...decisions, finished];
     const record = async (sql: Sql) => {
       const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
       return new Set(row!.ids);
     };
     if (decided.length === 0 && outcomes.every(({ task }) => task.coalesce === null)) {
-      await db.tx(record, { lazy: true });
+      await record(db);
       return outcomes;
     }
     return db.tx(
@@ -113,6 +124,9 @@ export class Recorder {
 }
 
 const RECORD = `select delivery.record(${Array.from({ length: 22 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
+
+/** The next of its entity waits until it is written. */
+const isAwaited = ({ task }: Outcome): boolean => task.lane !== null;
 
 /** On the common way, delivered at the first attempt, the attempt says it all. */
 const isExceptional = ({ task, decision }: Outcome): boolean =>
@@ -147,6 +161,8 @@ function decisionColumns(outcomes: readonly Outcome[]): unknown[] {
     outcomes.map(({ task }: { task: Task }) => task.coalesce),
   ];
 }
+
+const NO_DECISIONS = Array<null>(10).fill(null);
 
 function finishedBatches(outcomes: readonly Outcome[]): string[] {
   const finished: string[] = [];

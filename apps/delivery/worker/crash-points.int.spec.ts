@@ -88,17 +88,18 @@ describe('a killed worker', () => {
     await world.worker();
     await world.happen('a', 30);
     // Everything is written, and then the connection is gone before the commit.
-    const record = world.test.db.tx.bind(world.test.db);
+    const { db } = world.test;
+    const query = db.query.bind(db);
     let cut = false;
-    worker.parts.recorder['needs'].db.tx = (work, options) =>
-      record(async (sql) => {
-        const result = await work(sql);
-        const isRecord = !cut && result instanceof Set;
-        if (!isRecord) return result;
-        cut = true;
+    db.query = (text, params) => {
+      if (cut || !text.includes('delivery.record(')) return query(text, params);
+      cut = true;
+      return db.tx(async (sql) => {
+        await sql.query(text, params);
         worker.kill();
         throw new Error('the process is gone');
-      }, options);
+      });
+    };
     await worker.handle(await world.fresh());
     await everythingArrives(30);
     expect(cut).toBe(true);
