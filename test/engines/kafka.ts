@@ -143,6 +143,15 @@ export class KafkaNode {
     return this.end('SIGKILL');
   }
 
+  /** SIGSTOP: its connections stay and nobody answers, until `thaw`. */
+  freeze(): void {
+    this.child!.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.child!.kill('SIGCONT');
+  }
+
   async remove(): Promise<void> {
     await this.kill();
     rmSync(this.plan.folder, { recursive: true, force: true });
