@@ -98,7 +98,7 @@ describe('scheduling', () => {
     expect(code(await api.post('/posts', to(51)))).toEqual([400, 'VALIDATION_FAILED']);
     expect((await api.post('/posts', draft({ destinations: [ONE, TWO, ONE] }))).body).toMatchObject({
       status: 400,
-      errors: [{ pointer: '/destinations' }],
+      errors: [{ pointer: '/destinations/2/accountId' }],
     });
     expect((await api.post('/posts', draft({ destinations: [] }))).status).toBe(400);
   });

@@ -3,7 +3,6 @@ import { ApiProperty } from '@nestjs/swagger';
 import {
   ArrayMaxSize,
   ArrayMinSize,
-  ArrayUnique,
   IsArray,
   IsBoolean,
   IsIn,
@@ -106,6 +105,22 @@ export const Pattern = (pattern: RegExp, means: string, options: FieldOptions = 
     Matches(pattern, { message: `must be ${means}` }),
   );
 
+/** An address of the web: absolute, `http` or `https`, at most 2,048 characters. */
+export const WebUrl = (options: FieldOptions = {}): PropertyDecorator =>
+  applyDecorators(
+    Text({ max: 2_048, ...options }),
+    ApiProperty({ format: 'uri' }),
+    ValidateBy({
+      name: 'isWebUrl',
+      validator: { validate: isWebUrl, defaultMessage: () => 'must be an http or https URL' },
+    }),
+  );
+
+function isWebUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !/^https?:\/\/[^\s\\]+$/i.test(value)) return false;
+  return URL.canParse(value);
+}
+
 /** An id: the prefix, then 1–64 of `A-Za-z0-9_-`. */
 export const Id = (prefix: IdPrefix, options: FieldOptions = {}): PropertyDecorator =>
   Pattern(idPattern(prefix), `an id such as ${prefix}_1`, options);
@@ -199,6 +214,25 @@ const everyOne = (must: string, holds: (one: unknown) => boolean): PropertyDecor
     },
   });
 
+/** No two members are the same by what `of` takes of them. Its message points to the second one, at `place` in it. */
+function noneTwice(of: (one: unknown) => unknown, place = '', what = 'one'): PropertyDecorator {
+  const second = (value: unknown): number => {
+    if (!Array.isArray(value)) return -1;
+    const seen = new Set<unknown>();
+    return value.findIndex((one) => {
+      const mark = of(one);
+      return mark !== undefined && seen.size === seen.add(mark).size;
+    });
+  };
+  return ValidateBy({
+    name: 'noneTwice',
+    validator: {
+      validate: (value) => second(value) < 0,
+      defaultMessage: (args) => `/${second(args!.value)}${place} is the same ${what} as one before it`,
+    },
+  });
+}
+
 /** A list of texts; every one distinct when `unique`. */
 export const TextList = ({
   min = 0,
@@ -223,7 +257,7 @@ export const TextList = ({
     ...(pattern
       ? [everyOne(`must match ${pattern.source}`, (one) => typeof one === 'string' && pattern.test(one))]
       : []),
-    ...(unique ? [ArrayUnique({ message: 'must not hold the same twice' })] : []),
+    ...(unique ? [noneTwice((one) => one)] : []),
   );
 
 /** A list of ids, each once. */
@@ -265,11 +299,7 @@ export const NestedList = (
       ...listRules(min, max),
       everyOne('must be an object', isObject),
       ...(distinct
-        ? [
-            ArrayUnique((each: Record<string, unknown>) => each?.[distinct], {
-              message: `must not hold the same ${distinct} twice`,
-            }),
-          ]
+        ? [noneTwice((one) => (one as Record<string, unknown> | null)?.[distinct], `/${distinct}`, distinct)]
         : []),
       ValidateNested({ each: true }),
     ),

@@ -63,6 +63,6 @@ function inputErrors(errors: readonly ValidationError[], at: string): InputError
 
 /** A rule about the members of a list says which one: its message begins with the rest of the pointer. */
 function inputError(field: string, message: string): InputError {
-  const [, member = '', rule = message] = /^(\/\d+) (.*)$/s.exec(message) ?? [];
+  const [, member = '', rule = message] = /^(\/\d+(?:\/\w+)?) (.*)$/s.exec(message) ?? [];
   return { pointer: field + member, message: rule };
 }

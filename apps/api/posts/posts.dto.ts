@@ -11,6 +11,7 @@ import {
   Text,
   Time,
   TimeText,
+  WebUrl,
   Whole,
 } from '../http/fields';
 import { PageQuery } from '../http/page.query';
@@ -24,7 +25,7 @@ const MAX_TEXT = 10_000;
 const MAX_DESTINATIONS = 50;
 
 export class PostContent {
-  @Text({ min: 0, max: MAX_TEXT, example: 'We are live.' })
+  @Text({ min: 0, max: MAX_TEXT, example: 'We are live.', description: 'Empty where the media say it all' })
   text!: string;
 
   @IdList('med', { optional: true, max: 100 })
@@ -93,7 +94,7 @@ export class ReportOutcome {
   @Text({ max: 500, optional: true, description: 'With published', needed: isPublished })
   platformPostId?: string;
 
-  @Text({ max: 2_048, optional: true, description: 'With published', needed: isPublished })
+  @WebUrl({ optional: true, description: 'With published', needed: isPublished })
   url?: string;
 
   @Nested(() => OutcomeError, { optional: true, description: 'With failed', needed: isFailed })

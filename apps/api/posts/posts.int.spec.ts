@@ -174,10 +174,21 @@ describe('posts over HTTP', () => {
         .sort();
     expect(await pointers({ outcome: 'published' })).toEqual(['/platformPostId', '/url']);
     expect(await pointers({ outcome: 'failed', error: { code: 'x' } })).toEqual(['/error/message', '/retryable']);
-    expect(await pointers({ outcome: 'published', platformPostId: '1', url: 'u', retryable: true })).toEqual([
-      '/retryable',
-    ]);
+    expect(
+      await pointers({ outcome: 'published', platformPostId: '1', url: 'https://x.example/1', retryable: true }),
+    ).toEqual(['/retryable']);
     expect(await pointers({ outcome: 'lost' })).toEqual(['/outcome']);
+    for (const url of [
+      'u',
+      '/p/1',
+      'ftp://x.example/1',
+      'javascript:alert(1)',
+      'https://',
+      'https://x.example/a b',
+      'http:\\\\x.example',
+      7,
+    ])
+      expect([url, await pointers({ outcome: 'published', platformPostId: '1', url })]).toEqual([url, ['/url']]);
   });
 
   it.each([
@@ -187,14 +198,16 @@ describe('posts over HTTP', () => {
       { destinations: Array.from({ length: 51 }, (_, n) => ({ accountId: `acct_${n}`, platform: 'instagram' })) },
     ],
     [
-      '/destinations',
+      '/destinations/2/accountId',
       {
         destinations: [
           { accountId: 'acct_ig', platform: 'instagram' },
+          { accountId: 'acct_li', platform: 'linkedin' },
           { accountId: 'acct_ig', platform: 'instagram' },
         ],
       },
     ],
+    ['/content/mediaIds/1', { content: { text: '', mediaIds: ['med_1', 'med_1'] } }],
     ['/destinations', { destinations: { 0: {} } }],
     ['/destinations/0', { destinations: ['acct_ig'] }],
     ['/destinations/0/platform', { destinations: [{ accountId: 'acct_ig', platform: 'Instagram' }] }],
