@@ -469,6 +469,8 @@ CREATE INDEX retry_coalesce ON delivery.retry USING btree (endpoint, coalesce_ke
 
 CREATE INDEX retry_due ON delivery.retry USING btree (endpoint, due_at);
 
+CREATE INDEX retry_oldest ON delivery.retry USING btree (endpoint, sequence);
+
 CREATE INDEX timer_due ON projector.timer USING btree (due_at, "position");
 
 CREATE UNIQUE INDEX audit_head_pkey ON projector.audit_head USING btree (version, workspace);
@@ -727,8 +729,15 @@ AS $function$
         or exists (select from delivery.newest n where n.endpoint = x.endpoint and n.coalesce_key = x.coalesce_key and n.sequence > x.sequence)
       end as is_old
     from wanted w cross join lateral (
-      select r.delivery_id, r.endpoint, r.coalesce_key, r.sequence from delivery.retry r where r.endpoint = w.endpoint and r.due_at <= p_now
-      order by r.due_at limit w.room for update skip locked
+      select r.delivery_id, r.endpoint, r.coalesce_key, r.sequence
+      from (
+        select o.delivery_id from (
+          select f.delivery_id, f.due_at from delivery.retry f where f.endpoint = w.endpoint order by f.sequence limit 4 * w.room
+        ) o where o.due_at <= p_now
+        union
+        (select f.delivery_id from delivery.retry f where f.endpoint = w.endpoint and f.due_at <= p_now order by f.due_at limit w.room)
+      ) c join delivery.retry r on r.delivery_id = c.delivery_id
+      order by r.sequence limit w.room for update of r skip locked
     ) x
   ), taken as (
     delete from delivery.retry r using due where r.delivery_id = due.delivery_id returning r.delivery_id, r.coalesce_key, due.is_old

@@ -53,7 +53,12 @@ export class Dispatcher {
 
   /** How many more deliveries of the endpoint memory takes; 0 while stopping. */
   room(endpoint: Endpoint): number {
-    return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).room(Date.now());
+    return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).room(performance.now());
+  }
+
+  /** The same for what has waited in the database. */
+  roomForBacklog(endpoint: Endpoint): number {
+    return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).roomForBacklog(performance.now());
   }
 
   /** Endpoints with work in memory or in flight, and how much of it. */
@@ -64,13 +69,13 @@ export class Dispatcher {
 
   /** Resolves when what is about to be sent anyhow is few enough: endpoints that do not keep up are not waited for. */
   async calm(): Promise<void> {
-    for (const until = Date.now() + CALM_MS; this.isBusy() && Date.now() < until;)
+    for (const until = performance.now() + CALM_MS; this.isBusy() && performance.now() < until;)
       await new Promise((look) => setTimeout(look, LOOK_MS));
   }
 
   private isBusy(): boolean {
     if (this.buffered < BUSY || this.stopped) return false;
-    const now = Date.now();
+    const now = performance.now();
     let busy = 0;
     for (const lane of this.lanes.values()) if (lane.tasks.length > 0 && lane.keepsUp(now)) busy += lane.tasks.length;
     return busy >= BUSY;
@@ -160,7 +165,7 @@ export class Dispatcher {
         this.slots.wait(lane);
         return;
       }
-      const now = Date.now();
+      const now = performance.now();
       const wait = lane.waitMs(now);
       if (wait > 0) {
         lane.timer ??= setTimeout(() => {
@@ -176,18 +181,19 @@ export class Dispatcher {
 
   private begin(lane: Lane, task: Task, now: number): void {
     const { endpoint } = lane;
-    const headers = this.attempts.sign(task, endpoint, now);
+    const headers = this.attempts.sign(task, endpoint, Date.now());
     if (!headers) {
-      this.needs.record(this.attempts.outcome(task, unsigned(now), endpoint));
+      this.needs.record(this.attempts.outcome(task, unsigned(Date.now()), endpoint));
       return;
     }
     lane.went(now);
     this.slots.take();
     void this.attempts.send(task, endpoint, headers).then((exchange) => {
       this.slots.giveBack(lane);
-      lane.came(exchange.durationMs, exchange.statusCode !== undefined, Date.now());
+      lane.came(exchange.durationMs, exchange.statusCode, performance.now());
       if (!this.attempts.wasStopped(exchange))
         this.concluded(lane, this.attempts.outcome(task, exchange, lane.endpoint));
+      if (lane.circuit.isOpen && lane.tasks.length > 1) this.giveBack(lane);
       this.ended(lane);
     });
   }
@@ -196,15 +202,20 @@ export class Dispatcher {
     const { decision } = outcome;
     if (decision.state === 'discarded' && decision.reason === 'gone') lane.isGone = true;
     this.needs.record(outcome);
-    if (lane.circuit.isOpen) this.leaveOutOld(lane);
   }
 
-  /** Nobody is there: when somebody is again, the newest of each entity is enough for an endpoint that says so. */
-  private leaveOutOld(lane: Lane): void {
-    if (!lane.endpoint.row.config.latestOnly || lane.tasks.length < 2) return;
-    for (const task of lane.takeOld()) {
+  /**
+   * Nobody is there: what waits in memory goes back to the others that wait, so that the oldest goes first when somebody is there
+   * again. An `ordered` endpoint's line keeps its order by itself.
+   */
+  private giveBack(lane: Lane): void {
+    for (const task of lane.tasks.clear()) {
+      if (task.lane !== null) {
+        lane.tasks.push(task);
+        continue;
+      }
       this.buffered--;
-      this.needs.record({ task, exchange: null, decision: { state: 'discarded', reason: 'superseded' } });
+      this.needs.record({ task, exchange: null, decision: { state: 'waiting' } });
     }
   }
 

@@ -6,26 +6,42 @@ import { Share } from './share';
 describe('the share of an endpoint', () => {
   it('grows with quick answers up to its most, and halves with slow ones, but never to nothing', () => {
     const share = new Share(32);
-    for (let n = 0; n < 100; n++) share.took(5, true);
+    for (let n = 0; n < 100; n++) share.took(5, 204);
     expect(share.limit).toBe(32);
     for (const limit of [16, 8, 4, 2, 1, 1]) {
-      share.took(15_000, false);
+      share.took(15_000, undefined);
       expect(share.limit).toBe(limit);
     }
-    share.took(5, true);
+    share.took(5, 204);
     expect(share.limit).toBe(2);
   });
 
   it('does not grow with failures', () => {
     const share = new Share(32);
     const before = share.limit;
-    share.took(1, false);
+    share.took(1, undefined);
     expect(share.limit).toBe(before);
+  });
+
+  it.each([429, 502, 503, 504])('halves with a %i, however quick', (status) => {
+    const share = new Share(32);
+    for (let n = 0; n < 100; n++) share.took(5, 204);
+    share.took(1, status);
+    expect(share.limit).toBe(16);
+  });
+
+  it('begins with little when the endpoint was away, and grows again', () => {
+    const share = new Share(32);
+    for (let n = 0; n < 100; n++) share.took(5, 204);
+    share.beginAnew();
+    expect(share.limit).toBe(2);
+    share.took(5, 204);
+    expect(share.limit).toBe(3);
   });
 
   it('knows how much would be sent in a time', () => {
     const share = new Share(10);
-    for (let n = 0; n < 200; n++) share.took(100, true);
+    for (let n = 0; n < 200; n++) share.took(100, 204);
     expect(Math.round(share.within(1_000) / 10)).toBe(10);
   });
 });

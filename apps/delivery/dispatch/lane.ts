@@ -24,7 +24,10 @@ export interface LaneLimits {
   readonly retryScale: number;
 }
 
-/** The deliveries of one endpoint in this process that wait for their turn, and how fast they may go. */
+/**
+ * The deliveries of one endpoint in this process that wait for their turn, and how fast they may go. All its times are of the
+ * monotonic clock: they hold when the other one is set.
+ */
 export class Lane {
   readonly tasks = new Fifo<Task>();
   inFlight = 0;
@@ -88,22 +91,16 @@ export class Lane {
     return this.allowed(now) - this.tasks.length - this.inFlight;
   }
 
+  /** How many more of what has waited: the other half of memory is for what comes in live, however long the backlog. */
+  roomForBacklog(now: number): number {
+    return Math.ceil(this.allowed(now) / 2) - this.tasks.length - this.inFlight;
+  }
+
   private allowed(now: number): number {
     if (this.circuit.isOpen) return 1;
     if (this.keepsUp(now)) return MOST_ROOM;
     if (this.pace.perSecond !== null) return Math.max(1, Math.ceil((this.pace.perSecond * ROOM_MS) / 1000));
     return this.hasAnswered ? Math.min(MOST_ROOM, Math.max(ALWAYS_ROOM, this.share.within(ROOM_MS))) : FIRST_ROOM;
-  }
-
-  /** Takes out of what waits those of which a newer one of the same entity waits too, where only the newest counts. */
-  takeOld(): Task[] {
-    const newest = new Map<string, number>();
-    const waiting = this.tasks.clear();
-    for (const { coalesce, sequence } of waiting)
-      if (coalesce !== null) newest.set(coalesce, Math.max(sequence, newest.get(coalesce) ?? 0));
-    const isOld = ({ coalesce, sequence }: Task) => coalesce !== null && sequence < newest.get(coalesce)!;
-    for (const task of waiting) if (!isOld(task)) this.tasks.push(task);
-    return waiting.filter(isOld);
   }
 
   /** Milliseconds until it may send, by its rate and its circuit. */
@@ -116,15 +113,18 @@ export class Lane {
     this.pace.went(now);
   }
 
-  came(ms: number, wasAnswered: boolean, now: number): void {
+  /** An exchange has ended after `ms`; `statusCode` is absent when no answer came. */
+  came(ms: number, statusCode: number | undefined, now: number): void {
     this.inFlight--;
-    this.lastWasAnswered = wasAnswered;
-    if (wasAnswered) {
-      this.aliveAt = now;
-      this.hasAnswered = true;
+    this.lastWasAnswered = statusCode !== undefined;
+    this.share.took(ms, statusCode);
+    if (statusCode === undefined) {
+      this.circuit.failed(now);
+      return;
     }
-    this.share.took(ms, wasAnswered);
-    if (wasAnswered) this.circuit.reached();
-    else this.circuit.failed(now);
+    this.aliveAt = now;
+    this.hasAnswered = true;
+    if (this.circuit.isOpen) this.share.beginAnew();
+    this.circuit.reached();
   }
 }

@@ -65,7 +65,7 @@ export class Slots {
   private lookForStuck(): void {
     this.timer = undefined;
     if (this.stopped || this.line.length === 0) return;
-    const now = Date.now();
+    const now = performance.now();
     for (const lane of this.needs.lanes()) {
       if (lane.isStuck || !lane.isSilent(now)) continue;
       lane.isStuck = true;

@@ -74,10 +74,10 @@ export class CatchUps {
     try {
       if (!(await hold(name))) return;
       for (let more = true; more && !this.stopped;) {
-        const began = Date.now();
+        const began = performance.now();
         more = await catchUpOnce(this.needs, no);
         // A long history takes turns with the live flow.
-        if (more) await new Promise((next) => setTimeout(next, Math.min(100, Date.now() - began)));
+        if (more) await new Promise((next) => setTimeout(next, Math.min(100, performance.now() - began)));
       }
       await letGo(name);
     } catch (error) {

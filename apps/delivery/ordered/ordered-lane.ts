@@ -37,6 +37,8 @@ const WINDOW = 1_000;
 const PAGE = 200;
 /** Deliveries of one entity in memory: an entity that fails must not fill the window. */
 const DEEPEST = 10;
+/** Looks at the clock again after it: it may have been set. */
+const LONGEST_TIMER_MS = 2_000;
 
 const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, d.replay, b.body,
   1 + (select count(*) from delivery.attempt a where a.delivery_id = d.id) as number
@@ -186,7 +188,7 @@ export class OrderedLane {
     const row = line.items[0]!;
     const wait = row.due_at === null ? 0 : Date.parse(row.due_at) - Date.parse(this.needs.clock());
     if (wait > 0) {
-      line.timer = setTimeout(() => this.advance(key, line), wait);
+      line.timer = setTimeout(() => this.advance(key, line), Math.min(wait, LONGEST_TIMER_MS));
       return;
     }
     line.flying = true;

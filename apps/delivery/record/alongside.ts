@@ -3,17 +3,27 @@ import type { Endpoint } from '../endpoints/endpoint';
 import { writeFacts, type Fact } from '../facts/facts';
 import type { Outcome } from './outcome';
 
-/** What goes with outcomes in their transaction: what a newer state has made worthless, and facts for the log. Returns the facts. */
+/** What goes with outcomes in their transaction: what was not attempted, what a newer state has made worthless, and facts for the log. Returns the facts. */
 export async function alongside(
   sql: Sql,
   outcomes: readonly Outcome[],
   endpoint: (no: number) => Endpoint | undefined,
   now: string,
 ): Promise<number> {
+  await leaveUntried(sql, outcomes);
   const superseded = await supersede(sql, outcomes, now);
   const facts = outcomes.filter(({ task }) => !superseded.has(task.id)).flatMap((outcome) => factOf(outcome, endpoint));
   await writeFacts(sql, facts, now);
   return facts.length;
+}
+
+/** What was given back without an attempt waits for its first one, or its next. */
+async function leaveUntried(sql: Sql, outcomes: readonly Outcome[]): Promise<void> {
+  const untried = outcomes.filter(({ task, decision }) => decision.state === 'waiting' && task.tries === 0);
+  if (untried.length > 0)
+    await sql.query("update delivery.delivery set state = 'queued' where id = any($1) and state = 'retrying'", [
+      untried.map(({ task }) => task.id),
+    ]);
 }
 
 /** Gives up what is older than the newest of its entity, for endpoints that want only that. Returns which of these outcomes are among it. */

@@ -6,7 +6,9 @@ export type Decision =
   | { readonly state: 'delivered' }
   | { readonly state: 'retrying'; readonly tries: number; readonly dueMs: number }
   | { readonly state: 'parked'; readonly tries: number }
-  | { readonly state: 'discarded'; readonly reason: 'gone' | 'disabled' | 'deleted' | 'superseded' };
+  /** It was not attempted: it waits in nobody's hands for an endpoint that is there again. */
+  | { readonly state: 'waiting' }
+  | { readonly state: 'discarded'; readonly reason: 'gone' | 'disabled' | 'deleted' };
 
 export interface Outcome {
   readonly task: Task;

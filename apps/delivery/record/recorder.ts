@@ -2,7 +2,7 @@ import { instant, type Clock } from '#kernel';
 import { arrayOrNull, plainArray, plainArrayOrNull, type Database, type Sql } from '#postgres';
 import type { Task } from '../dispatch/task';
 import type { Metrics } from '../metrics';
-import type { Outcome } from './outcome';
+import type { Decision, Outcome } from './outcome';
 
 export interface RecorderNeeds {
   readonly db: Database;
@@ -101,8 +101,9 @@ export class Recorder {
     const { db, clock, worker } = this.needs;
     const attempted = outcomes.filter(({ exchange }) => exchange !== null);
     const decided = outcomes.filter(isExceptional);
-    const decisions = decided.length > 0 ? decisionColumns(decided) : NO_DECISIONS;
-    const params = [worker(), clock(), ...attemptColumns(attempted), ...decisions, finished];
+    const now = clock();
+    const decisions = decided.length > 0 ? decisionColumns(decided, now) : NO_DECISIONS;
+    const params = [worker(), now, ...attemptColumns(attempted), ...decisions, finished];
     const record = async (sql: Sql) => {
       const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
       return new Set(row!.ids);
@@ -147,22 +148,27 @@ function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
   ];
 }
 
-function decisionColumns(outcomes: readonly Outcome[]): unknown[] {
+function decisionColumns(outcomes: readonly Outcome[], now: string): unknown[] {
   return [
     outcomes.map(({ task }) => task.id),
     outcomes.map(({ task }) => task.batch?.id ?? null),
     outcomes.map(({ task }) => task.lane),
     outcomes.map(({ task }) => task.endpoint),
     outcomes.map(({ task }) => task.sequence),
-    outcomes.map(({ decision }) => decision.state),
+    outcomes.map(({ decision }) => (decision.state === 'waiting' ? 'retrying' : decision.state)),
     outcomes.map(({ decision }) => (decision.state === 'discarded' ? decision.reason : null)),
     outcomes.map(({ task, decision }) => ('tries' in decision ? decision.tries : task.tries)),
-    outcomes.map(({ decision }) => (decision.state === 'retrying' ? instant(decision.dueMs) : null)),
+    outcomes.map(({ decision }) => dueAt(decision, now)),
     outcomes.map(({ task }: { task: Task }) => task.coalesce),
   ];
 }
 
 const NO_DECISIONS = Array<null>(10).fill(null);
+
+function dueAt(decision: Decision, now: string): string | null {
+  if (decision.state === 'waiting') return now;
+  return decision.state === 'retrying' ? instant(decision.dueMs) : null;
+}
 
 function finishedBatches(outcomes: readonly Outcome[]): string[] {
   const finished: string[] = [];

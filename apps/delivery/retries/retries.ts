@@ -11,6 +11,7 @@ export interface RetriesNeeds {
   readonly worker: () => string;
   readonly isSure: () => boolean;
   readonly endpoint: (no: number) => Endpoint | undefined;
+  /** How much memory takes of what has waited. */
   readonly room: (endpoint: Endpoint) => number;
   readonly dispatch: (tasks: readonly Task[]) => void;
   /** Gives up some of what waits for an endpoint that is closed. */
@@ -125,10 +126,9 @@ export class Retries {
     if (next < Infinity) this.timer = setTimeout(() => this.schedule(), Math.min(next - now, LONGEST_TIMER_MS));
   }
 
-  /** Half of what memory would take: the other half is for what comes in live. */
   private roomOf(no: number): number {
     const endpoint = this.needs.endpoint(no);
-    return endpoint ? Math.min(CLAIM_OF_ONE, Math.ceil(this.needs.room(endpoint) / 2)) : 0;
+    return endpoint ? Math.min(CLAIM_OF_ONE, this.needs.room(endpoint)) : 0;
   }
 
   private async claim(): Promise<void> {
@@ -155,7 +155,8 @@ export class Retries {
     const endpoints: number[] = [];
     const rooms: number[] = [];
     let total = 0;
-    for (const [no, due] of this.due) {
+    // As they are now: what is put at the end of the line below must not come around again.
+    for (const [no, due] of [...this.due]) {
       if (due > now || total >= CLAIM) continue;
       const room = Math.min(this.roomOf(no), CLAIM - total);
       if (room <= 0) continue;

@@ -183,6 +183,10 @@ export class DeliveryWorker {
       if (task.lane !== null) this.parts.orderedLanes.recorded({ task, exchange, decision: { state: 'delivered' } });
     for (const outcome of counted) {
       const { task, decision } = outcome;
+      if (decision.state === 'waiting') {
+        this.parts.retries.note(task.endpoint, Date.parse(this.engines.clock()));
+        continue;
+      }
       this.parts.metrics.settled.inc({ status: decision.state });
       this.parts.failing.note(outcome);
       if (task.lane !== null) this.parts.orderedLanes.recorded(outcome);

@@ -107,7 +107,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     worker,
     isSure: () => presence.isSure,
     endpoint: (no) => directory.get(no),
-    room,
+    room: (endpoint) => dispatcher.roomForBacklog(endpoint),
     dispatch,
     purge: whole.purge,
     refreshEndpoints: () => directory.refresh(),

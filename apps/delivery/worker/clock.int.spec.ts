@@ -1,0 +1,74 @@
+import { plus, systemClock, type Instant } from '#kernel';
+import { eventually, Receiver, type Received } from '#testing';
+import { World } from '../testing/world';
+import type { DeliveryWorker } from './delivery-worker';
+
+const HOUR_MS = 3_600_000;
+
+const sequences = (requests: readonly Received[]): number[] =>
+  requests.map(({ headers }) => Number(headers['webhook-sequence']));
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+
+describe.each([
+  ['back by an hour', -HOUR_MS],
+  ['forward by an hour', HOUR_MS],
+  ['back by forty days', -40 * 24 * HOUR_MS],
+])('the clock set %s', (_name, jump) => {
+  let ahead = 0;
+  const clock = (): Instant => plus(systemClock(), ahead);
+  let world: World;
+  let receiver: Receiver;
+  let worker: DeliveryWorker;
+  beforeEach(async () => {
+    ahead = 0;
+    [world, receiver] = await Promise.all([World.open({ retryScale: 0.02, clock }), Receiver.open()]);
+    worker = await world.worker();
+    await world.register('whe_c', receiver.url('/c'), { eventTypes: ['region.*'] });
+    await world.register('whe_o', receiver.url('/o'), { eventTypes: ['region.*'], ordered: true });
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(2),
+    );
+  });
+  afterEach(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  it('loses, doubles and reorders nothing, holds no live delivery up, and lets what waits go when its time has come', async () => {
+    await world.happen('a', 3);
+    await world.pass(worker);
+    await eventually(() => expect([receiver.on('/c').length, receiver.on('/o').length]).toEqual([3, 3]));
+    // Of both endpoints the fourth waits for its second attempt while the clock is set.
+    receiver.script('/c', 500);
+    receiver.script('/o', 500);
+    await world.happen('a');
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(await world.test.db.query("select 1 from delivery.delivery where state = 'retrying'")).toHaveLength(2),
+    );
+    ahead = jump;
+    await world.happen('b', 5);
+    await world.pass(worker);
+    await eventually(() => expect(new Set(sequences(receiver.on('/c')))).toEqual(new Set(upTo(9))));
+    await eventually(() => expect([...new Set(sequences(receiver.on('/o')))].sort()).toEqual(upTo(9)));
+    // Back again, as a time server would: what had its time by the wrong clock has it now by the right one.
+    ahead = 0;
+    await eventually(
+      async () =>
+        expect(
+          await world.test.db.query(
+            "select 1 from delivery.delivery where delivery.status_of(id, state) <> 'delivered'",
+          ),
+        ).toEqual([]),
+      { within: 20_000, every: 50 },
+    );
+    for (const path of ['/c', '/o']) {
+      const sent = sequences(receiver.on(path));
+      expect(sent.sort((one, other) => one - other)).toEqual([1, 2, 3, 4, 4, 5, 6, 7, 8, 9]);
+    }
+    expect(await world.test.db.query('select 1 from delivery.retry union all select 1 from delivery.lease')).toEqual(
+      [],
+    );
+  });
+});
