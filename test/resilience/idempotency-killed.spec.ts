@@ -1,0 +1,112 @@
+import { freePort } from '#postgres';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { Client, type Answer } from '../harness/client';
+import { Program } from '../harness/program';
+
+const KEY = 'key_of_the_killed_0123456789abcdef';
+
+/** The statements of a request under an Idempotency-Key, in their order. */
+const RESERVED = 'insert into api.idempotency';
+const APPENDED = 'log.append(';
+const KEY_MADE = 'insert into api.key';
+const KEY_ENDED = 'update api.key set revoked_at';
+const ANSWERED = 'update api.idempotency set answer';
+
+type Point = readonly [when: 'before' | 'after', text: string];
+
+/** What is asked, where the process that was asked dies, and what the log holds once it was asked again. */
+const ACCOUNT = [
+  'POST',
+  '/accounts',
+  { platform: 'instagram', username: 'n', profileId: 'p' },
+  ['AccountConnected'],
+] as const;
+const ISSUE = ['POST', '/api-keys', { name: 'n', scopes: ['read'] }, ['ApiKeyIssued']] as const;
+const WORKSPACE = ['POST', '/workspaces', { name: 'n' }, ['WorkspaceCreated', 'ApiKeyIssued']] as const;
+const ENDPOINT = [
+  'POST',
+  '/webhooks/endpoints',
+  { targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] },
+  ['EndpointRegistered'],
+] as const;
+const REVOKE = ['DELETE', '/api-keys/key_to_end', undefined, ['ApiKeyRevoked']] as const;
+const REFUSED = ['POST', '/accounts', { platform: 'Instagram' }, []] as const;
+
+describe('an api that is killed between an effect and its answer', () => {
+  let test: TestDatabase;
+  let survivor: { program: Program; url: string };
+  let client: Client;
+  beforeAll(async () => {
+    test = await testDatabase();
+    survivor = await start();
+    client = new Client(() => survivor.url, KEY);
+  });
+  afterAll(async () => {
+    await survivor.program.stop();
+    await test.drop();
+  });
+
+  async function start(dieAt?: Point): Promise<{ program: Program; url: string }> {
+    const port = await freePort();
+    const [when, text] = dieAt ?? [];
+    const program = Program.start([...(dieAt ? ['-r', './test/harness/die-at.cjs'] : []), 'dist/apps/api/main.js'], {
+      POSTLEDGER_MODE: 'sandbox',
+      POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 3).toString('base64'),
+      POSTLEDGER_API_KEY: KEY,
+      DATABASE_URL: test.url,
+      PORT: String(port),
+      LOG_LEVEL: 'warn',
+      ...(dieAt && { DIE_AT: JSON.stringify({ when, text }) }),
+    });
+    const url = `http://127.0.0.1:${port}`;
+    await eventually(
+      async () => {
+        if (!program.isAlive) throw new Error(program.lines.join('\n'));
+        expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+      },
+      { within: 40_000, every: 50 },
+    );
+    return { program, url };
+  }
+
+  const events = async (): Promise<string[]> =>
+    (await test.db.query<{ type: string }>('select type from log.event order by position')).map(({ type }) => type);
+
+  it.each([
+    ['with the key and nothing done', ['after', RESERVED], ACCOUNT, 201],
+    ['after the append of what has a secret', ['after', APPENDED], ENDPOINT, 201],
+    ['between the append and what the append is about', ['before', KEY_MADE], ISSUE, 201],
+    ['between two appends', ['after', APPENDED], WORKSPACE, 201],
+    ['after a key was ended and before the log says so', ['after', KEY_ENDED], REVOKE, 204],
+    ['with the answer kept and not sent', ['after', ANSWERED], ENDPOINT, 201],
+    ['with a refusal kept and not sent', ['after', ANSWERED], REFUSED, 400],
+  ] as const)('%s: one effect, and one answer for whoever asks again', async (name, point, request, status) => {
+    const [method, path, body, effect] = request;
+    if (request === REVOKE) await client.post('/api-keys', { id: 'key_to_end', name: 'n', scopes: ['read'] });
+    const before = await events();
+    const victim = await start(point);
+    victim.program.signal('SIGUSR2');
+    await victim.program.line(/^armed$/);
+    const send = (to: Client): Promise<Answer> =>
+      to.call(method, path, body, { headers: { 'idempotency-key': `killed ${name}` } });
+    await expect(send(new Client(() => victim.url, KEY))).rejects.toThrow();
+    expect(await victim.program.ended).toMatchObject({ signal: 'SIGKILL' });
+
+    const again = send(client);
+    // A dead holder is known by its lease, which ends after six seconds: here at once.
+    await test.db.query('update api.idempotency set lease_until = now() where answer is null');
+    const first = await again;
+    const second = await send(client);
+    expect([first.status, first.text]).toEqual([status, expect.any(String)]);
+    expect({ status: second.status, text: second.text, etag: second.headers.get('etag') }).toEqual({
+      status: first.status,
+      text: first.text,
+      etag: first.headers.get('etag'),
+    });
+    expect(second.headers.get('idempotency-replayed')).toBe('true');
+    expect((await events()).slice(before.length)).toEqual(effect);
+    const { key = first.body['apiKey'] } = first.body as { key?: string };
+    if (key !== undefined)
+      expect((await new Client(() => survivor.url, String(key)).get('/posts/pst_none')).status).toBe(404);
+  });
+});
