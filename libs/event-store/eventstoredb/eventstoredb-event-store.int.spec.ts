@@ -1,19 +1,42 @@
+import { binaryEvent, EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { eventStoreConformance } from '../conformance/event-store.conformance';
+import { StoredLog } from './double/stored-log';
 import { EventStoreDbDouble } from './double/eventstoredb-double';
 import { EventStoreDbEventStore } from './eventstoredb-event-store';
 
-eventStoreConformance('EventStoreDB (double)', async () => {
-  const double = await EventStoreDbDouble.start();
-  const store = new EventStoreDbEventStore(double.url);
-  return {
-    store,
-    reopen: async () => new EventStoreDbEventStore(double.url),
-    async close() {
-      await store.close();
-      await double.stop();
-    },
-  };
-});
+/** A log as it is found in use: others write into the same store, streams have metadata, and the standard projections run. */
+async function inUse(): Promise<StoredLog> {
+  const log = new StoredLog({ projections: true });
+  const double = await EventStoreDbDouble.start(log);
+  const others = EventStoreDBClient.connectionString(double.url);
+  for (let n = 0; n < 150; n++)
+    await others.appendToStream(`invoice-${n % 7}`, [
+      jsonEvent({ type: 'InvoiceSent', data: { n }, metadata: { by: 'somebody else' } }),
+      binaryEvent({ type: 'Scanned', data: Buffer.from('no JSON') }),
+    ]);
+  await others.appendToStream('$$invoice-1', [jsonEvent({ type: '$metadata', data: { $maxCount: 10 } })]);
+  await others.dispose();
+  (await others['getChannel']()).close();
+  await double.stop();
+  return log;
+}
+
+for (const [name, log] of [
+  ['double', async () => new StoredLog()],
+  ['double in use by others, with projections', inUse],
+] as const)
+  eventStoreConformance(`EventStoreDB (${name})`, async () => {
+    const double = await EventStoreDbDouble.start(await log());
+    const store = new EventStoreDbEventStore(double.url);
+    return {
+      store,
+      reopen: async () => new EventStoreDbEventStore(double.url),
+      async close() {
+        await store.close();
+        await double.stop();
+      },
+    };
+  });
 
 const url = process.env['ESDB_URL'];
 if (url) {

@@ -27,7 +27,7 @@ import {
 import { toStoredMetadata } from '../port/stored-metadata';
 import { Connection, type Deadlines } from './connection';
 import { unavailable } from './faults';
-import { positionOf, recordedOf } from './recorded';
+import { isKnown, positionOf, recordedOf } from './recorded';
 import { SubscriptionReader } from './subscription';
 
 export interface EventStoreDbOptions extends Partial<Deadlines> {
@@ -79,7 +79,9 @@ export class EventStoreDbEventStore implements EventStore {
         }),
       );
       const revision = expected + events.length;
-      const at = position && events.length === 1 ? Number(position.commit) : await this.positionAt(stream, revision);
+      // Of several events the answer tells one place, and of a repeated append a node need not know it.
+      const told = events.length === 1 ? position?.commit : undefined;
+      const at = isKnown(told) ? Number(told) : await this.positionAt(stream, revision);
       this.newest = Math.max(this.newest, at);
       return { revision, position: at };
     } catch (error) {
@@ -221,7 +223,7 @@ export class EventStoreDbEventStore implements EventStore {
     );
   }
 
-  /** A node may leave the position out of its answer, and tells one of several events; the event itself knows. */
+  /** The event itself knows its place. */
   private async positionAt(stream: StreamName, revision: Revision): Promise<Position> {
     const [resolved] = await this.connection.drain((client) =>
       client.readStream(stream, { fromRevision: BigInt(revision), maxCount: 1, requiresLeader: true }),

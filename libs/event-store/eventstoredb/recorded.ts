@@ -2,13 +2,13 @@ import type { RecordedEvent as StoredEvent, ResolvedEvent } from '@eventstore/db
 import type { Position, RecordedEvent } from '../port/event-store';
 import { fromStoredMetadata } from '../port/stored-metadata';
 
-/** A node that does not know an event's position answers with the greatest unsigned number. */
-const known = (position: bigint | undefined): position is bigint =>
+/** A node that does not know a position answers with the greatest unsigned number, or with none. */
+export const isKnown = (position: bigint | undefined): position is bigint =>
   position !== undefined && position <= BigInt(Number.MAX_SAFE_INTEGER);
 
 /** The commit position: what `$all` is ordered by. Through gRPC every event is its own commit, so it tells events apart. */
 export function positionOf({ event, commitPosition }: ResolvedEvent): Position {
-  const at = [commitPosition, event?.position?.commit, event?.position?.prepare].find(known);
+  const at = [commitPosition, event?.position?.commit, event?.position?.prepare].find(isKnown);
   if (at === undefined)
     throw new Error('The node does not tell the positions of events: EventStoreDB 22.6 or newer is needed.');
   return Number(at);

@@ -16,11 +16,14 @@ export interface StoredRecord {
 export type Proposed = Pick<StoredRecord, 'id' | 'type' | 'contentType' | 'data' | 'metadata'>;
 export type Expected = 'any' | 'no-stream' | 'stream-exists' | bigint;
 export type Outcome =
-  | { readonly kind: 'written'; readonly revision: bigint; readonly position: bigint }
+  /** `position` is undefined for a repeated append, of which a node need not know the place. */
+  | { readonly kind: 'written'; readonly revision: bigint; readonly position: bigint | undefined }
   | { readonly kind: 'wrong'; readonly current: bigint | 'no-stream' };
 
 const RECORD_OVERHEAD = 117;
 const NONE = new Uint8Array();
+/** Of the records that a node writes by itself. */
+const ownId = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 /** A node writes about itself between the events of others. */
 const EVENTS_BETWEEN_STATISTICS = 17;
 
@@ -32,7 +35,8 @@ export class StoredLog {
   private end = 4_096n;
   private sinceStatistics = 0;
 
-  constructor() {
+  /** With `projections` the log also gets what the standard projections write: a link to each event in the stream of its category. */
+  constructor(private readonly options: { readonly projections?: boolean } = {}) {
     this.writeOwn('$users', '$UserCreated');
     this.writeOwn('$settings', '$settings');
   }
@@ -49,22 +53,18 @@ export class StoredLog {
     const present = this.streams.get(stream) ?? [];
     const current = BigInt(present.length) - 1n;
     const wrong: Outcome = { kind: 'wrong', current: present.length === 0 ? 'no-stream' : current };
-    const written = (last: bigint): Outcome => ({
-      kind: 'written',
-      revision: last,
-      position: present[Number(last)]!.position,
-    });
+    const repeated = (last: bigint): Outcome => ({ kind: 'written', revision: last, position: undefined });
     if (expected === 'any' || expected === 'stream-exists') {
       if (expected === 'stream-exists' && present.length === 0) return wrong;
       const known = present.findIndex(({ id }) => id === events[0]?.id);
       if (known >= 0 && events.every(({ id }, n) => present[known + n]?.id === id))
-        return written(BigInt(known + events.length - 1));
+        return repeated(BigInt(known + events.length - 1));
     } else {
       const at = expected === 'no-stream' ? -1n : expected;
       if (at > current) return wrong;
       if (at < current) {
         const isSame = events.every(({ id }, n) => present[Number(at) + 1 + n]?.id === id);
-        return isSame ? written(at + BigInt(events.length)) : wrong;
+        return isSame ? repeated(at + BigInt(events.length)) : wrong;
       }
     }
     for (const event of events) this.write(stream, event);
@@ -117,15 +117,27 @@ export class StoredLog {
     records.push(record);
     this.records.push(record);
     this.end += BigInt(RECORD_OVERHEAD + 2 * stream.length + event.data.length + event.metadata.length);
-    if (stream.startsWith('$') || ++this.sinceStatistics < EVENTS_BETWEEN_STATISTICS) return;
+    if (stream.startsWith('$')) return;
+    if (this.options.projections) this.writeLink(record);
+    if (++this.sinceStatistics < EVENTS_BETWEEN_STATISTICS) return;
     this.sinceStatistics = 0;
     this.writeOwn('$stats-127.0.0.1:2113', '$statsCollected');
   }
 
+  private writeLink({ stream, revision }: StoredRecord): void {
+    const encode = (text: string) => new TextEncoder().encode(text);
+    this.write(`$ce-${stream.split('-')[0]}`, {
+      id: ownId(this.records.length),
+      type: '$>',
+      contentType: 'application/octet-stream',
+      data: encode(`${revision}@${stream}`),
+      metadata: encode('{"$v":"1:-1:1:4"}'),
+    });
+  }
+
   private writeOwn(stream: string, type: string): void {
-    const id = `00000000-0000-4000-8000-${String(this.records.length).padStart(12, '0')}`;
     this.write(stream, {
-      id,
+      id: ownId(this.records.length),
       type,
       contentType: 'application/json',
       data: new TextEncoder().encode('{}'),

@@ -32,6 +32,8 @@ const { Empty: GoogleEmpty } = own(
 
 export { ReadReq, ReadResp, ServerFeaturesService, StreamsService };
 
+/** What stands for a position that the node does not know: −1 as an unsigned number. */
+const UNKNOWN = 2n ** 64n - 1n;
 /** google.rpc.Code */
 const FAILED_PRECONDITION = 9;
 
@@ -86,7 +88,7 @@ export function batchAnswer(
   if (outcome.kind === 'written') {
     const success = new BatchAppendResp.Success();
     success.setCurrentRevision(String(outcome.revision));
-    success.setPosition(placeOf(outcome.position));
+    success.setPosition(placeOf(outcome.position ?? UNKNOWN));
     answer.setSuccess(success);
     return answer;
   }
@@ -106,15 +108,20 @@ export function batchAnswer(
   return answer;
 }
 
+function appendedAt(at: bigint): AppendResp.Position {
+  const position = new AppendResp.Position();
+  position.setCommitPosition(String(at));
+  position.setPreparePosition(String(at));
+  return position;
+}
+
 export function appendAnswer(expected: Expected, outcome: Outcome): AppendResp {
   const answer = new AppendResp();
   if (outcome.kind === 'written') {
     const success = new AppendResp.Success();
-    const position = new AppendResp.Position();
-    position.setCommitPosition(String(outcome.position));
-    position.setPreparePosition(String(outcome.position));
     success.setCurrentRevision(String(outcome.revision));
-    success.setPosition(position);
+    if (outcome.position === undefined) success.setNoPosition(new Empty());
+    else success.setPosition(appendedAt(outcome.position));
     answer.setSuccess(success);
     return answer;
   }
