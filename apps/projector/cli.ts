@@ -1,34 +1,51 @@
-import { createLogger, fail, loadSettings, openEngines, type Engines } from '#platform';
+import {
+  createLogger,
+  loadSettings,
+  openEngines,
+  reachEmbedded,
+  SettingsError,
+  type Engines,
+  type Settings,
+} from '#platform';
 import { rebuildable } from './projections/all-projections';
 import type { Projection } from './projections/projection';
-import { rebuild, dropRetired, type RebuildProgress } from './rebuild/rebuild';
+import { dropRetired, rebuild } from './rebuild/rebuild';
 import { verifyProjection } from './rebuild/verify';
 
 const HELP = `npm run projection -- <command>
 
   list              every projection: version, position, how far behind the log
-  rebuild <name>    builds a view anew beside the present one and switches; goes on where it was stopped
-  verify <name>     recomputes a view from the log and compares row by row
+  rebuild <name>    builds a view anew beside the present one and switches to it; after Ctrl-C or a kill the next
+                    rebuild goes on where it was
+  verify <name>     recomputes a view from the log and compares row by row; names the first difference (exit code 1)
+  --help            this text
 
-DATABASE_URL says which database (and EVENT_STORE_URL which log). The system may go on running.
+The database is the embedded one in DATA_DIR (.data), started for this when nothing runs there, or that of DATABASE_URL;
+EVENT_STORE_URL says which log. Everything else may go on running. Readers see the former table until the new one has caught
+up; it is dropped a minute after that, by the projector or by the next rebuild.
+
+Views: ${rebuildable.map(({ name }) => name).join(', ')}
 `;
 
 /** Old tables stay so long after a switch. */
 const GRACE_MS = 60_000;
+const SAY_EVERY_MS = 1_000;
+
+type Parts = Pick<Engines, 'db' | 'store'>;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const named = (name: string | undefined): Projection | undefined => {
-  const found = rebuildable.find((projection) => projection.name === name);
-  if (found) return found;
-  say(
-    `There is no view ${name ?? 'without a name'} to build or compare; there are: ${rebuildable.map((it) => it.name).join(', ')}.`,
-  );
-  process.exitCode = 2;
-  return undefined;
-};
+/** Says a line at most every second. */
+function sparingly(): (line: () => string) => void {
+  let said = -Infinity;
+  return (line) => {
+    if (performance.now() - said < SAY_EVERY_MS) return;
+    said = performance.now();
+    say(line());
+  };
+}
 
-async function list({ db, store }: Engines): Promise<void> {
+async function list({ db, store }: Parts): Promise<void> {
   const head = await store.head();
   const rows = await db.query<{
     name: string;
@@ -49,30 +66,35 @@ async function list({ db, store }: Engines): Promise<void> {
     );
 }
 
-async function rebuildNamed({ db, store }: Engines, projection: Projection): Promise<void> {
+async function rebuildNamed({ db, store }: Parts, projection: Projection): Promise<void> {
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  process.once('SIGTERM', () => stop.abort());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   for (const version of await dropRetired(db, projection, GRACE_MS))
     say(`Dropped version ${version}, which nobody reads any more.`);
-  let said = 0;
-  const onProgress = ({ position, head, eventsPerSecond, secondsLeft }: RebuildProgress) => {
-    if (performance.now() - said < 2_000) return;
-    said = performance.now();
-    say(
-      `${projection.name}: ${position} of ${head}, ${Math.round(eventsPerSecond)} events/s, ${Math.ceil(secondsLeft)} s left`,
-    );
-  };
-  const version = await rebuild({ db, store }, projection, { onProgress, signal: stop.signal });
+  const now = sparingly();
+  const version = await rebuild({ db, store }, projection, {
+    signal: stop.signal,
+    onBegin: ({ version, position }) =>
+      say(`${projection.name}: version ${version} is built ${position > 0 ? `on from position ${position}` : 'anew'}`),
+    onProgress: ({ position, head, eventsPerSecond, secondsLeft }) =>
+      now(
+        () =>
+          `${projection.name}: ${position} of ${head}, ${Math.round(eventsPerSecond)} events/s, ${Math.ceil(secondsLeft)} s left`,
+      ),
+  });
   say(
     version === undefined
       ? 'Stopped; the next rebuild goes on from here.'
-      : `${projection.name}: version ${version} is what readers see now.`,
+      : `${projection.name}: version ${version} is what readers see now. The former one is dropped after ${GRACE_MS / 1_000} s.`,
   );
 }
 
-async function verifyNamed({ db, store }: Engines, projection: Projection): Promise<void> {
-  const { position, difference } = await verifyProjection({ db, store }, projection);
+async function verifyNamed({ db, store }: Parts, projection: Projection): Promise<void> {
+  const now = sparingly();
+  say(`${projection.name}: recomputing it from the log`);
+  const { position, difference } = await verifyProjection({ db, store }, projection, (at, of) =>
+    now(() => `${projection.name}: ${at} of ${of}`),
+  );
   if (!difference) return say(`${projection.name} is equal to the log up to position ${position}.`);
   const { workspace, key, reason } = difference;
   say(
@@ -81,23 +103,59 @@ async function verifyNamed({ db, store }: Engines, projection: Projection): Prom
   process.exitCode = 1;
 }
 
-async function run([command, name]: readonly string[]): Promise<void> {
-  if (command !== 'list' && command !== 'rebuild' && command !== 'verify') return say(HELP);
-  const projection = command === 'list' ? undefined : named(name);
-  if (command !== 'list' && !projection) return;
-  const engines = await openEngines(loadSettings(), {
+const COMMANDS: Readonly<Record<string, (parts: Parts, projection: Projection) => Promise<void>>> = {
+  rebuild: rebuildNamed,
+  verify: verifyNamed,
+};
+
+/** What the arguments ask for; SettingsError when they ask for nothing that there is. */
+function asked([command, name, ...more]: readonly string[]): 'help' | ((parts: Parts) => Promise<void>) {
+  if (command === undefined || command === '--help' || command === '-h') return 'help';
+  const surplus = command === 'list' ? name : more[0];
+  if (surplus !== undefined) throw new SettingsError(`${surplus} is one argument too many: --help shows the commands.`);
+  if (command === 'list') return list;
+  const work = COMMANDS[command];
+  if (!work)
+    throw new SettingsError(
+      `${command} is not a command: there are list, rebuild <name> and verify <name> (--help says more).`,
+    );
+  const projection = rebuildable.find((it) => it.name === name);
+  if (!projection)
+    throw new SettingsError(
+      `There is no view ${name ?? 'without a name'} to ${command}; there are: ${rebuildable.map((it) => it.name).join(', ')}.`,
+    );
+  return (parts) => work(parts, projection);
+}
+
+async function on(settings: Settings, work: (parts: Parts) => Promise<void>): Promise<void> {
+  const engines = await openEngines(settings, {
     name: 'projection-cli',
     log: createLogger('projection-cli', 'warn'),
   });
   try {
-    if (!projection) await list(engines);
-    else if (command === 'rebuild') await rebuildNamed(engines, projection);
-    else await verifyNamed(engines, projection);
+    await work(engines);
   } finally {
     await engines.close();
   }
 }
 
+async function run(args: readonly string[]): Promise<void> {
+  const work = asked(args);
+  if (work === 'help') return void process.stdout.write(HELP);
+  const isEmbedded = !process.env['DATABASE_URL'];
+  const settings = loadSettings({ ...(isEmbedded && { POSTLEDGER_MODE: 'sandbox' }), ...process.env });
+  if (!isEmbedded) return on(settings, work);
+  const database = await reachEmbedded(settings.dataDir);
+  try {
+    await on({ ...settings, databaseUrl: database.url }, work);
+  } finally {
+    await database.close();
+  }
+}
+
 // `… list | head` closes the pipe early; there is nobody left to tell.
 process.stdout.on('error', () => process.exit());
-run(process.argv.slice(2)).catch(fail);
+run(process.argv.slice(2)).catch((error: Error) => {
+  process.stderr.write(`${error instanceof SettingsError ? error.message : error.stack}\n`);
+  process.exitCode = 2;
+});

@@ -1,9 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fail, loadSettings, SettingsError, startApp, stopOnSignals, type Settings } from '#platform';
+import { claimDataDir, fail, loadSettings, SettingsError, startApp, stopOnSignals, type Settings } from '#platform';
 import { EmbeddedServer } from '#postgres';
 import { composition } from './composition';
-import { claimDataDir } from './data-dir';
 import { firstKey } from './first-key';
 import { playSample } from './sample/sample';
 import { say, step } from './terminal';

@@ -7,6 +7,8 @@ export {
   type Mode,
   type Settings,
 } from './config/settings';
+export { claimDataDir } from './data-dir';
+export { reachEmbedded, type ReachedDatabase } from './reach-embedded';
 export { openEngines, type Engines, type OpenOptions } from './engines';
 export { Health, type PartHealth } from './health';
 export { createLogger, type Logger } from './logger';

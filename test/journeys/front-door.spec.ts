@@ -1,5 +1,5 @@
 import { execFileSync, execSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,10 +48,25 @@ describe('the front door', () => {
       expect((await fetch(dashboard!)).headers.get('content-type')).toContain('text/html');
     });
 
+    it('lets a tool use its database beside it', async () => {
+      const tool = Program.start(['dist/apps/projector/cli.js', 'verify', 'posts'], { DATA_DIR: dataDir });
+      await tool.line(/posts is equal to the log/);
+      expect(await tool.ended).toMatchObject({ code: 0 });
+      expect(program.isAlive).toBe(true);
+    });
+
     it('ends with 0 on Ctrl-C, after a drain', async () => {
       program.signal('SIGINT');
       expect(await program.ended).toEqual({ code: 0, signal: null });
       await program.line(/^Stopped\.$/);
+    });
+
+    it('leaves a database that a tool starts and stops for itself', async () => {
+      const tool = Program.start(['dist/apps/projector/cli.js', 'list'], { DATA_DIR: dataDir });
+      await tool.line(/^audit .* current/);
+      expect(await tool.ended).toMatchObject({ code: 0 });
+      for (const left of ['owner.pid', 'postgres/cluster/postmaster.pid'])
+        expect(existsSync(join(dataDir, left))).toBe(false);
     });
 
     it('drains and ends with 0 under npm too, when Ctrl-C reaches npm and the program both', async () => {

@@ -16,6 +16,8 @@ export interface RebuildProgress {
 }
 
 export interface RebuildOptions {
+  /** The version that is built, and where its building goes on: 0 for one that has just begun. */
+  readonly onBegin?: (begun: { readonly version: number; readonly position: number }) => void;
   readonly onProgress?: (progress: RebuildProgress) => void;
   /** Stops between two batches; the next rebuild goes on from there. */
   readonly signal?: AbortSignal;
@@ -29,11 +31,12 @@ export interface RebuildOptions {
 export async function rebuild(
   { db, store }: { db: Database; store: EventStore },
   projection: Projection,
-  { onProgress, signal }: RebuildOptions = {},
+  { onBegin, onProgress, signal }: RebuildOptions = {},
 ): Promise<number | undefined> {
   if (!projection.scratch) throw new Error(`${projection.name} acts on the world; it is never done again.`);
   const opened = await begin(db, projection);
   const { checkpoint } = opened;
+  onBegin?.(checkpoint);
   const started = { at: performance.now(), position: checkpoint.position };
   let next = store.readAll({ after: checkpoint.position, limit: BATCH });
   while (!signal?.aborted) {

@@ -3,9 +3,8 @@ import { resolve } from 'node:path';
 import type { EventStore } from '#event-store';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/eventstoredb-event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
-import { SettingsError } from '#platform';
+import { claimDataDir, SettingsError } from '#platform';
 import { Database, EmbeddedServer, migrate } from '#postgres';
-import { claimDataDir } from '../data-dir';
 import { OWN_NAME } from './switch-positions';
 
 /** As many appends to PostgreSQL travel as one statement, in order; EventStoreDB promises no order between streams. */

@@ -97,6 +97,26 @@ export class EmbeddedServer {
     return new EmbeddedServer(port, child, password, pid, socketFolder);
   }
 
+  /**
+   * Connection string of a database of the server that somebody else has started in this folder; undefined when there is no cluster, or
+   * nothing answers.
+   */
+  static async running(folder: string, database: string): Promise<string | undefined> {
+    const [pidFile, secret] = [join(folder, 'cluster/postmaster.pid'), join(folder, 'password')];
+    if (!existsSync(pidFile) || !existsSync(secret)) return undefined;
+    const [port, password] = [readFileSync(pidFile, 'utf8').split('\n')[3], readFileSync(secret, 'utf8').trim()];
+    const url = `postgres://postgres:${password}@127.0.0.1:${port}/${database}`;
+    const client = new Client({ connectionString: url });
+    client.on('error', () => undefined);
+    return client.connect().then(
+      async () => {
+        await client.end();
+        return url;
+      },
+      () => undefined,
+    );
+  }
+
   /** Connection string of one of its databases. */
   url(database = 'postgres'): string {
     return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/${database}`;

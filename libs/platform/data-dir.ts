@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SettingsError } from '#platform';
+import { SettingsError } from './config/settings';
 
 /** Raised when the layout below DATA_DIR changes in a way that an older build cannot read. */
 const LAYOUT = '1';
@@ -19,8 +19,8 @@ export function claimDataDir(dataDir: string): () => void {
       throw new SettingsError(
         `${dataDir} was made by another version of Postledger (layout ${found}, this build has ${LAYOUT}): move it away, or set DATA_DIR to another folder.`,
       );
-    const holder = existsSync(owner) ? Number(readFileSync(owner, 'utf8')) : 0;
-    if (holder && holder !== process.pid && isOurs(holder))
+    const holder = holderOf(dataDir);
+    if (holder !== undefined && holder !== process.pid)
       throw new SettingsError(
         `Another Postledger (process ${holder}) uses ${dataDir}: stop it, or set DATA_DIR to another folder.`,
       );
@@ -39,6 +39,13 @@ export function claimDataDir(dataDir: string): () => void {
   return () => {
     if (existsSync(owner) && readFileSync(owner, 'utf8') === String(process.pid)) rmSync(owner);
   };
+}
+
+/** The living process that has claimed DATA_DIR, if there is one. */
+export function holderOf(dataDir: string): number | undefined {
+  const owner = join(dataDir, 'owner.pid');
+  const holder = existsSync(owner) ? Number(readFileSync(owner, 'utf8')) : 0;
+  return holder && isOurs(holder) ? holder : undefined;
 }
 
 /** Whether the process lives and is a node: a pid may have been given to something else since. */
