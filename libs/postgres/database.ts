@@ -31,6 +31,9 @@ export interface TransactionOptions {
 /** The types do not know what the protocol gives every client. */
 const backendOf = (client: PoolClient): number => (client as unknown as { processID: number }).processID;
 
+/** A server that is gone acknowledges no goodbye. */
+const MAX_CLOSING_MS = 2_000;
+
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
 
@@ -159,8 +162,17 @@ export class Database implements Sql, Workspaces {
     await this.query('select pg_notify($1, $2)', [channel, payload]);
   }
 
+  /** Resolves when the last connection is closed, so that the server can go without cutting one. */
   async end(): Promise<void> {
     await this.listener.end();
+    // The pool's own promise does not wait for its connections.
+    const closed = new Promise<void>((done) => {
+      const look = () => void (this.backends.size === 0 && done());
+      this.pool.on('remove', look);
+      setTimeout(done, MAX_CLOSING_MS).unref();
+      look();
+    });
     await this.pool.end();
+    await closed;
   }
 }

@@ -1,5 +1,5 @@
 import { execFileSync, execSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +59,7 @@ describe('the front door', () => {
       program.signal('SIGINT');
       expect(await program.ended).toEqual({ code: 0, signal: null });
       await program.line(/^Stopped\.$/);
+      expect(program.lines.slice(-2)).toEqual([expect.stringMatching(/^Draining/), 'Stopped.']);
     });
 
     it('leaves a database that a tool starts and stops for itself', async () => {
@@ -147,6 +148,17 @@ describe('the front door', () => {
         /was made by another version of Postledger \(layout 99, this build has 1\)/,
       ],
       [
+        'a database of another version',
+        () => {
+          const made = fresh();
+          mkdirSync(join(made, 'postgres/cluster'), { recursive: true });
+          writeFileSync(join(made, 'postgres/cluster/PG_VERSION'), '16\n');
+          return { DATA_DIR: made };
+        },
+        ['--empty'],
+        /was made by PostgreSQL 16, and this build runs 18: move it away, or set DATA_DIR to another folder\./,
+      ],
+      [
         'a folder that is a file',
         () => ((made) => (writeFileSync(join(made, 'file'), ''), { DATA_DIR: join(made, 'file') }))(fresh()),
         [],
@@ -192,6 +204,10 @@ describe('the front door', () => {
       const said = program.lines.filter((line) => line.startsWith('Postledger cannot start.'));
       expect(said.join('\n')).toMatch(sentence);
       expect(said).toHaveLength(1);
+      // Neither a stack nor a log line beside it; how long a step takes is no matter here.
+      expect(program.lines.filter((line) => line !== said[0] && !/^( {2}… |Building$|Built in )/.test(line))).toEqual(
+        [],
+      );
       expect(code).toBe(1);
     });
   });

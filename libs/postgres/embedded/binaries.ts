@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { EmbeddedServerError } from './embedded-server-error';
 
 export interface Binaries {
   readonly initdb: string;
@@ -16,7 +17,7 @@ export async function locateBinaries(): Promise<Binaries> {
   try {
     entry = from.resolve(name);
   } catch (cause) {
-    throw new Error(
+    throw new EmbeddedServerError(
       `There is no embedded database for ${process.platform} ${process.arch}: set DATABASE_URL to a PostgreSQL of yours.`,
       { cause },
     );

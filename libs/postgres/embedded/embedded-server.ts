@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { locateBinaries } from './binaries';
+import { EmbeddedServerError } from './embedded-server-error';
 import { chooseUser, type RunAs } from './run-as';
 
 /**
@@ -55,7 +56,7 @@ export class EmbeddedServer {
     private readonly socketFolder: string | undefined,
   ) {}
 
-  /** Makes the cluster when there is none, starts it and waits until it answers. Throws one clear sentence when it cannot. */
+  /** Makes the cluster when there is none, starts it and waits until it answers. Throws an EmbeddedServerError when it cannot. */
   static async start(options: EmbeddedOptions): Promise<EmbeddedServer> {
     const folder = resolve(options.folder);
     const binaries = await locateBinaries();
@@ -164,7 +165,7 @@ function initialise(folder: string, cluster: string, initdb: string, user: RunAs
   if (existsSync(join(cluster, 'PG_VERSION'))) {
     const version = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
     if (version !== '18')
-      throw new Error(
+      throw new EmbeddedServerError(
         `${cluster} was made by PostgreSQL ${version}, and this build runs 18: move it away, or set DATA_DIR to another folder.`,
       );
     return readFileSync(secret, 'utf8').trim();
@@ -196,7 +197,7 @@ function initialise(folder: string, cluster: string, initdb: string, user: RunAs
     ...user.ids,
   });
   if (made.status !== 0)
-    throw new Error(
+    throw new EmbeddedServerError(
       `The embedded database could not be made in ${folder}: ${(made.stderr || String(made.error)).trim().split('\n').at(-1)}`,
     );
   return readFileSync(secret, 'utf8').trim();
@@ -230,7 +231,7 @@ async function answers(port: number, password: string, gone: () => boolean, said
     await client.end().catch(() => undefined);
     if (!failure) return;
     if (gone() || Date.now() > deadline)
-      throw new Error(
+      throw new EmbeddedServerError(
         `The embedded database did not start: ${said.join('').trim().split('\n').at(-1) || failure.message}`,
       );
     await new Promise((again) => setTimeout(again, 20));

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
+import { EmbeddedServerError } from './embedded-server-error';
 
 /** How to start the server: under other ids, or behind a prefix of the command line. */
 export interface RunAs {
@@ -32,7 +33,7 @@ export function chooseUser(binary: string, folder: string): RunAs {
     const prefix = ['unshare', '--user', `--map-user=${uid}`];
     if (spawnSync(prefix[0]!, [...prefix.slice(1), 'true']).status === 0) return { ids: {}, prefix };
   }
-  throw new Error(
+  throw new EmbeddedServerError(
     `The embedded database cannot run as root, and no other user can reach ${folder}: move the checkout below a folder that others may enter (such as /srv or /tmp), or start as another user.`,
   );
 }

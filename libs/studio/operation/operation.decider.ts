@@ -51,11 +51,8 @@ export const operationDecider = decider<OperationCommand, OperationEvent, Operat
     StartOperation: ({ operationId, kind, region, total, campaignId }, operation) => {
       ensure(operation.status === 'absent', 'OPERATION_ALREADY_EXISTS');
       const { start } = NEEDS[kind];
-      ensure(
-        !start || { region, campaignId }[start] !== null,
-        'OPERATION_INCOMPLETE',
-        `An operation of kind ${kind} needs a ${start}.`,
-      );
+      if (start && { region, campaignId }[start] === null)
+        throw fail('OPERATION_INCOMPLETE', `An operation of kind ${kind} needs a ${start}.`, missing(start));
       return [{ type: 'OperationStarted', data: { operationId, kind, region, campaignId, total } }];
     },
 
@@ -77,11 +74,12 @@ export const operationDecider = decider<OperationCommand, OperationEvent, Operat
       const operation = running(state);
       const { result } = NEEDS[operation.kind];
       const given = { url, contentId, contentIds, assets };
-      ensure(
-        !result || given[result] !== null,
-        'OPERATION_RESULT_INCOMPLETE',
-        `An operation of kind ${operation.kind} completes with ${result}.`,
-      );
+      if (result && given[result] === null)
+        throw fail(
+          'OPERATION_RESULT_INCOMPLETE',
+          `An operation of kind ${operation.kind} completes with ${result}.`,
+          missing(result),
+        );
       return [{ type: 'OperationCompleted', data: { ...of(operation), ...given } }];
     },
 
@@ -98,6 +96,9 @@ export const operationDecider = decider<OperationCommand, OperationEvent, Operat
     OperationFailed: (operation, { error }) => ({ ...found(operation), status: 'failed', error }),
   },
 });
+
+/** Points to the field that is missing, as every 400 does. */
+const missing = (field: string) => ({ errors: [{ pointer: `/${field}`, message: 'is needed by this kind' }] });
 
 function found(operation: Operation): ExistingOperation {
   if (operation.status === 'absent') throw fail('OPERATION_NOT_FOUND');
