@@ -8,7 +8,7 @@ import { build, checkNode, install } from '../../apps/standalone/start.mjs';
 const HELP = `npm run bench [-- options]
 
   --quick          one short run of each instead of three
-  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild rendering audit
+  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild rendering reads audit
   --engines        Kafka, and the double of EventStoreDB, beside the embedded engines; nothing else
   --write          also writes docs/reference/performance.md and .json
   --help           this text
@@ -160,6 +160,17 @@ if (quick ? only?.includes('audit') : wanted('audit')) {
   });
   for (const [name, { perSecond }] of Object.entries(exported))
     tell({ name: 'audit', what: `export (${name})`, unit: 'entries/s', taken: [{ value: perSecond }], target: 50_000 });
+}
+if (wanted('reads')) {
+  const { measureReads } = await import('./reads.bench.mjs');
+  for (const { name, ratios, details } of await measureReads({ runs, seconds: quick ? 3 : 6 }))
+    tell({
+      name: 'reads',
+      what: `${name} with row-level security, 32 clients: of the rate without`,
+      unit: '×',
+      taken: ratios.map((value) => ({ value, ...details })),
+      target: 0.85,
+    });
 }
 if (wanted('rendering'))
   spawnSync(process.execPath, [join(import.meta.dirname, 'rendering.bench.mjs')], { stdio: 'inherit' });

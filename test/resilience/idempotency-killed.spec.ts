@@ -89,7 +89,7 @@ describe('an api that is killed between an effect and its answer', () => {
     await victim.program.line(/^armed$/);
     const send = (to: Client): Promise<Answer> =>
       to.call(method, path, body, { headers: { 'idempotency-key': `killed ${name}` } });
-    await expect(send(new Client(() => victim.url, KEY))).rejects.toThrow();
+    await expect(send(new Client(() => victim.url, KEY))).rejects.toThrow('fetch failed');
     expect(await victim.program.ended).toMatchObject({ signal: 'SIGKILL' });
 
     const again = send(client);
