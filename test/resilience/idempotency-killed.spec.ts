@@ -72,6 +72,14 @@ describe('an api that is killed between an effect and its answer', () => {
   const events = async (): Promise<string[]> =>
     (await test.db.query<{ type: string }>('select type from log.event order by position')).map(({ type }) => type);
 
+  /** The key `key_to_end`, which the survivor has in memory. */
+  async function knownKey(): Promise<Client> {
+    const { body } = await client.post<{ key: string }>('/api-keys', { id: 'key_to_end', name: 'n', scopes: ['read'] });
+    const holder = new Client(() => survivor.url, body.key);
+    expect((await holder.get('/posts/pst_none')).status).toBe(404);
+    return holder;
+  }
+
   it.each([
     ['with the key and nothing done', ['after', RESERVED], ACCOUNT, 201],
     ['after the append of what has a secret', ['after', APPENDED], ENDPOINT, 201],
@@ -82,7 +90,7 @@ describe('an api that is killed between an effect and its answer', () => {
     ['with a refusal kept and not sent', ['after', ANSWERED], REFUSED, 400],
   ] as const)('%s: one effect, and one answer for whoever asks again', async (name, point, request, status) => {
     const [method, path, body, effect] = request;
-    if (request === REVOKE) await client.post('/api-keys', { id: 'key_to_end', name: 'n', scopes: ['read'] });
+    const toEnd = request === REVOKE ? await knownKey() : undefined;
     const before = await events();
     const victim = await start(point);
     victim.program.signal('SIGUSR2');
@@ -92,6 +100,9 @@ describe('an api that is killed between an effect and its answer', () => {
     await expect(send(new Client(() => victim.url, KEY))).rejects.toThrow('fetch failed');
     expect(await victim.program.ended).toMatchObject({ signal: 'SIGKILL' });
 
+    // Well before the five seconds after which a process asks for a key again.
+    if (toEnd)
+      await eventually(async () => expect((await toEnd.get('/posts/pst_none')).status).toBe(401), { within: 2_500 });
     const again = send(client);
     // A dead holder is known by its lease, which ends after six seconds: here at once.
     await test.db.query('update api.idempotency set lease_until = now() where answer is null');

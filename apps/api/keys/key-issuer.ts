@@ -50,8 +50,10 @@ export class KeyIssuer {
 
   /** Ends a key in every process. False when there is none, or it has ended already. */
   async revoke(workspace: string, id: string): Promise<boolean> {
+    // The other processes are told by the very commit that ends it: one that dies right after has told them.
     const rows = await this.engines.db.query(
-      'update api.key set revoked_at = now() where workspace = $1 and id = $2 and revoked_at is null returning id',
+      `with ended as (update api.key set revoked_at = now() where workspace = $1 and id = $2 and revoked_at is null returning id)
+       select id, pg_notify('keys_changed', '') from ended`,
       [workspace, id],
     );
     if (rows.length > 0) this.keys.changed();

@@ -108,7 +108,7 @@ export class KeyStore {
   }
 
   /** Writes down which keys were used; not to the second, so that no request pays for it. */
-  private async flush(): Promise<void> {
+  async flush(): Promise<void> {
     if (this.used.size === 0) return;
     const callers = [...this.used.values()];
     this.used.clear();

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { eventually } from '#testing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 import { ensureFirstWorkspace } from './first-workspace';
+import { KeyStore } from './key-store';
 
 describe('workspaces and keys', () => {
   let api: BootedApi;
@@ -106,6 +108,38 @@ describe('workspaces and keys', () => {
       status: 404,
       body: { code: 'API_KEY_NOT_FOUND' },
     });
+  });
+
+  it('says when a key was last used, whichever process it was', async () => {
+    const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    const began = Date.now();
+    await other.as(key)('GET', '/posts/pst_none');
+    // Written down every fifteen seconds, and when a process ends: no request pays for it.
+    await other.running.app.get(KeyStore).flush();
+    const listed = (await api.send('GET', '/api-keys?limit=200')).at<{ id: string; lastUsedAt: string | null }[]>(
+      'data',
+    );
+    const { lastUsedAt } = listed.find((each) => each.id === id)!;
+    expect(Date.parse(lastUsedAt ?? '')).toBeGreaterThanOrEqual(began - 1_000);
+    expect(Date.parse(lastUsedAt ?? '')).toBeLessThanOrEqual(Date.now() + 1_000);
+  });
+
+  it('keeps nothing of a key that opens anything: a hash under the secret key, not of the text alone', async () => {
+    const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    const [{ hash, row }] = (await api.running.engines.db.query(
+      'select hash, row_to_json(k)::text as row from api.key k where id = $1',
+      [id],
+    )) as [{ hash: string; row: string }];
+    expect(row).not.toContain(key);
+    for (const encoding of ['hex', 'base64', 'base64url'] as const)
+      expect(hash).not.toBe(createHash('sha256').update(key).digest(encoding));
+    expect(await api.as(hash)('GET', '/posts')).toMatchObject({ status: 401 });
   });
 
   it('ends a key by itself when its time has come', async () => {

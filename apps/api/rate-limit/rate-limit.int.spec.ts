@@ -50,6 +50,29 @@ describe('the rate limit of client keys', () => {
     expect(answers.filter(({ status }) => status !== 429).length).toBeGreaterThanOrEqual(50);
   });
 
+  it('asks the database once for many requests, in no transaction, and not at all for what it refuses', async () => {
+    const send = api.as(await clientKey());
+    const { db } = api.running.engines;
+    const [query, tx] = [jest.spyOn(db, 'query'), jest.spyOn(db, 'tx')];
+    const asked = () => query.mock.calls.filter(([text]) => text.includes('api.rate')).length;
+    try {
+      // Refused for their scope, so that nothing is asked of the database but how many there were.
+      for (let n = 0; n < 60; n++) expect((await send('GET', '/webhooks/contracts')).status).toBe(403);
+      const forSixty = asked();
+      expect(forSixty).toBeLessThanOrEqual(24);
+      for (let n = 0; n < 20; n++) expect((await send('GET', '/webhooks/contracts')).status).toBe(429);
+      expect(asked()).toBe(forSixty);
+      expect(tx).not.toHaveBeenCalled();
+      // The key was looked up once; nothing else was asked of the database.
+      expect(query.mock.calls.length - forSixty).toBeLessThanOrEqual(2);
+      for (let n = 0; n < 20; n++) await api.send('GET', '/webhooks/contracts');
+      expect(asked()).toBe(forSixty);
+    } finally {
+      query.mockRestore();
+      tx.mockRestore();
+    }
+  });
+
   it('begins anew when the minute is over', async () => {
     const key = await clientKey();
     const { db } = api.running.engines;
