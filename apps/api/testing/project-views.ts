@@ -4,7 +4,15 @@ import { OPEN, writeFenced } from '#postgres';
 import { AuditTable, KeyedTable, keyedViews } from '#read-models';
 
 /** Keeps the read models up to date for the tests of the api, as the projector app does it in earnest: one transaction a batch. */
-export async function projectViews({ db, store, wake }: Engines): Promise<{ stop(): Promise<void> }> {
+export async function projectViews({
+  db,
+  store,
+  wake,
+}: {
+  readonly db: Engines['db'];
+  readonly store: Pick<Engines['store'], 'follow'>;
+  readonly wake: Pick<Engines['wake'], 'local'>;
+}): Promise<{ stop(): Promise<void> }> {
   const views = keyedViews.map((view) => ({
     name: view.name,
     category: view.category,

@@ -1,0 +1,83 @@
+import type { EventStore } from '#event-store';
+import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
+import { Database } from '#postgres';
+import { eventually } from '#testing';
+import { bootApi, type BootedApi } from '../testing/boot-api';
+import { projectViews } from '../testing/project-views';
+
+const WAITERS = 500;
+
+describe('readers that wait for a revision', () => {
+  let api: BootedApi;
+  /** Views are written by another process: its connections, and NOTIFY, are all there is between it and the api. */
+  let elsewhere: Database;
+  let store: PostgresEventStore;
+  let views: { stop(): Promise<void> };
+  let pause: Promise<void> = Promise.resolve();
+
+  beforeAll(async () => {
+    api = await bootApi();
+    elsewhere = new Database(api.running.engines.db.url, { max: 4, name: 'elsewhere' });
+    store = new PostgresEventStore(elsewhere);
+    const follow = async function* (options: Parameters<EventStore['follow']>[0]) {
+      for await (const batch of store.follow(options)) {
+        await pause;
+        yield batch;
+      }
+    };
+    const tell = (channel: string, payload: string) => void elsewhere.notify(channel, payload);
+    views = await projectViews({ db: elsewhere, store: { follow }, wake: { local: tell } });
+  });
+  afterAll(async () => {
+    await views.stop();
+    await store.close();
+    await elsewhere.end();
+    await api.close();
+  });
+
+  const all = <T>(work: (id: string) => Promise<T>) =>
+    Promise.all(Array.from({ length: WAITERS }, (_, n) => work(`acct_w${n}`)));
+
+  it('hold no connection and ask nothing while they wait, five hundred at once, and are woken by NOTIFY', async () => {
+    const { db } = api.running.engines;
+    await all((id) => api.send('POST', '/accounts', { id, platform: 'mastodon', username: 'u', profileId: 'p' }));
+    const seen = () => elsewhere.query<{ n: number }>('select count(*)::int as n from read.accounts');
+    await eventually(async () => expect(await seen()).toEqual([{ n: WAITERS }]));
+    let goOn = (): void => undefined;
+    pause = new Promise((go) => (goOn = go));
+    await all((id) => api.send('POST', `/accounts/${id}/disconnect`, { reason: 'for a test' }));
+
+    const query = jest.spyOn(db, 'query');
+    const byWorkspace = jest.spyOn(db, 'inWorkspace');
+    const statements = () => query.mock.calls.length + byWorkspace.mock.calls.length;
+    const looksAround = () => query.mock.calls.filter(([text]) => text.includes('projector.checkpoint')).length;
+    let answered = 0;
+    const answers = all(async (id) => {
+      const answer = await api.send('GET', `/accounts/${id}?minRevision=1`, undefined, { prefer: 'wait=30' });
+      answered++;
+      return answer;
+    });
+    await eventually(() => expect(byWorkspace.mock.calls.length).toBeGreaterThanOrEqual(WAITERS));
+    await eventually(() => expect(looksAround()).toBeGreaterThan(0));
+    const before = { statements: statements(), looks: looksAround() };
+    // The safety net asks once a second for all of them together.
+    await eventually(() => expect(looksAround()).toBeGreaterThan(before.looks + 1));
+    expect(statements() - before.statements).toBeLessThan(20);
+    expect(answered).toBe(0);
+    const backends = await elsewhere.query<{ n: number }>(
+      "select count(*)::int as n from pg_stat_activity where datname = current_database() and application_name = 'postledger api'",
+    );
+    expect(backends[0]!.n).toBeLessThanOrEqual(10);
+    const active = await elsewhere.query(
+      "select query from pg_stat_activity where datname = current_database() and application_name = 'postledger api' and state <> 'idle'",
+    );
+    expect(active).toEqual([]);
+
+    const [woken, looks] = [statements(), looksAround()];
+    goOn();
+    for (const { status, headers } of await answers) expect([status, headers['etag']]).toEqual([200, '"1"']);
+    // One last read for each, and what they all looked for together; no safety net was needed.
+    expect(statements() - woken).toBeLessThan(WAITERS + 50);
+    expect(looksAround() - looks).toBeLessThan(4);
+  });
+});
