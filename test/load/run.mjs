@@ -8,7 +8,7 @@ import { build, checkNode, install } from '../../apps/standalone/start.mjs';
 const HELP = `npm run bench [-- options]
 
   --quick          one short run of each instead of three
-  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild rendering reads audit
+  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild snapshots rendering reads audit
   --engines        Kafka, and the double of EventStoreDB, beside the embedded engines; nothing else
   --write          also writes docs/reference/performance.md and .json
   --help           this text
@@ -146,6 +146,23 @@ if (wanted('rebuild')) {
     });
 }
 // Some minutes for five million entries; a quick run has a tenth of them, and only when it is asked for.
+if (wanted('snapshots')) {
+  const { measureSnapshots, ratios } = await import('./snapshots.bench.mjs');
+  const taken = [];
+  for (let run = 0; run < runs; run++) taken.push(ratios(await measureSnapshots()));
+  for (const [name, process] of [
+    ['known', 'that knows the stream'],
+    ['unknown', 'that has just started'],
+  ])
+    tell({
+      name: 'snapshots',
+      what: `a command on 100,000 events against one on ten, in a process ${process}`,
+      unit: '×',
+      taken: taken.map((each) => ({ value: each[name], 'without snapshots ×': each.folded })),
+      target: name === 'known' ? 1.5 : 5,
+      lessIsBetter: true,
+    });
+}
 if (quick ? only?.includes('audit') : wanted('audit')) {
   const { measureAudit } = await import('./audit.bench.mjs');
   const { entries, pages, export: exported } = await measureAudit({ entries: quick ? 500_000 : 5_000_000 });
