@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { claimDataDir, fail, loadSettings, SettingsError, startApp, stopOnSignals, type Settings } from '#platform';
-import { EmbeddedServer, EmbeddedServerError } from '#postgres';
+import { EmbeddedServer } from '#postgres';
 import { composition } from './composition';
 import { firstKey } from './first-key';
 import { playSample } from './sample/sample';
@@ -68,9 +68,7 @@ async function main(): Promise<void> {
 async function startDatabase(dataDir: string): Promise<EmbeddedServer> {
   const folder = resolve(dataDir, 'postgres');
   mkdirSync(folder, { recursive: true });
-  const server = await EmbeddedServer.start({ folder }).catch((error: Error) => {
-    throw error instanceof EmbeddedServerError ? new SettingsError(error.message) : error;
-  });
+  const server = await EmbeddedServer.start({ folder });
   await server.ensureDatabase('postledger');
   return server;
 }

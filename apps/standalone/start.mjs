@@ -1,7 +1,18 @@
 // The front door: needs Node alone. Installs what is missing, builds what is stale, then hands over to the built program.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -20,12 +31,17 @@ function run(what, command, args, env = process.env) {
     const started = Date.now();
     const seconds = () => Math.round((Date.now() - started) / 1000);
     const said = [];
-    const timer = setInterval(() => say(`  … ${what} (${seconds()} s)`), 2_000);
+    // One line that counts where a person looks on, a line now and then where a file does.
+    const isWatched = process.stderr.isTTY === true;
+    const tick = () =>
+      process.stderr.write(`${isWatched ? '\r' : ''}  … ${what} (${seconds()} s)${isWatched ? '' : '\n'}`);
+    const timer = setInterval(tick, isWatched ? 1_000 : 5_000);
     const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => said.push(chunk));
     child.on('error', (error) => said.push(Buffer.from(error.message)));
     child.on('close', (code) => {
       clearInterval(timer);
+      if (isWatched) process.stderr.write('\r\x1b[K');
       if (code === 0) return done(seconds());
       say(Buffer.concat(said).toString().trim().split('\n').slice(-30).join('\n'));
       fail(`${what} failed; the lines above say why.`);
@@ -38,6 +54,16 @@ const digest = (file) =>
     .update(readFileSync(join(root, file)))
     .digest('hex');
 
+/** npm keeps its downloads in the home folder; a user that has none, such as nobody, keeps them here. */
+function cache() {
+  try {
+    accessSync(homedir(), constants.W_OK);
+    return {};
+  } catch {
+    return { npm_config_cache: process.env.npm_config_cache ?? join(root, '.cache/npm') };
+  }
+}
+
 /** npm ci when node_modules is missing or older than the lock file. */
 export async function install() {
   const stamp = join(root, 'node_modules/.postledger-installed');
@@ -46,6 +72,7 @@ export async function install() {
   say('Installing packages (once)');
   const took = await run('installing packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     ...process.env,
+    ...cache(),
     NODE_ENV: '',
   });
   writeFileSync(stamp, wanted);

@@ -4,6 +4,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { EmbeddedServerError } from '#postgres';
 import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
 import { nestLogger } from './nest-logger';
@@ -137,7 +138,7 @@ export function stopOnSignals(
 
 /** Ends the process with one sentence for what the user can mend, and with the stack for what only we can. */
 export function fail(error: unknown): never {
-  const known = error instanceof SettingsError;
+  const known = error instanceof SettingsError || error instanceof EmbeddedServerError;
   process.stderr.write(
     `${known ? `Postledger cannot start. ${error.message}` : ((error as Error).stack ?? String(error))}\n`,
   );
