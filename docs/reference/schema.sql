@@ -441,9 +441,9 @@ CREATE INDEX attempt_of_delivery ON ONLY delivery.attempt USING btree (delivery_
 
 CREATE INDEX delivery_feed ON ONLY delivery.delivery USING btree (endpoint, sequence);
 
-CREATE INDEX delivery_newest ON ONLY delivery.delivery USING btree (endpoint, id);
+CREATE INDEX delivery_newest ON ONLY delivery.delivery USING btree (endpoint, id, type);
 
-CREATE INDEX delivery_state ON ONLY delivery.delivery USING btree (endpoint, state, id) WHERE (state IS NOT NULL);
+CREATE INDEX delivery_state ON ONLY delivery.delivery USING btree (endpoint, state, id, type) WHERE (state IS NOT NULL);
 
 CREATE INDEX endpoint_catching_up ON delivery.endpoint USING btree (no) WHERE (phase = 'catching_up'::text);
 
@@ -1218,6 +1218,19 @@ begin
     end if;
   end loop;
   return high;
+end $function$;
+
+CREATE OR REPLACE FUNCTION projector.position_before(in_workspace text, in_at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  if to_regclass('read.audit_head') is null then
+    return null;
+  end if;
+  return projector.audit_position(in_workspace,
+    in_at + coalesce((select lag from read.audit_head where workspace = in_workspace), 0) * interval '1 millisecond');
 end $function$;
 
 CREATE OR REPLACE FUNCTION tenancy.is_own(in_workspace text)

@@ -1,4 +1,5 @@
 export { testDatabase, type TestDatabase } from './test-database';
 export { eventually } from './eventually';
+export { readings, type Reading } from './plan';
 export { Receiver, type Received, type Reply } from './receiver';
 export { scenariosOf, type Given } from './given';

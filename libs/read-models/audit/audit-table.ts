@@ -162,8 +162,9 @@ const tableOf = (table: string): string => `create table if not exists ${table} 
 const INDEXES = {
   what: 'workspace, entity_type, action, position',
   who: 'workspace, actor, entity_type, action, position',
-  entity: 'workspace, entity_id, position',
-  correlation: 'workspace, correlation_id, position',
+  // The last two order nothing: an entry that they leave out need not be looked at.
+  entity: 'workspace, entity_id, position, actor, action',
+  correlation: 'workspace, correlation_id, position, actor, action',
   event: 'workspace, event_id',
 } as const;
 
@@ -171,6 +172,6 @@ const indexesOf = (table: string): string =>
   Object.entries(INDEXES)
     .map(
       ([name, columns]) =>
-        `create index if not exists ${table.slice(table.indexOf('.') + 1)}_${name} on ${table} (${columns})`,
+        `create index if not exists ${table.slice(table.indexOf('.') + 1)}_by_${name} on ${table} (${columns})`,
     )
     .join(';\n');

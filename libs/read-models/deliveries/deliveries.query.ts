@@ -1,8 +1,9 @@
 import { DomainError, instant, publicEventId } from '#kernel';
-import type { Workspaces } from '#postgres';
+import { planned, type Workspaces } from '#postgres';
 import type { Page, PageOptions } from '../keyed/cursor';
 import {
   DELIVERY_COLUMNS,
+  WAS_DELIVERED,
   deliveryView,
   type AttemptView,
   type DeliveryDetail,
@@ -58,14 +59,12 @@ export class DeliveriesQuery {
     if (filters.to !== undefined) where.push(`d.id < delivery.id_at(${add(filters.to)})`);
     if (filters.type !== undefined) where.push(`d.type = ${add(filters.type)}`);
     const endpoint = filters.endpointId === undefined ? '' : ` and e.id = ${add(filters.endpointId)}`;
-    const rows = await this.db
-      .inWorkspace(workspace)
-      .query<DeliveryRow>(
-        filters.status === 'pending'
-          ? pendingList(where, endpoint)
-          : walk([...where, ...conditionOf(filters.status)], endpoint),
-        params,
-      );
+    const text =
+      filters.status === 'pending'
+        ? pendingList(where, endpoint)
+        : walk([...where, ...conditionOf(filters.status)], endpoint);
+    const isRanged = filters.from !== undefined || filters.to !== undefined;
+    const rows = await this.db.inWorkspace(workspace).query<DeliveryRow>(isRanged ? planned(text) : text, params);
     const page = rows.slice(0, limit);
     return { data: page.map(deliveryView), nextCursor: rows.length > limit ? cursorAt(page.at(-1)!.id) : null };
   }
@@ -171,10 +170,15 @@ const attemptView = (
   ...(response !== null && { response }),
 });
 
+/** The page is found by the ids that its indexes hold; only then is looked at the deliveries themselves. */
 const walk = (where: readonly string[], endpoint: string): string =>
-  `select ${DELIVERY_COLUMNS} from delivery.endpoint e cross join lateral (
-     select d.* from delivery.delivery d where ${['d.endpoint = e.no', ...where].join(' and ')} order by d.id desc limit $2
-   ) d where e.workspace = $1${endpoint} order by d.id desc limit $2`;
+  pageOf(`select d.id from delivery.endpoint e cross join lateral (
+       select d.id from delivery.delivery d where ${['d.endpoint = e.no', ...where].join(' and ')} order by d.id desc limit $2
+     ) d where e.workspace = $1${endpoint} order by d.id desc limit $2`);
+
+const pageOf = (ids: string): string =>
+  `select ${DELIVERY_COLUMNS} from (${ids}) page join delivery.delivery d on d.id = page.id
+   join delivery.endpoint e on e.no = d.endpoint order by d.id desc limit $2`;
 
 /** Pending is what waits for room, by its index, and what is in a worker's hands, by the leases: never a walk through what is done. */
 const pendingList = (where: readonly string[], endpoint: string): string =>
@@ -187,15 +191,14 @@ const pendingList = (where: readonly string[], endpoint: string): string =>
      where ${['e.workspace = $1', 'd.state is null', ...where].join(' and ')}${endpoint}
        and not exists (select from delivery.attempt a where a.delivery_id = d.id and a.ok)
    )
-   select ${DELIVERY_COLUMNS} from (select id from open order by id desc limit $2) o join delivery.delivery d on d.id = o.id
-   join delivery.endpoint e on e.no = d.endpoint order by d.id desc limit $2`;
+   ${pageOf('select id from open order by id desc limit $2')}`;
 
 function conditionOf(status: Exclude<DeliveryStatus, 'pending'> | undefined): string[] {
   switch (status) {
     case undefined:
       return [];
     case 'delivered':
-      return ['d.state is null and exists (select from delivery.attempt a where a.delivery_id = d.id and a.ok)'];
+      return [`d.state is null and ${WAS_DELIVERED}`];
     case 'retrying':
     case 'parked':
     case 'discarded':

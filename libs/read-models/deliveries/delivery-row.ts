@@ -47,9 +47,13 @@ export interface DeliveryRow {
   readonly due_at: string | null;
 }
 
+/** A probe for each delivery: `exists` would let the planner read every attempt there is instead. */
+export const WAS_DELIVERED =
+  'coalesce((select true from delivery.attempt a where a.delivery_id = d.id and a.ok limit 1), false)';
+
 /** Columns of a DeliveryRow; `d` is the delivery and `e` its endpoint. */
 export const DELIVERY_COLUMNS = `d.id, e.id as endpoint_id, d.event_id, d.type, d.sequence, d.state, d.reason, uuid_extract_timestamp(d.id) as created_at,
-  d.state is null and exists (select from delivery.attempt a where a.delivery_id = d.id and a.ok) as delivered,
+  d.state is null and ${WAS_DELIVERED} as delivered,
   case when d.state in ('queued', 'retrying') then coalesce(
     (select r.due_at from delivery.retry r where r.delivery_id = d.id), (select q.due_at from delivery.queue q where q.delivery_id = d.id)
   ) end as due_at`;

@@ -1,4 +1,5 @@
-import type { Workspaces } from '#postgres';
+import { planned, type Workspaces } from '#postgres';
+import { positionBefore } from '../audit/position-before';
 import { pageOf, positionOf, type Page, type PageOptions } from './cursor';
 import { element, listsOf } from './keyed-table';
 import type { Filter, KeyedView } from './keyed-view';
@@ -19,6 +20,20 @@ interface StoredRow {
   readonly created_position: number;
   readonly state: string;
 }
+
+/** A filter and what is asked of it. */
+interface Given {
+  readonly filter: Filter;
+  readonly value: string;
+}
+
+/** Whether a time is asked for that is both after and before another. */
+const isEmptyRange = (given: readonly Given[]): boolean =>
+  given.some(({ filter: { column, how }, value }) =>
+    how !== 'from'
+      ? false
+      : given.some(({ filter, value: to }) => filter.how === 'to' && filter.column === column && value >= to),
+  );
 
 /** Reads a keyed view. Nothing of another workspace is ever found. */
 export class KeyedQuery<S extends object, Shown extends object> {
@@ -44,30 +59,45 @@ export class KeyedQuery<S extends object, Shown extends object> {
     options: PageOptions,
   ): Promise<Page<Shown>> {
     const params: unknown[] = [workspace, options.limit + 1];
-    const where = Object.entries(filters).flatMap(([name, value]) => {
-      if (value === undefined) return [];
+    const given = Object.entries(filters).flatMap(([name, value]) => {
       const filter = this.view.filters[name];
       if (!filter) throw new Error(`View ${this.view.name} has no filter ${name}`);
-      params.push(filter.how === 'has' ? [element(workspace, value)] : value);
-      return [conditionOf(filter, params.length)];
+      return value === undefined ? [] : [{ filter, value }];
     });
-    if (options.cursor !== undefined) {
-      params.push(positionOf(options.cursor));
+    const where = given.map(({ filter, value }) => {
+      params.push(filter.how === 'has' ? [element(workspace, value)] : value);
+      return conditionOf(filter, params.length);
+    });
+    if (isEmptyRange(given)) return { data: [], nextCursor: null };
+    const end = Math.min(
+      options.cursor === undefined ? Infinity : positionOf(options.cursor),
+      await this.newest(workspace, given),
+    );
+    if (end !== Infinity) {
+      params.push(end);
       where.push(`created_position < $${params.length}`);
     }
-    const isOfList = Object.keys(filters).some(
-      (name) => filters[name] !== undefined && this.view.filters[name]?.how === 'has',
-    );
-    const rows = await this.db.inWorkspace(workspace).query<StoredRow>(
-      `select id, revision, position, created_position, state from read.${isOfList ? listsOf(this.view.name) : this.view.name}
-        where ${['workspace = $1', 'not gone', ...where].join(' and ')} order by created_position desc limit $2`,
-      params,
-    );
+    const isOfList = given.some(({ filter }) => filter.how === 'has');
+    const text = `select id, revision, position, created_position, state from read.${isOfList ? listsOf(this.view.name) : this.view.name}
+        where ${['workspace = $1', 'not gone', ...where].join(' and ')} order by created_position desc limit $2`;
+    // One index serves one column whatever its value; else it depends on the values which of them finds fewer rows.
+    const isPlain = given.length === 0 || (given.length === 1 && given[0]!.filter.how === 'is');
+    const rows = await this.db.inWorkspace(workspace).query<StoredRow>(isPlain ? text : planned(text), params);
     return pageOf(
       rows,
       options.limit,
       (row) => row.created_position,
       (row) => this.found(row).view,
+    );
+  }
+
+  /** Above everything that can match. */
+  private async newest(workspace: string, given: readonly Given[]): Promise<number> {
+    const found = given.find(({ filter }) => filter.how === 'to' && filter.madeWithinMs !== undefined);
+    return (
+      (found &&
+        (await positionBefore(this.db.inWorkspace(workspace), workspace, found.value, found.filter.madeWithinMs!))) ??
+      Infinity
     );
   }
 

@@ -11,6 +11,8 @@ export interface Column<S> {
 export interface Filter {
   readonly column: string;
   readonly how: 'is' | 'has' | 'from' | 'to';
+  /** For `to`: a thing came into being this long after the time in the column at the latest. Newer ones are then not looked at. */
+  readonly madeWithinMs?: number;
 }
 
 /** A view with one row per thing: pure; what runs it owns transaction and checkpoint. */

@@ -91,7 +91,8 @@ export const postsView: KeyedView<ExistingPost, PostView> = viewOf(postAggregate
     campaignId: { column: 'campaign_id', how: 'is' },
     platform: { column: 'platforms', how: 'has' },
     from: { column: 'scheduled_at', how: 'from' },
-    to: { column: 'scheduled_at', how: 'to' },
+    // Nothing is scheduled further back than a minute; the rest is for clocks that differ.
+    to: { column: 'scheduled_at', how: 'to', madeWithinMs: 5 * 60_000 },
   },
   present: presentPost,
 });
