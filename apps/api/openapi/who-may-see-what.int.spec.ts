@@ -32,6 +32,13 @@ const NO_LIST: Readonly<Record<string, string>> = {
 /** Answers that hold no text of the workspace, whoever asks. */
 const WITHOUT_TEXT = ['GET /api/v1/subscription', 'GET /api/v1/audit-log/verify'];
 
+/** What a read asks of the database as the owner of all rows, each with its reason; the rest goes through `inWorkspace`. */
+const AS_OWNER: readonly (readonly [RegExp, string])[] = [
+  [/\blog\.(event|head|snapshot)\b/, 'the log is read by stream, whose name holds the workspace'],
+  [/\bapi\.key\b.*\bhash = any/s, 'a key is found by its hash, and says the workspace'],
+  [/\bprojector\.checkpoint\b/, 'how far each view is: names and positions'],
+];
+
 /** A body that passes each route's check of its input, so that what is met is the thing and not its input. */
 const BODIES: Readonly<Record<string, object>> = {
   reschedule: { scheduledAt: '2035-01-01T00:00:00Z' },
@@ -191,6 +198,21 @@ describe('who may see what', () => {
     }
   });
 
+  it('reads as the owner of all rows nothing but what says why', async () => {
+    const asked = jest.spyOn(api.running.engines.db, 'query');
+    const fresh = api.as(
+      (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read', 'webhooks', 'audit', 'admin'] })).at('key'),
+    );
+    asked.mockClear();
+    for (const route of routes)
+      if (route.method === 'GET' && !NO_LIST[route.name])
+        expect([route.name, (await fresh('GET', pathTo(route))).status]).toEqual([route.name, 200]);
+    const texts = [...new Set(asked.mock.calls.map(([text]) => text))];
+    asked.mockRestore();
+    expect(texts.length).toBeGreaterThan(0);
+    expect(texts.filter((text) => !AS_OWNER.some(([allowed]) => allowed.test(text)))).toEqual([]);
+  });
+
   it.each([
     [
       'an account',
@@ -232,7 +254,7 @@ describe('who may see what', () => {
       '/audit-log/export?entityId=pst_mine',
     ]) {
       const { status, text } = await theirs('GET', path);
-      expect([path, status, /_mine|of_the_first/.test(text)]).toEqual([path, 200, false]);
+      expect([path, status, text.includes(MARK)]).toEqual([path, 200, false]);
     }
     const { status } = await theirs('GET', '/audit-log/entities/account/acct_mine');
     expect(status).toBe(404);
