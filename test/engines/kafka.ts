@@ -67,6 +67,9 @@ interface KafkaOptions {
   readonly user?: KafkaUser;
 }
 
+/** Never begins with a hyphen, which the storage tool would take for an option. */
+const clusterId = (): string => Buffer.concat([Buffer.of(1), randomBytes(15)]).toString('base64url');
+
 /** One real Kafka node on loopback, with its controller (KRaft) unless it joins another; its data outlives stop and kill, until `remove`. */
 export class KafkaNode {
   static readonly version = VERSION;
@@ -91,7 +94,7 @@ export class KafkaNode {
         secured: { user, ports: { sasl: await freePort(), tls: await freePort(), both: await freePort() } },
       }),
     };
-    const node = new KafkaNode(plan, joins?.cluster ?? randomBytes(16).toString('base64url'));
+    const node = new KafkaNode(plan, joins?.cluster ?? clusterId());
     writeFileSync(node.settings, serverProperties(plan));
     execFileSync(
       'java',
@@ -103,6 +106,11 @@ export class KafkaNode {
     );
     await node.restart();
     return node;
+  }
+
+  /** Process id while it runs. */
+  get pid(): number | undefined {
+    return this.child?.pid;
   }
 
   get port(): number {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from '@swc/core';
 import { deliveries, latency } from './scenarios.mjs';
-import { openReceiver, openSystem, spread } from './stage.mjs';
+import { cpuOf, openReceiver, openSystem, spread } from './stage.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
@@ -25,14 +25,14 @@ async function startKafka() {
   }
   const { KafkaNode } = require(join(folder, 'kafka.js'));
   const node = await KafkaNode.start();
-  return { env: { BUS_URL: node.url }, close: () => node.remove() };
+  return { env: { BUS_URL: node.url }, pid: node.pid, close: () => node.remove() };
 }
 
 /** In a process of its own, as a node would be. */
 async function startDouble() {
   const child = fork(join(here, 'double.mjs'));
   const url = await new Promise((told) => child.once('message', told));
-  return { env: { EVENT_STORE_URL: url }, close: () => child.disconnect() };
+  return { env: { EVENT_STORE_URL: url }, pid: child.pid, close: () => child.disconnect() };
 }
 
 const GROUNDS = [
@@ -70,33 +70,72 @@ const FIGURES = [
   ['rebuild of a view', 'events/s', rebuild],
 ];
 
-/** Prints every figure on every ground, with its ratio to the embedded engines. */
-export async function compareEngines({ quick }) {
-  const receiver = await openReceiver();
-  const embedded = new Map();
+const shown = (value) => (value >= 100 ? Math.round(value) : value.toPrecision(3));
+
+/** All grounds at once, each with a system that stands on it: what else the machine does hits them alike. */
+async function openGrounds() {
+  const opened = [];
   try {
     for (const [name, start] of GROUNDS) {
       const ground = await start();
-      const system = await openSystem(ground.env);
-      const stage = { system, receiver, seconds: 5, count: quick ? 8_000 : 30_000 };
-      try {
-        await deliveries(1)({ ...stage, count: 2_000 });
-        for (const [what, unit, measure] of FIGURES) {
-          const taken = [];
-          for (let run = 0; run < (quick ? 1 : 3); run++) taken.push((await measure(stage)).value);
-          const { min, median, max } = spread(taken);
-          embedded.set(what, embedded.get(what) ?? median);
-          const shown = [median, min, max].map((value) => (value >= 100 ? Math.round(value) : value.toPrecision(3)));
-          console.log(
-            `${name}: ${what} ${shown[0]} ${unit} (${shown[1]}–${shown[2]}), ×${(median / embedded.get(what)).toFixed(2)} of embedded`,
-          );
-        }
-      } finally {
-        await system.close();
-        await ground.close();
+      opened.push({ name, ground, system: await openSystem(ground.env) });
+    }
+    return opened;
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+async function closeAll(opened) {
+  for (const { system, ground } of opened) {
+    await system.close();
+    await ground.close();
+  }
+}
+
+/** Processor time of the apps, their database and the engine beside them, in seconds so far. */
+function cpuOfAll({ system, ground }) {
+  const { apps, database } = system.cpu();
+  return { apps, database, engine: ground.pid === undefined ? 0 : cpuOf(ground.pid) };
+}
+
+/** Takes one figure on one ground: its value, and the processor time that an operation took in each part, in microseconds. */
+async function take(opened, measure, stage) {
+  const before = cpuOfAll(opened);
+  const { value, operations } = await measure({ ...stage, system: opened.system });
+  const after = cpuOfAll(opened);
+  const cpu = Object.keys(after).map((part) => ((after[part] - before[part]) / (operations ?? Infinity)) * 1e6);
+  return { value, cpu };
+}
+
+/** Prints every figure on every ground, the grounds by turns, with its ratio to the embedded engines. */
+export async function compareEngines({ quick }) {
+  const receiver = await openReceiver();
+  const stage = { receiver, seconds: 5, count: quick ? 8_000 : 30_000 };
+  let opened = [];
+  try {
+    opened = await openGrounds();
+    for (const { system } of opened) await deliveries(1)({ ...stage, system, count: 4_000 });
+    for (const [what, unit, measure] of FIGURES) {
+      const taken = new Map(opened.map(({ name }) => [name, []]));
+      for (let run = 0; run < (quick ? 1 : 3); run++)
+        for (const one of opened) taken.get(one.name).push(await take(one, measure, stage));
+      const embedded = spread(taken.get(GROUNDS[0][0]).map(({ value }) => value)).median;
+      for (const [name, runs] of taken) {
+        const { min, median, max } = spread(runs.map(({ value }) => value));
+        const [apps, database, engine] = runs[0].cpu.map((_, part) => spread(runs.map(({ cpu }) => cpu[part])).median);
+        const cpu =
+          apps > 0
+            ? `; processor µs each: apps ${shown(apps)}, database ${shown(database)}, engine ${shown(engine)}`
+            : '';
+        console.log(
+          `${name}: ${what} ${shown(median)} ${unit} (${shown(min)}–${shown(max)}), ×${(median / embedded).toFixed(2)} of embedded${cpu}`,
+        );
       }
     }
   } finally {
+    await closeAll(opened);
     receiver.close();
   }
 }

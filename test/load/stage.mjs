@@ -11,7 +11,7 @@ export const KEY = 'bench_key_of_the_first_workspace_0123456789';
 
 const TICK = 100;
 /** Seconds of one process, user and system; 0 when it is gone. */
-function cpuOf(pid, withChildren = false) {
+export function cpuOf(pid, withChildren = false) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
     const ticks = fields.slice(11, withChildren ? 15 : 13).map(Number);
