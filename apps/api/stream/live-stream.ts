@@ -7,7 +7,7 @@ import { messagesOf } from '#public-messages';
 import { contractNamed } from '#webhook-contracts';
 import type { KeyStore } from '../keys/key-store';
 import { EventPlaces, type Place } from './event-places';
-import { Reader } from './reader';
+import { Reader, STALLED_MS } from './reader';
 
 const BATCH = 500;
 const HEARTBEAT_MS = 15 * SECOND;
@@ -49,6 +49,7 @@ export class LiveStream {
   constructor(
     private readonly engines: Pick<Engines, 'db' | 'store' | 'wake' | 'log' | 'metrics'>,
     private readonly keys: KeyStore,
+    private readonly stalledMs = STALLED_MS,
   ) {
     this.places = new EventPlaces(engines);
     this.timers = [
@@ -66,7 +67,7 @@ export class LiveStream {
 
   /** Takes over an answer whose head has been sent. */
   add({ workspace, after, key, response }: NewReader): void {
-    const reader = new Reader(workspace, after, key, response, () => this.remove(reader));
+    const reader = new Reader(workspace, after, key, response, () => this.remove(reader), this.stalledMs);
     if (this.ended.signal.aborted) return reader.close('shutdown');
     this.readers.add(reader);
     this.byWorkspace.set(workspace, (this.byWorkspace.get(workspace) ?? new Set()).add(reader));
@@ -97,7 +98,11 @@ export class LiveStream {
         limit: BATCH,
         workspace: reader.workspace,
       });
-      for (const event of events) for (const message of this.told(event)) reader.tell(message);
+      for (const event of events) {
+        for (const message of this.told(event)) reader.tell(message);
+        if (reader.isFull) await reader.drained();
+        if (reader.isClosed) return;
+      }
       reader.passed(events.length < BATCH ? position : events.at(-1)!.position);
       await reader.drained();
     }

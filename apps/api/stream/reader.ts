@@ -7,6 +7,8 @@ export type EndReason = 'slow' | 'key' | 'shutdown' | 'error';
 
 /** What may wait in memory for one reader. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/** A reader that catches up and takes nothing for so long has stopped. */
+export const STALLED_MS = 30_000;
 /** After its last event a reader that takes nothing is cut off. */
 const LINGER_MS = 10_000;
 
@@ -26,6 +28,7 @@ export class Reader {
     readonly key: string,
     private readonly response: ServerResponse,
     private readonly onClose: () => void,
+    private readonly stalledMs = STALLED_MS,
   ) {
     this.after = typeof place === 'number' ? place : place.position;
     this.rereads = typeof place !== 'number';
@@ -50,18 +53,28 @@ export class Reader {
   send(text: string): void {
     if (this.isClosed) return;
     this.response.write(text);
-    if (this.isJoined && this.response.writableLength > MAX_WAITING_BYTES) this.close('slow');
+    if (this.isJoined && this.isFull) this.close('slow');
   }
 
-  /** Resolves when the socket has taken what was written; a reader that catches up waits for it. */
+  /** Whether as much waits for it as may. One that catches up is told no more until that has been taken; one that has joined is dropped. */
+  get isFull(): boolean {
+    return this.response.writableLength > MAX_WAITING_BYTES;
+  }
+
+  /** Resolves when the socket has taken what was written, or when it has not for so long that the reader is dropped. */
   drained(): Promise<void> {
     if (this.isClosed || !this.response.writableNeedDrain) return Promise.resolve();
     return new Promise((go) => {
       const done = () => {
+        clearTimeout(timer);
         this.response.off('drain', done);
         this.response.off('close', done);
         go();
       };
+      const timer = setTimeout(() => {
+        this.close('slow');
+        done();
+      }, this.stalledMs).unref();
       this.response.on('drain', done).on('close', done);
     });
   }

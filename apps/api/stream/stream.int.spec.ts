@@ -1,6 +1,10 @@
-import { request } from 'node:http';
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Registry } from 'prom-client';
 import { eventually } from '#testing';
+import { KeyStore } from '../keys/key-store';
 import { bootApi, type BootedApi } from '../testing/boot-api';
+import { LiveStream } from './live-stream';
 
 interface Told {
   readonly id?: string;
@@ -26,7 +30,7 @@ describe('the live stream', () => {
         ...(options.lastEventId && { 'last-event-id': options.lastEventId }),
       },
     });
-    const response = await new Promise<import('node:http').IncomingMessage>((take, fail) =>
+    const response = await new Promise<IncomingMessage>((take, fail) =>
       outgoing.on('response', take).on('error', fail).end(),
     );
     const read = () => {
@@ -162,6 +166,33 @@ describe('the live stream', () => {
     await eventually(() => expect(slow.told.length - 1 + resumed.told.length).toBe(80));
   });
 
+  it('tells one that catches up no more than it takes, and drops it when it takes nothing', async () => {
+    const { db, store, wake, log } = api.running.engines;
+    const live = new LiveStream({ db, store, wake, log, metrics: new Registry() }, api.running.app.get(KeyStore), 300);
+    let waiting = 0;
+    let response: ServerResponse | undefined;
+    const server = createServer((_, to) => {
+      response = to.writeHead(200);
+      const write = to.write.bind(to) as (text: string) => boolean;
+      to.write = ((text: string) => {
+        const isTaken = write(text);
+        waiting = Math.max(waiting, to.writableLength);
+        return isTaken;
+      }) as typeof to.write;
+      live.add({ workspace: api.workspace, after: 0, key: api.key, response: to });
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const stopped = await new Promise<IncomingMessage>((take) => request({ port }, take).end());
+    await eventually(() => expect(response!.writableEnded).toBe(true));
+    expect(waiting).toBeLessThan(2 * 1024 * 1024);
+    let text = '';
+    stopped.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    await eventually(() => expect(text).toMatch(/event: stream\.dropped\ndata: \{"reason":"slow"\}\n\n$/));
+    live.close();
+    await new Promise((done) => server.close(done));
+  });
+
   it('ends the streams of a key that has ended', async () => {
     const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
       id: string;
@@ -181,7 +212,7 @@ describe('the live stream', () => {
 
   it('lets the process stop while it is open', async () => {
     const own = await bootApi();
-    const stream = await new Promise<import('node:http').IncomingMessage>((take) =>
+    const stream = await new Promise<IncomingMessage>((take) =>
       request(`${own.running.url}/api/v1/stream`, { headers: { authorization: `Bearer ${own.key}` } }, take).end(),
     );
     let text = '';
