@@ -51,6 +51,15 @@ export class Origin {
     if (free) this.idle.push(free);
   }
 
+  /** Closes the connections that have been idle for as long as they may. */
+  sweep(now: number): void {
+    const stale = this.idle.filter((lane) => lane.isStale(now));
+    for (const lane of stale) {
+      this.idle.splice(this.idle.indexOf(lane), 1);
+      lane.destroy();
+    }
+  }
+
   newLane(): Lane {
     return new Lane(this.name, this.target, this.settings);
   }

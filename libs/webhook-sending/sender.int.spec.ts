@@ -79,6 +79,26 @@ describe('the sender', () => {
       expect(connections).toHaveLength(1);
     });
 
+    it.each([
+      ['says that it closes it', 'connection: close\r\ncontent-length: 0\r\n\r\n'],
+      ['keeps it for a second only', 'keep-alive: timeout=1\r\ncontent-length: 0\r\n\r\n'],
+      ['says more than it was asked', 'content-length: 0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged'],
+    ])('takes a new connection when its server %s', async (_name, rest) => {
+      const url = await raw((socket) => void socket.write(`HTTP/1.1 200 OK\r\n${rest}`));
+      for (let i = 0; i < 2; i++) expect(await send(url)).toMatchObject({ ok: true, response: '' });
+      expect(connections).toHaveLength(2);
+    });
+
+    it('takes nothing for an answer that came before its request', async () => {
+      const url = await raw((socket, _chunk, chunks) => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue');
+        if (chunks === 1) setTimeout(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged'), 5);
+      });
+      expect(await send(url)).toMatchObject({ response: 'true' });
+      await eventually(() => expect(connections[0]!.destroyed).toBe(true));
+      expect(await send(url)).toMatchObject({ response: 'true' });
+    });
+
     it('opens no more connections to an origin than it may, and the rest wait', async () => {
       use({ connectionsPerOrigin: 4 });
       const url = await http((_, response) => void setTimeout(() => response.end(), 5));

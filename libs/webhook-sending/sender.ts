@@ -106,6 +106,7 @@ export function createSender(settings: SenderSettings): Sender {
     () => {
       const before = Date.now() - idleOriginMs;
       for (const [name, origin] of origins) {
+        origin.sweep(performance.now());
         if (!origin.isIdle || origin.lastUsed > before) continue;
         origin.close();
         origins.delete(name);

@@ -1,16 +1,12 @@
-import type { Dispatcher } from 'undici';
 import { StageError, type ErrorStage, type Exchange, type ExchangeRequest } from './exchange';
-import type { Lane } from './lane';
+import { CLOSED, type Lane, type LaneExchange } from './lane';
 import type { Origin } from './origin';
 
-const LOST_IDLE = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+const LOST_IDLE = new Set(['ECONNRESET', 'EPIPE', CLOSED]);
 const NUL = String.fromCharCode(0);
 
-/**
- * One exchange under way, as the handler that undici drives. It speaks the raw handler interface: parsing response headers into
- * an object would cost more than all else here. Settles once; whatever comes later is ignored.
- */
-export class Sending implements Dispatcher.DispatchHandler {
+/** One exchange under way, told by its lane how it goes. Settles once; whatever comes later is ignored. */
+export class Sending implements LaneExchange {
   private readonly startedAt = Date.now();
   private readonly began = performance.now();
   private readonly timer: NodeJS.Timeout;
@@ -50,34 +46,30 @@ export class Sending implements Dispatcher.DispatchHandler {
     if (this.isSettled) return false;
     this.lane = lane;
     const { headers, body } = this.request;
-    lane.dispatch({ method: 'POST', path: this.path, headers, body }, this);
+    try {
+      lane.send({ path: this.path, headers, body }, this);
+    } catch (error) {
+      this.onError(error as Error);
+    }
     return true;
   };
 
-  /** A connection stands, and the request is about to be written. */
   onConnect(): void {
     this.written = true;
   }
 
-  onRequestSent(): void {
-    this.lane!.watchSending();
-  }
-
-  onHeaders(statusCode: number, headers: Buffer[]): boolean {
-    if (statusCode < 200) return true;
+  onHeaders(statusCode: number, retryAfter: string | undefined): void {
     this.statusCode = statusCode;
-    if (statusCode >= 300) this.retryAfter = retryAfterOf(headers);
-    return true;
+    if (statusCode >= 300 && retryAfter !== undefined) this.retryAfter = retryAfter;
   }
 
-  onData(chunk: Buffer): boolean {
-    if (this.isSettled) return true;
+  onData(chunk: Buffer): void {
+    if (this.isSettled) return;
     if (this.firstChunk) (this.chunks ??= [this.firstChunk]).push(chunk);
     else this.firstChunk = chunk;
     this.received += chunk.length;
     // All that is kept has come: the rest is neither read nor waited for.
     if (this.received > this.maxResponseBytes) this.settle(undefined, true);
-    return true;
   }
 
   onComplete(): void {
@@ -90,8 +82,6 @@ export class Sending implements Dispatcher.DispatchHandler {
     const { code } = error as { code?: string };
     if (this.isLostBeforeUse(code)) return this.resend();
     if (error instanceof StageError) return this.fail(error.stage, error.message);
-    // undici refuses what could break out of a header before anything is written.
-    if (code === 'UND_ERR_INVALID_ARG') return this.fail('refused', error.message);
     this.fail(this.stage(code), error.message || code || 'failed');
   }
 
@@ -168,13 +158,3 @@ export class Sending implements Dispatcher.DispatchHandler {
 /** Decodes the first `length` bytes; a character that the cut goes through is left out. */
 const cut = (bytes: Buffer, length: number): string =>
   new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, length), { stream: true });
-
-function retryAfterOf(headers: readonly Buffer[]): string | undefined {
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at]!;
-    if (name.length === 11 && name.toString('latin1').toLowerCase() === 'retry-after') {
-      return headers[at + 1]!.toString('latin1').slice(0, 200);
-    }
-  }
-  return undefined;
-}
