@@ -56,11 +56,13 @@ const digest = (file) =>
 
 /** npm keeps its downloads in the home folder; a user that has none, such as nobody, keeps them here. */
 function cache() {
+  const own = process.env.npm_config_cache ?? join(homedir(), '.npm');
   try {
-    accessSync(homedir(), constants.W_OK);
+    mkdirSync(own, { recursive: true });
+    accessSync(own, constants.W_OK);
     return {};
   } catch {
-    return { npm_config_cache: process.env.npm_config_cache ?? join(root, '.cache/npm') };
+    return { npm_config_cache: join(root, '.cache/npm') };
   }
 }
 

@@ -167,7 +167,8 @@ if (!isThere) process.stderr.write(`The dashboard is not tested: ${CHROMIUM} is 
     await page.getByRole('link', { name: 'Deliveries' }).click();
     await page.getByRole('button', { name: 'Parked only' }).click();
     await row('account.connected').getByText('parked', { exact: true }).waitFor({ timeout: 30_000 });
-    await row('account.connected').getByRole('link').click();
+    await row('account.connected').getByRole('link', { name: /^whe_/ }).waitFor();
+    await row('account.connected').getByRole('link', { name: /^dlv_/ }).click();
     await page.getByRole('cell', { name: '500' }).first().waitFor();
     await page.locator('pre').getByText('acct_hook').waitFor();
     isDown = false;

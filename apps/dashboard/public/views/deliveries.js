@@ -23,6 +23,10 @@ export const title = 'Deliveries';
 const STATUSES = ['', 'pending', 'delivered', 'retrying', 'parked', 'discarded'];
 const REFRESH_MS = 3_000;
 
+/** Enough of an id to tell two apart in a list. */
+const ending = (id) =>
+  h('span', { class: 'mono', title: id }, id.length > 16 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id);
+
 export function render(root, context) {
   return context.id ? renderDelivery(root, context) : renderList(root, context);
 }
@@ -49,6 +53,7 @@ function renderList(root, { filters: given }) {
     columns: [
       ['Delivery', ({ id }) => link(`#/deliveries/${encodeURIComponent(id)}`, code(id))],
       ['Type', (it) => it.type],
+      ['Endpoint', (it) => link(`#/webhooks/${encodeURIComponent(it.endpointId)}`, ending(it.endpointId))],
       ['Status', (it) => badge(it.status)],
       ['Sequence', ({ sequence }) => sequence],
       ['Created', ({ createdAt }) => time(createdAt)],

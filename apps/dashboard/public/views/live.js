@@ -39,7 +39,13 @@ export function render(root, { stream }) {
 
   const matches = (event) => event.type.startsWith(prefix);
   const list = h('ol', { class: 'stream', 'aria-label': 'Events, newest first' });
-  const nothing = empty('No event yet. Schedule a post, and watch it go by.');
+  const nothing = empty(
+    'Nothing has happened since this page was opened. ',
+    link('#/posts', 'Schedule a post'),
+    ' and watch it go by; what was before is in the ',
+    link('#/audit', 'audit log'),
+    '.',
+  );
   const count = h('span', { class: 'soft', role: 'status' });
 
   function draw() {
