@@ -23,10 +23,8 @@ export async function* followLoop(
   try {
     for (let position = after, backoff = FIRST_BACKOFF_MS; !signal.aborted;) {
       bell.clear();
-      const batch = await Promise.race([
-        bell.aborted,
-        log.readAll({ after: position, limit: maxBatch }).catch((error: Error) => error),
-      ]);
+      const reading = log.readAll({ after: position, limit: maxBatch }).catch((error: Error) => error);
+      const batch = await bell.unlessAborted(reading);
       if (batch === 'aborted' || signal.aborted) return;
       if (batch instanceof Error) {
         onFault?.(batch);
@@ -48,18 +46,15 @@ export async function* followLoop(
 
 /** Rung by appends; a ring between a read and the wait after it is not lost. */
 class Bell {
-  readonly aborted: Promise<'aborted'>;
   private rung = false;
   private hear: (() => void) | undefined;
-  private readonly onAbort: () => void;
+  private interrupt: (() => void) | undefined;
+  private readonly onAbort = (): void => {
+    this.interrupt?.();
+    this.ring();
+  };
 
   constructor(private readonly signal: AbortSignal) {
-    let tell: (said: 'aborted') => void;
-    this.aborted = new Promise((resolve) => (tell = resolve));
-    this.onAbort = () => {
-      tell('aborted');
-      this.ring();
-    };
     signal.addEventListener('abort', this.onAbort);
   }
 
@@ -70,6 +65,21 @@ class Bell {
 
   clear(): void {
     this.rung = this.signal.aborted;
+  }
+
+  /**
+   * What `work` comes to, unless the signal aborts first. Not a race with a promise that lives as long as the follower: such a
+   * one would remember every batch it was ever raced with.
+   */
+  unlessAborted<T>(work: Promise<T>): Promise<T | 'aborted'> {
+    return new Promise((resolve, reject) => {
+      this.interrupt = () => resolve('aborted');
+      if (this.signal.aborted) this.interrupt();
+      work.then((done) => {
+        this.interrupt = undefined;
+        resolve(done);
+      }, reject);
+    });
   }
 
   /** Resolves at the next ring, at once when it has rung since `clear`, and after `ms` at the latest. */

@@ -1,0 +1,44 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { eventually } from '#testing';
+import type { LogBatch, RecordedEvent } from './event-store';
+import { followLoop, type LogReader } from './follow-loop';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const batchAt = (position: number): LogBatch => ({ events: [{ position } as RecordedEvent], position });
+
+describe('a follower of the log', () => {
+  it('keeps nothing of what it has handed over, however long it follows', async () => {
+    const stopping = new AbortController();
+    const seen: WeakRef<LogBatch>[] = [];
+    const log: LogReader = {
+      readAll: async ({ after }) => batchAt(after + 1),
+      onAppend: () => () => undefined,
+    };
+    for await (const batch of followLoop(log, { after: 0, maxBatch: 1, signal: stopping.signal })) {
+      seen.push(new WeakRef(batch));
+      // A turn of the event loop: what a turn has touched is not collected before it ends.
+      await new Promise((turn) => setImmediate(turn));
+      if (batch.position === 100) collect();
+      if (batch.position === 110) break;
+    }
+    expect(seen.slice(0, 90).filter((batch) => batch.deref() !== undefined)).toEqual([]);
+  });
+
+  it('ends when it is told to while a read is under way that never answers', async () => {
+    const stopping = new AbortController();
+    let asked = false;
+    const log: LogReader = {
+      readAll: () => ((asked = true), new Promise<LogBatch>(() => undefined)),
+      onAppend: () => () => undefined,
+    };
+    const following = (async () => {
+      for await (const _ of followLoop(log, { after: 0, maxBatch: 1, signal: stopping.signal }));
+    })();
+    await eventually(() => asked);
+    stopping.abort();
+    await following;
+  });
+});
