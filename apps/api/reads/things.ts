@@ -9,6 +9,8 @@ import { DEFAULT_LIMIT, type PageQuery } from '../http/page.query';
 import { problem } from '../http/problem';
 
 const LIST_WAIT_MS = 1_000;
+/** A stream of so many events is not read for what its view is about to have. */
+const LONG = 200;
 
 /** A workspace has one of each, in one stream with the workspace's id; their views divide it into rows. */
 const ONE_PER_WORKSPACE = new Set(['team', 'subscription']);
@@ -117,8 +119,18 @@ export class Things implements OnApplicationShutdown {
   ): Promise<Seen<S, Shown> | undefined> {
     const { view } = query;
     const streamId = streamIdOf(view, workspace, id);
+    const [position, revision] = [
+      this.written.position(workspace),
+      this.written.revision(workspace, view.category, streamId),
+    ];
+    // Asked before the row is read. A row of a stream with many things is older than the stream although nothing is missing in it.
+    const hasPassed = this.progress.position(view.name) >= position;
     const found = await query.get(workspace, id).catch(unlessUnbuilt);
-    if (found && found.revision >= this.written.revision(workspace, view.category, streamId)) return found;
+    if (found && (hasPassed || found.revision >= revision)) return found;
+    if (revision >= LONG && (await this.progress.reached(view.name, position, LIST_WAIT_MS))) {
+      const caughtUp = await query.get(workspace, id).catch(unlessUnbuilt);
+      if (caughtUp) return caughtUp;
+    }
     return (await this.fromLog(view, streamName(view.category, workspace, streamId), id)) ?? found;
   }
 
