@@ -103,7 +103,10 @@ describe('every list, by every filter', () => {
   afterAll(() => test.drop());
 
   /** What the statements of one list did. Those that are not to be answered get no rows. */
-  async function readBy(list: (db: Workspaces) => Promise<unknown>, answers = (_: string) => true): Promise<Reading[]> {
+  async function readBy(
+    list: (db: Workspaces) => Promise<unknown>,
+    answers: (text: string) => boolean = () => true,
+  ): Promise<Reading[]> {
     const asked: [string, readonly unknown[]][] = [];
     const recorder: Workspaces = {
       inWorkspace: () => ({
