@@ -144,6 +144,14 @@ if (wanted('rebuild')) {
       limit: rates[0].bareInsert,
       target: 30_000,
     });
+  tell({
+    name: 'rebuild',
+    what: 'share of the chain in the processor time of a rebuild of the audit log',
+    unit: '×',
+    taken: rates.map(({ chainShare }) => ({ value: chainShare })),
+    target: 0.1,
+    lessIsBetter: true,
+  });
 }
 // Some minutes for five million entries; a quick run has a tenth of them, and only when it is asked for.
 if (wanted('snapshots')) {

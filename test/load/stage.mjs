@@ -21,7 +21,8 @@ export function cpuOf(pid, withChildren = false) {
     throw error;
   }
 }
-const cpuBelow = (pid) => {
+/** The same, with all processes that it started. */
+export const cpuBelow = (pid) => {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
   return children.reduce((sum, child) => sum + cpuOf(child), cpuOf(pid, true));
 };

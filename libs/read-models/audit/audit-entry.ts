@@ -44,10 +44,12 @@ function hide(value: unknown): unknown {
 /** The link of one entry (docs/reference/audit-chain.md): SHA-256, hex, over the UTF-8 of the canonical array of its fields. */
 export const hashOf = (entry: Omit<AuditEntry, 'hash'>): string => hash('sha256', linkText(entry), 'hex');
 
-const linkText = (it: Omit<AuditEntry, 'hash'>): string =>
-  `[${text(it.previousHash)},${text(it.id)},${it.position},${text(it.at)},${text(it.action)},${text(it.entityType)},${text(it.entityId)},${text(it.actor)},${text(it.correlationId)},${text(it.causationId)},${it.revisionBefore},${it.revision},${canonicalJson(it.data)}]`;
-
-const text = (value: string | null): string => JSON.stringify(value);
+/** All but the data has one spelling in any case. */
+function linkText(it: Omit<AuditEntry, 'hash'>): string {
+  const { previousHash, id, position, at, action, entityType, entityId, actor, correlationId, causationId } = it;
+  const about = [previousHash, id, position, at, action, entityType, entityId, actor, correlationId, causationId];
+  return `${JSON.stringify([...about, it.revisionBefore, it.revision]).slice(0, -1)},${canonicalJson(it.data)}]`;
+}
 
 /** Streams whose data may hold a secret's box. */
 const MAY_HOLD_SECRETS = 'webhook_endpoint';

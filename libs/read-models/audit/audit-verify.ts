@@ -29,7 +29,10 @@ export interface VerifyOptions {
   readonly expectedHash?: string | undefined;
   /** Ends early, with `complete: false`, once it is aborted. */
   readonly deadline?: AbortSignal | undefined;
+  /** Told after each batch. */
   readonly onProgress?: (entries: number, position: number) => void;
+  /** So many entries are in memory at once. */
+  readonly batch?: number;
 }
 
 interface Head {
@@ -50,7 +53,8 @@ export async function verifyAudit(
   const from = options.fromPosition ?? 0;
   const first = from > 0 ? await startAt(db, workspace, from, options.expectedHash) : null;
   if (first && 'ok' in first) return first;
-  const pairs = sideBySide({ db, store }, workspace, from, upTo);
+  const batch = options.batch ?? BATCH;
+  const pairs = sideBySide({ db, store }, workspace, { from, upTo, batch });
   let previous: string | null = first?.hash ?? null;
   let position = from;
   let entries = 0;
@@ -63,7 +67,7 @@ export async function verifyAudit(
         reason,
       );
     ({ position, hash: previous } = row!);
-    if (++entries % BATCH !== 0) continue;
+    if (++entries % batch !== 0) continue;
     options.onProgress?.(entries, position);
     if (options.deadline?.aborted) return { ok: true, entries, position, hash: previous, complete: false };
   }
@@ -114,17 +118,23 @@ async function startAt(
   return row;
 }
 
+/** What is compared: after `from`, up to and with `upTo`, so many at a time. */
+interface Stretch {
+  readonly from: number;
+  readonly upTo: number;
+  readonly batch: number;
+}
+
 type Pair = readonly [event: RecordedEvent | undefined, row: AuditRow | undefined];
 
 /** Events and rows of equal position together, each alone where the other has none. */
 async function* sideBySide(
   parts: { db: Workspaces; store: EventStore },
   workspace: string,
-  from: number,
-  upTo: number,
+  stretch: Stretch,
 ): AsyncGenerator<Pair> {
-  const events = eventsOf(parts.store, workspace, from, upTo);
-  const rows = rowsOf(parts.db, workspace, from, upTo);
+  const events = eventsOf(parts.store, workspace, stretch);
+  const rows = rowsOf(parts.db, workspace, stretch);
   let event = (await events.next()).value as RecordedEvent | undefined;
   let row = (await rows.next()).value as AuditRow | undefined;
   while (event || row) {
@@ -139,13 +149,12 @@ async function* sideBySide(
 async function* eventsOf(
   store: EventStore,
   workspace: string,
-  from: number,
-  upTo: number,
+  { from, upTo, batch: limit }: Stretch,
 ): AsyncGenerator<RecordedEvent, undefined> {
   for (let after = from; after < upTo;) {
-    const batch = await store.readAll({ after, limit: BATCH, workspace, upTo });
+    const batch = await store.readAll({ after, limit, workspace, upTo });
     yield* batch.events;
-    if (batch.events.length < BATCH) return undefined;
+    if (batch.events.length < limit) return undefined;
     after = Math.max(batch.position, batch.events.at(-1)!.position);
   }
   return undefined;
@@ -154,18 +163,17 @@ async function* eventsOf(
 async function* rowsOf(
   db: Workspaces,
   workspace: string,
-  from: number,
-  upTo: number,
+  { from, upTo, batch: limit }: Stretch,
 ): AsyncGenerator<AuditRow, undefined> {
   for (let after = from; ;) {
     const rows = await db
       .inWorkspace(workspace)
       .query<AuditRow>(
-        `select ${AUDIT_COLUMNS} from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit ${BATCH}`,
-        [workspace, after, upTo],
+        `select ${AUDIT_COLUMNS} from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit $4`,
+        [workspace, after, upTo, limit],
       );
     yield* rows;
-    if (rows.length < BATCH) return undefined;
+    if (rows.length < limit) return undefined;
     after = rows.at(-1)!.position;
   }
 }

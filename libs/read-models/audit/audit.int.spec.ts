@@ -203,4 +203,82 @@ describe('the audit log', () => {
     );
     expect(verdict).toEqual({ ok: false, broken: { id: null, position: newest.position, reason: 'missing' } });
   });
+
+  /** The log with something done to the events that are read. */
+  const alteredLog = (alter: (events: readonly RecordedEvent[]) => readonly RecordedEvent[]): MemoryEventStore =>
+    Object.assign(Object.create(store) as MemoryEventStore, {
+      readAll: async (options: Parameters<MemoryEventStore['readAll']>[0]) => {
+        const batch = await store.readAll(options);
+        return { ...batch, events: alter(batch.events) };
+      },
+      read: async (stream: string) => alter(await store.read(stream)),
+    });
+  const verifyAgainst = (log: MemoryEventStore) => verifyAudit({ db: test.db, store: log }, 'ws_1');
+
+  it('notices an event that is gone from the log', async () => {
+    const gone = [...(await query.list('ws_1', {}, PAGE)).data].reverse()[7]!;
+    const verdict = await verifyAgainst(
+      alteredLog((events) => events.filter(({ position }) => position !== gone.position)),
+    );
+    expect(verdict).toEqual(brokenAt(gone, 'inserted'));
+  });
+
+  it('notices an event that came into the log afterwards', async () => {
+    const [one] = (await store.readAll({ after: 0, limit: 1, workspace: 'ws_1' })).events;
+    const added = { ...one!, id: '00000000-0000-4000-8000-000000000000', position: one!.position + 0.5 };
+    const verdict = await verifyAgainst(
+      alteredLog((events) => events.flatMap((event) => (event.position === one!.position ? [event, added] : [event]))),
+    );
+    expect(verdict).toEqual({
+      ok: false,
+      broken: { id: `evt_${added.id}`, position: added.position, reason: 'missing' },
+    });
+  });
+
+  it('notices two events of the log that changed places', async () => {
+    const [a, b] = (await store.readAll({ after: 0, limit: 2, workspace: 'ws_1' })).events as [
+      RecordedEvent,
+      RecordedEvent,
+    ];
+    const placeOf = new Map([
+      [a.id, b.position],
+      [b.id, a.position],
+    ]);
+    const verdict = await verifyAgainst(
+      alteredLog((events) =>
+        events
+          .map((event) => ({ ...event, position: placeOf.get(event.id) ?? event.position }))
+          .sort((one, other) => one.position - other.position),
+      ),
+    );
+    expect(verdict).toEqual({ ok: false, broken: { id: `evt_${b.id}`, position: a.position, reason: 'out of order' } });
+  });
+
+  it('tells how far it is, and ends at its deadline with what is needed to go on from there', async () => {
+    const data = [...(await query.list('ws_1', {}, PAGE)).data].reverse();
+    const told: [number, number][] = [];
+    const deadline = new AbortController();
+    const onProgress = (entries: number, position: number) => {
+      told.push([entries, position]);
+      if (entries === 20) deadline.abort();
+    };
+    const half = await verify({ onProgress, deadline: deadline.signal, batch: 10 });
+    const [tenth, twentieth] = [data[9]!, data[19]!];
+    expect(told).toEqual([
+      [10, tenth.position],
+      [20, twentieth.position],
+    ]);
+    expect(half).toEqual({
+      ok: true,
+      entries: 20,
+      position: twentieth.position,
+      hash: twentieth.hash,
+      complete: false,
+    });
+    const rest = await verify({ fromPosition: twentieth.position, expectedHash: twentieth.hash });
+    expect(rest).toMatchObject({ ok: true, entries: 10, hash: data[29]!.hash, complete: true });
+    await test.db.query('delete from read.audit_v1 where position = $1', [data[25]!.position]);
+    expect(await verify({ fromPosition: twentieth.position })).toEqual(brokenAt(data[25]!, 'missing'));
+    expect(await verify({ fromPosition: data[25]!.position })).toMatchObject({ broken: { reason: 'missing' } });
+  });
 });
