@@ -1,5 +1,5 @@
 // npm run projection: installs and builds what is missing, then hands over to the built program.
-import { build, checkNode, install } from '../standalone/start.mjs';
+import { build, checkNode, install } from './start.mjs';
 
 checkNode();
 await install();
