@@ -84,6 +84,8 @@ function open(
           ...at,
           // SNI takes names only (RFC 6066 §3); a literal address is checked against the certificate's IP entries.
           servername: isIP(host) ? '' : host,
+          // Said, so that Node's own switch in the environment (NODE_TLS_REJECT_UNAUTHORIZED) has no say.
+          rejectUnauthorized: true,
           ALPNProtocols: ['http/1.1'],
           ...(forTests?.ca && { ca: [...forTests.ca] }),
         })

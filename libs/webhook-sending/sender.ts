@@ -11,7 +11,9 @@ const SWEEP_MS = 5_000;
 export interface SenderSettings {
   /** Lets loopback be reached, by http too. */
   readonly sandbox: boolean;
-  /** How names are resolved; the machine's hosts file and name servers unless given. */
+  /** Name servers to ask, `address[:port]`; the machine's hosts file and name servers unless given. */
+  readonly nameServers?: readonly string[] | undefined;
+  /** How names are resolved, if not so. */
   readonly lookup?: Lookup;
   /** Connections to one origin at a time (1,024): generous, since endpoints that share an origin must not hold each other up. */
   readonly connectionsPerOrigin?: number;
@@ -61,7 +63,7 @@ const refusal = (stage: 'refused' | 'aborted', message: string): Exchange => ({
 export function createSender(settings: SenderSettings): Sender {
   const dialSettings: DialSettings = {
     sandbox: settings.sandbox,
-    lookup: settings.lookup ?? systemLookup(),
+    lookup: settings.lookup ?? systemLookup(settings.nameServers),
     forTests: settings.forTests,
   };
   const limit = settings.connectionsPerOrigin ?? 1_024;

@@ -26,7 +26,10 @@ export class EndpointTest implements OnApplicationShutdown {
     @Inject(ENGINES) engines: Engines,
     private readonly secrets: EndpointSecrets,
   ) {
-    this.sender = createSender({ sandbox: engines.settings.mode === 'sandbox' });
+    this.sender = createSender({
+      sandbox: engines.settings.mode === 'sandbox',
+      nameServers: engines.settings.webhookNameServers,
+    });
   }
 
   /** One attempt with the contract's own time-out; never rejects because of the target. */

@@ -75,7 +75,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
   const directory = new EndpointDirectory(db, decrypt, (row, error) =>
     engines.log.error({ endpoint: row.id, err: error.message }, 'an endpoint cannot be used'),
   );
-  const sender = createSender({ sandbox: settings.mode === 'sandbox' });
+  const sender = createSender({ sandbox: settings.mode === 'sandbox', nameServers: settings.webhookNameServers });
   const recorder = new Recorder({
     db,
     clock,

@@ -27,6 +27,14 @@ describe('settings', () => {
     );
   });
 
+  it('take name servers with and without a port, and nothing else for one', () => {
+    const of = (text: string) =>
+      loadSettings({ POSTLEDGER_MODE: 'sandbox', WEBHOOK_NAME_SERVERS: text }).webhookNameServers;
+    expect(of('9.9.9.9, 127.0.0.1:5353,[2620:fe::fe]:53')).toEqual(['9.9.9.9', '127.0.0.1:5353', '[2620:fe::fe]:53']);
+    expect(of('')).toBeUndefined();
+    expect(() => of('dns.example.org')).toThrow('WEBHOOK_NAME_SERVERS must be addresses of name servers');
+  });
+
   it('name every variable that is wrong, in one go', () => {
     expect(() =>
       loadSettings({

@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns';
 import { readFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -34,6 +35,18 @@ const url = (schemes: readonly string[]) => (value: string | undefined) => {
   if (!schemes.some((scheme) => value.startsWith(`${scheme}://`)))
     throw new Error(`must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
   return value;
+};
+const nameServers = (value: string | undefined): readonly string[] | undefined => {
+  if (!value) return undefined;
+  const servers = value.split(',').map((server) => server.trim());
+  try {
+    new Resolver().setServers(servers);
+  } catch (error) {
+    throw new Error(`must be addresses of name servers, with a port if need be, separated by commas, not "${value}"`, {
+      cause: error,
+    });
+  }
+  return servers;
 };
 const secretKey = (value: string | undefined) => {
   if (!value) return undefined;
@@ -178,6 +191,13 @@ export const settingsSchema = {
       'streams of so many events have their state kept, so that a process need not fold them from the first; 0 keeps none',
     parse: number(200, 0, 1_000_000),
   } as Setting<number>,
+  webhookNameServers: {
+    variable: 'WEBHOOK_NAME_SERVERS',
+    default: 'the hosts file and name servers of the machine',
+    means:
+      '`address[:port]`, separated by commas: who resolves the names of webhook targets, such as a resolver that knows no internal names',
+    parse: nameServers,
+  } as Setting<readonly string[] | undefined>,
   retentionDays: {
     variable: 'RETENTION_DAYS',
     default: '30',
