@@ -12,7 +12,7 @@ beforeAll(async () => {
   receiver = await Receiver.open();
   standalone = await Standalone.start({ PUBLISHER: 'none' });
   api = standalone.client();
-  await api.endpoint(receiver.url('/hook'), { eventTypes: ['account.*'] });
+  await api.endpoint(receiver.url('/hook'), { eventTypes: ['account.*'], ordered: true });
 });
 afterAll(async () => {
   await standalone.remove();
