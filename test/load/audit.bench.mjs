@@ -117,11 +117,14 @@ const pagesOf = ({ entries, some }) => {
 
 /** A database that also keeps the plans of what it is asked. */
 const explaining = (db, plans) => ({
-  query: async (text, params) => {
-    const rows = await db.query(`explain (analyze, costs off, timing off, summary off, buffers off) ${text}`, params);
-    plans.push(rows.map((row) => row['QUERY PLAN']));
-    return db.query(text, params);
-  },
+  inWorkspace: (workspace) => ({
+    query: async (text, params) => {
+      const explain = `explain (analyze, costs off, timing off, summary off, buffers off) ${text}`;
+      const rows = await db.inWorkspace(workspace).query(explain, params);
+      plans.push(rows.map((row) => row['QUERY PLAN']));
+      return db.inWorkspace(workspace).query(text, params);
+    },
+  }),
 });
 
 /** An answer as it comes, its bytes thrown away: entries, and how much came over the wire. */
