@@ -13,10 +13,11 @@ const opened: Ground[] = [];
 afterAll(async () => void (await Promise.all(opened.map((ground) => ground.close()))));
 
 for (const [name, open] of Object.entries(grounds)) {
+  // First, because a node keeps what a suite leaves: this one leaves posts, the main job hundreds of endpoints.
+  resilience(name, open, { double: open === onDoubleAndKafka });
   mainJob(name, async () => {
     const ground = await open();
     opened.push(ground);
     return ground.env;
   });
-  resilience(name, open, { double: open === onDoubleAndKafka });
 }

@@ -33,6 +33,8 @@ import { SubscriptionReader } from './subscription';
 export interface EventStoreDbOptions extends Partial<Deadlines> {
   /** A follower that hears nothing for so many milliseconds compares itself with the head (1,000). */
   readonly watchMs?: number;
+  /** Events of another realm in the same store are others'. The apps have none; a suite that shares a node with them has one. */
+  readonly realm?: string;
 }
 
 /** The newest event is nearly always the head; only behind what the node writes for itself must be looked further. */
@@ -56,12 +58,17 @@ const placeOf = (position: Position) =>
 export class EventStoreDbEventStore implements EventStore {
   private readonly connection: Connection;
   private readonly watchMs: number;
+  private readonly realm: string | undefined;
   private readonly closing = new AbortController();
   /** The newest own event that is known of, and the place up to which the log has been searched for it. */
   private newest: Position = 0;
   private searched: Position = 0;
 
-  constructor(url: string, { deadlineMs = 15_000, attemptMs = 5_000, watchMs = 1_000 }: EventStoreDbOptions = {}) {
+  constructor(
+    url: string,
+    { deadlineMs = 15_000, attemptMs = 5_000, watchMs = 1_000, realm }: EventStoreDbOptions = {},
+  ) {
+    this.realm = realm;
     this.connection = new Connection(url, { deadlineMs, attemptMs });
     this.watchMs = watchMs;
   }
@@ -69,7 +76,12 @@ export class EventStoreDbEventStore implements EventStore {
   async append(stream: StreamName, events: readonly NewEvent[], expected: Revision): Promise<Appended> {
     if (events.length === 0) throw new RangeError(`Nothing to append to ${stream}`);
     const proposed = events.map(({ id, type, data, metadata }) =>
-      jsonEvent({ id, type, data: data as JSONEventType['data'], metadata: toStoredMetadata(metadata) }),
+      jsonEvent({
+        id,
+        type,
+        data: data as JSONEventType['data'],
+        metadata: { ...toStoredMetadata(metadata), ...(this.realm !== undefined && { realm: this.realm }) },
+      }),
     );
     try {
       // The same ids at an exact revision: a repeated append is the same append, so a lost answer may be asked for again.
@@ -100,7 +112,7 @@ export class EventStoreDbEventStore implements EventStore {
       const events = await this.connection.drain((client) =>
         client.readStream(stream, { ...range, requiresLeader: true }),
       );
-      return events.flatMap((event) => recordedOf(event) ?? []);
+      return events.flatMap((event) => recordedOf(event, this.realm) ?? []);
     } catch (error) {
       if (error instanceof StreamNotFoundError) return [];
       throw error;
@@ -124,7 +136,7 @@ export class EventStoreDbEventStore implements EventStore {
         if (at <= position && !(inclusive && at === after && events.length === 0)) continue;
         if (at > upTo) return { events, position };
         position = at;
-        const event = recordedOf(resolved);
+        const event = recordedOf(resolved, this.realm);
         if (!event || (workspace !== undefined && event.metadata.workspace !== workspace)) continue;
         events.push(event);
         if (events.length === limit) return { events, position };
@@ -143,7 +155,7 @@ export class EventStoreDbEventStore implements EventStore {
       for (const resolved of page) {
         const at = positionOf(resolved);
         top ??= at;
-        const isOwn = recordedOf(resolved) !== undefined;
+        const isOwn = recordedOf(resolved, this.realm) !== undefined;
         // What was searched before need not be searched again.
         if (!isOwn && at > this.searched) continue;
         this.newest = Math.max(this.newest, isOwn ? at : 0);
@@ -187,7 +199,7 @@ export class EventStoreDbEventStore implements EventStore {
             const at = positionOf(resolved);
             if (at <= position) continue;
             position = at;
-            const event = recordedOf(resolved);
+            const event = recordedOf(resolved, this.realm);
             if (event) events.push(event);
           }
           if (events.length === 0) continue;

@@ -15,9 +15,9 @@ export function positionOf({ event, commitPosition }: ResolvedEvent): Position {
 }
 
 /** The event as ours; undefined for what others wrote into the same store, system events among them. */
-export function recordedOf(resolved: ResolvedEvent): RecordedEvent | undefined {
+export function recordedOf(resolved: ResolvedEvent, realm?: string): RecordedEvent | undefined {
   const { event } = resolved;
-  if (!event || !isOurs(event)) return undefined;
+  if (!event || !isOurs(event, realm)) return undefined;
   const { id, type, data, metadata, streamId, revision } = event;
   return {
     id,
@@ -30,11 +30,13 @@ export function recordedOf(resolved: ResolvedEvent): RecordedEvent | undefined {
   };
 }
 
-function isOurs({ type, streamId, isJson, metadata }: StoredEvent): boolean {
+function isOurs({ type, streamId, isJson, metadata }: StoredEvent, realm: string | undefined): boolean {
+  const told = metadata as { commandId?: unknown; realm?: unknown } | undefined;
   return (
     isJson &&
     !type.startsWith('$') &&
     !streamId.startsWith('$') &&
-    typeof (metadata as { commandId?: unknown } | undefined)?.commandId === 'string'
+    typeof told?.commandId === 'string' &&
+    told.realm === realm
   );
 }
