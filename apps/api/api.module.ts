@@ -22,6 +22,7 @@ import { EndpointsController } from './webhooks/endpoints.controller';
 import { FeedController } from './webhooks/feed.controller';
 import { Jobs } from './webhooks/jobs';
 import { CampaignsController } from './campaigns/campaigns.controller';
+import { SubjectsController } from './subjects/subjects.controller';
 import { TeamController } from './team/team.controller';
 import { SubscriptionController } from './subscription/subscription.controller';
 import { MediaController } from './studio/media.controller';
@@ -69,6 +70,7 @@ export class ApiModule implements OnModuleDestroy, OnApplicationShutdown {
         DeliveriesController,
         CatalogueController,
         AuditController,
+        SubjectsController,
       ],
       providers: [
         Commands,

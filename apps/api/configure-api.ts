@@ -30,6 +30,7 @@ export function configureApi(app: NestFastifyApplication, engines: Engines): voi
   Object.assign(app.getHttpAdapter(), { registerParserMiddleware: () => undefined });
   installHooks(server, {
     keys: app.get(KeyStore),
+    personal: engines.keys,
     idempotency: app.get(IdempotencyStore),
     rateLimit: new RateLimit(engines.db),
     durations: new Histogram({

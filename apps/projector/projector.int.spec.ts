@@ -35,6 +35,7 @@ describe('the projector', () => {
       metrics: new Registry(),
       health: new Health(),
       wake: new Wake(test.db, () => undefined),
+      keys: { destroyed: () => undefined },
       outbox: { handOver: () => woken.push('bus') },
     });
     projector.start();

@@ -3,6 +3,7 @@ import type { Published } from '#messaging';
 import type { Engines } from '#platform';
 import { policiesProjection } from './policies/policies.projection';
 import { rebuildable } from './projections/all-projections';
+import { erasuresProjection } from './projections/erasures.projection';
 import { Gate } from './projections/gate';
 import { Leadership } from './projections/leadership';
 import { LogFeed } from './projections/log-feed';
@@ -25,6 +26,7 @@ export type ProjectorEngines = Pick<
   Engines,
   'name' | 'db' | 'store' | 'commands' | 'clock' | 'log' | 'metrics' | 'health' | 'wake'
 > & {
+  readonly keys: Pick<Engines['keys'], 'destroyed'>;
   readonly outbox: { handOver(published: Published): void };
 };
 
@@ -69,6 +71,7 @@ export class Projector {
     const all = [
       outboxProjection((published) => outbox.handOver(published)),
       policiesProjection((due) => this.timers.wake(due)),
+      erasuresProjection(engines.keys),
       ...rebuildable,
       ...projections,
     ];

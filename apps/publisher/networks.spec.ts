@@ -1,15 +1,8 @@
-import type { Account } from '#accounts';
-import { isSlow, play, type DueDestination } from './networks';
+import { isSlow, play, type DueDestination, type NetworkAccount } from './networks';
 
-const account = (username: string, status: 'connected' | 'disconnected' = 'connected'): Account => ({
+const account = (username: string, status: 'connected' | 'disconnected' = 'connected'): NetworkAccount => ({
   status,
-  accountId: 'acct_1',
-  platform: 'mastodon',
   username,
-  profileId: 'prof_1',
-  credentialExpiresAt: null,
-  expiring: false,
-  disconnectedReason: null,
 });
 const due = (more: Partial<DueDestination> = {}): DueDestination => ({
   postId: 'pst_1',

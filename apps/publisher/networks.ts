@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { SECOND } from '#kernel';
-import type { Account } from '#accounts';
 import type { Outcome } from '#publishing';
 
 /** What is due, as the bus says it. */
@@ -13,6 +12,10 @@ export interface DueDestination {
   readonly attempt: number;
 }
 
+/** An account as the networks know it. */
+export type NetworkAccount =
+  { readonly status: 'absent' } | { readonly status: 'connected' | 'disconnected'; readonly username: string | null };
+
 /** How long a network takes whose account's username ends with `.slow`. */
 export const SLOW_MS = 3 * SECOND;
 
@@ -23,7 +26,8 @@ const refused = (errorCode: string, error: string, retryable = false): Outcome =
   retryable,
 });
 
-export const isSlow = (account: Account): boolean => account.status !== 'absent' && ends(account.username, '.slow');
+export const isSlow = (account: NetworkAccount): boolean =>
+  account.status !== 'absent' && ends(account.username, '.slow');
 
 /** An erased username ends with nothing. */
 const ends = (username: string | null, suffix: string): boolean => username?.endsWith(suffix) ?? false;
@@ -32,7 +36,7 @@ const ends = (username: string | null, suffix: string): boolean => username?.end
  * Plays a social network, by the account's username as test cards do (API.md "Settings"). The same destination and attempt
  * always end the same way, so a report that is made twice is one report.
  */
-export function play(account: Account, due: DueDestination): Outcome {
+export function play(account: NetworkAccount, due: DueDestination): Outcome {
   if (account.status === 'absent') return refused('account_unknown', 'The account does not exist');
   if (account.status === 'disconnected') return refused('account_disconnected', 'The account is no longer connected');
   const { username } = account;

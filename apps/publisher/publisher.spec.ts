@@ -59,6 +59,7 @@ describe('the publisher', () => {
     const it = new Publisher({
       bus,
       commands,
+      keys: { open: async (_, text) => ({ text, erased: false }) },
       clock: systemClock,
       log,
       metrics: new Registry(),

@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Counter, type Registry } from 'prom-client';
-import { accountAggregate, type Account } from '#accounts';
+import { accountAggregate } from '#accounts';
 import type { CommandHandler } from '#event-store';
 import { derivedUuid, DomainError, instant, millis, type Clock } from '#kernel';
 import { PoisonMessageError, type Bus, type ReceivedMessage, type Subscription } from '#messaging';
+import type { SubjectKeys } from '#personal-data';
 import type { Logger } from '#platform';
 import { fromBusMessage, TOPICS, type CoreMessage } from '#public-messages';
 import { postAggregate, PUBLISH_RETRY_DELAYS_MS } from '#publishing';
-import { isSlow, play, SLOW_MS, type DueDestination } from './networks';
+import { isSlow, play, SLOW_MS, type DueDestination, type NetworkAccount } from './networks';
 
 const DUE = 'post.destination_due';
 /** Posts in hand at a time; the destinations of one post take their turns, since they share a stream. */
@@ -17,6 +18,8 @@ const MAX_KNOWN = 50_000;
 export interface PublisherParts {
   readonly bus: Bus;
   readonly commands: CommandHandler;
+  /** Opens a username. */
+  readonly keys: Pick<SubjectKeys, 'open'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Registry;
@@ -101,12 +104,12 @@ export class Publisher {
   }
 
   private async attempt(due: Due, slow: boolean, signal: AbortSignal): Promise<void> {
-    const { commands, clock, slowMs = SLOW_MS } = this.parts;
+    const { clock, slowMs = SLOW_MS } = this.parts;
     const { workspace } = due.message;
     const key = `${workspace}\n${due.accountId}`;
     // A username is for life: the slow group need not read an account again to pass it over.
     if (slow && this.quick.has(key)) return;
-    const { state: account } = await commands.load(accountAggregate, workspace, due.accountId);
+    const account = await this.account(workspace, due.accountId);
     if (!isSlow(account)) this.remember(key);
     if (isSlow(account) !== slow) return;
     if (slow) {
@@ -117,12 +120,20 @@ export class Publisher {
     await this.report(due, account);
   }
 
+  /** The account as the networks know it: by its name, which is null once it was erased. */
+  private async account(workspace: string, id: string): Promise<NetworkAccount> {
+    const { state } = await this.parts.commands.load(accountAggregate, workspace, id);
+    if (state.status === 'absent') return state;
+    const { text } = await this.parts.keys.open(workspace, JSON.stringify(state.username));
+    return { status: state.status, username: JSON.parse(text) as string | null };
+  }
+
   private remember(account: string): void {
     if (this.quick.size >= MAX_KNOWN) this.quick.delete(this.quick.values().next().value!);
     this.quick.add(account);
   }
 
-  private async report(due: Due, account: Account): Promise<void> {
+  private async report(due: Due, account: NetworkAccount): Promise<void> {
     const { commands, clock, log } = this.parts;
     const { postId, destinationId, attempt } = due;
     const { workspace, id, correlationId, traceparent } = due.message;

@@ -311,6 +311,15 @@ table public.schema_migration (
   applied_at timestamp with time zone not null default now()
 );
 
+table subject.key (
+  workspace text not null,
+  subject text not null,
+  generation integer not null,
+  box text,
+  created_at timestamp with time zone not null default now(),
+  erased_at timestamp with time zone
+);
+
 constraint on api.idempotency: PRIMARY KEY (workspace, key);
 
 constraint on api.key: CHECK ((kind = ANY (ARRAY['service'::text, 'client'::text])));
@@ -400,6 +409,10 @@ constraint on projector.leader: PRIMARY KEY (name);
 constraint on projector.timer: PRIMARY KEY (key);
 
 constraint on schema_migration: PRIMARY KEY (name);
+
+constraint on subject.key: CHECK (((box IS NULL) = (erased_at IS NOT NULL)));
+
+constraint on subject.key: PRIMARY KEY (workspace, subject, generation);
 
 policy own_workspace on api.idempotency: (workspace = current_setting('postledger.workspace'::text, true));
 
@@ -517,7 +530,11 @@ CREATE UNIQUE INDEX job_pkey ON delivery.job USING btree (workspace, id);
 
 CREATE UNIQUE INDEX key_hash_key ON api.key USING btree (hash);
 
+CREATE UNIQUE INDEX key_live ON subject.key USING btree (workspace, subject) WHERE (box IS NOT NULL);
+
 CREATE UNIQUE INDEX key_pkey ON api.key USING btree (workspace, id);
+
+CREATE UNIQUE INDEX key_pkey ON subject.key USING btree (workspace, subject, generation);
 
 CREATE UNIQUE INDEX leader_pkey ON projector.leader USING btree (name);
 

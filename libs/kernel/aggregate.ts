@@ -1,5 +1,6 @@
 import type { CommandBase, Decider } from './decider';
 import type { DataOf, Message } from './message';
+import type { Owner } from './personal';
 
 /** Rewrites the data of one older schema version into the next; chained on read until the present version. */
 export type Upcaster = (data: Record<string, unknown>) => Record<string, unknown>;
@@ -10,8 +11,11 @@ export interface EventSchema<Data extends object = object> {
   readonly version: number;
   /** `upcasters[0]` turns version 1 into 2, and so on; as many as `version - 1`. */
   readonly upcasters?: readonly Upcaster[];
-  /** Top-level fields, or dotted paths, that hold personal data (they are encrypted per subject at rest). */
-  readonly personal?: readonly (Extract<keyof Data, string> | `${string}.${string}`)[];
+  /**
+   * Personal fields, by name or dotted path, and whose each is: they are sealed per subject before the event is stored
+   * (docs/decisions/0011).
+   */
+  readonly personal?: { readonly [P in Extract<keyof Data, string> | `${string}.${string}`]?: Owner<Data> };
 }
 
 /** How each event of a union is stored. */

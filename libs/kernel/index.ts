@@ -5,3 +5,4 @@ export * from './decider';
 export * from './aggregate';
 export * from './ids';
 export * from './recent';
+export * from './personal';

@@ -8,6 +8,7 @@ import { PostgresSnapshots } from '#event-store/postgres/postgres-snapshots';
 import { systemClock, type Clock } from '#kernel';
 import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
+import { PostgresKeyTable, SubjectKeys } from '#personal-data';
 import { Database, lockRows, migrate } from '#postgres';
 import { readKeyFile, SettingsError, type Settings } from './config/settings';
 import { Health } from './health';
@@ -29,6 +30,8 @@ export interface Engines {
   /** The bus on PostgreSQL, whose log is the outbox; the same object as `bus` unless Kafka is the bus. */
   readonly outbox: PostgresBus;
   readonly secrets: SecretBox;
+  /** Seals what is personal in events, and opens it on its way out. */
+  readonly keys: SubjectKeys;
   readonly metrics: Registry;
   readonly health: Health;
   readonly wake: Wake;
@@ -71,6 +74,10 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
     box: secrets,
     onFault: (error) => log.warn({ err: error.message }, 'a snapshot is left out'),
   });
+  const wake = new Wake(db, onError);
+  const keyTable = new PostgresKeyTable(db);
+  const keys = new SubjectKeys({ table: keyTable, wrapping: secrets, news: wake });
+  if (settings.secretKeyPrevious) await rewrapKeys(keyTable, secrets, log);
   const outbox = new PostgresBus(db);
   const store = await openStore(settings, db);
   const bus = await openBus(settings, outbox, log);
@@ -105,15 +112,18 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
     db,
     store,
     commands: new CommandHandler(store, {
+      sealing: keys,
       ...(settings.snapshotEvents > 0 && { snapshots: { snapshots, every: settings.snapshotEvents } }),
     }),
     bus,
     outbox,
     secrets,
+    keys,
     metrics,
     health,
-    wake: new Wake(db, onError),
+    wake,
     async close() {
+      keys.close();
       await bus.close();
       if ((bus as unknown) !== outbox) await outbox.close();
       await store.close();
@@ -132,6 +142,15 @@ async function secureRows(db: Database, { rowSecurity }: Settings, log: Logger):
     throw new SettingsError(`ROW_SECURITY is required, and the database cannot have it: ${reason}.`);
   log.warn({ reason }, 'row-level security is off: reads of the api stand on their own conditions alone');
   return reason;
+}
+
+/** After a change of the master key nothing is left that needs the former one to be read. */
+async function rewrapKeys(table: PostgresKeyTable, secrets: SecretBox, log: Logger): Promise<void> {
+  const count = await table.rewrap(
+    (box) => !secrets.isPresent(box),
+    (box) => secrets.encrypt(secrets.decrypt(box)),
+  );
+  if (count > 0) log.info({ count }, 'keys of subjects wrapped with the present POSTLEDGER_SECRET_KEY');
 }
 
 async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<EventStore> {

@@ -42,6 +42,11 @@ export class SecretBox {
     return `v1.${this.present.id}.${sealed.toString('base64url')}`;
   }
 
+  /** Whether a box was closed with the present key, and not the one before. */
+  isPresent(box: string): boolean {
+    return box.split('.')[1] === this.present.id;
+  }
+
   /** Throws SecretBoxError for another key's box or one that was changed. */
   decrypt(box: string): string {
     const [version, id, sealed] = box.split('.') as [string, string?, string?];

@@ -116,6 +116,9 @@ const cloudEventHeaders: Json = {
     'postledger-correlation': text('Correlation id of the command.'),
     'postledger-region': text('The region, where there is one.'),
     'postledger-facts': text('JSON for contracts that tell destinations apart.'),
+    'postledger-sealed': text(
+      'For Postledger itself: the personal values as they are stored. JSON, by pointer into the data.',
+    ),
     'postledger-internal': text('`true` on what is never a webhook.'),
     'postledger-endpoint': text('The webhook endpoint that the message is about.'),
   },

@@ -1,4 +1,5 @@
 import type { BusMessage, ReceivedMessage } from '#messaging';
+import { resealed } from '#personal-data';
 
 /** The topics of API.md. */
 export const TOPICS = {
@@ -43,6 +44,9 @@ export interface CoreMessage {
   readonly aboutEndpoint?: string;
 }
 
+/** On a bus that others read too, whose values are plain: the sealed ones, a JSON object by JSON pointer. */
+export const SEALED_HEADER = 'postledger-sealed';
+
 const SOURCE = 'urn:postledger:workspace:';
 
 /** CloudEvents 1.0 Kafka binding, binary mode; what is not CloudEvents is named `postledger-…`. */
@@ -81,6 +85,7 @@ export function fromBusMessage({ id, type, topic, key, headers, value }: Receive
     if (found === undefined) throw new Error(`Message ${id} on ${topic} has no ${name} header`);
     return found;
   };
+  const sealed = headers[SEALED_HEADER];
   const [position, index] = need('postledger-position').split('.').map(Number) as [number, number];
   return {
     id,
@@ -89,7 +94,7 @@ export function fromBusMessage({ id, type, topic, key, headers, value }: Receive
     key,
     workspace: need('ce_source').slice(SOURCE.length),
     createdAt: need('ce_time'),
-    dataJson: value,
+    dataJson: sealed === undefined ? value : resealed(value, JSON.parse(sealed) as Record<string, string>),
     position,
     index,
     actor: need('postledger-actor'),

@@ -1,4 +1,5 @@
 import { Type, type Static, type TObject, type TSchema } from '@sinclair/typebox';
+import type { Personal } from '#kernel';
 import type { TOPICS } from './core-message';
 
 /** One type of the public language: what it says, its data as JSON Schema 2020-12 (and TypeScript type), one example. */
@@ -27,6 +28,16 @@ export const count = () => Type.Integer({ minimum: 0 });
 export const flag = () => Type.Boolean();
 export const list = <T extends TSchema>(of: T) => Type.Array(of);
 export const nullable = <T extends TSchema>(of: T) => Type.Union([of, Type.Null()]);
+const ERASED = 'null once it was erased';
+const description = (more?: string) => (more === undefined ? ERASED : `${more}; ${ERASED}`);
+/** A text that is somebody's (docs/decisions/0011): sealed until it goes out, null when it was erased by then. */
+export const personal = (more?: string) =>
+  Type.Unsafe<Personal | null>({ anyOf: [{ type: 'string' }, { type: 'null' }], description: description(more) });
+export const personalList = () =>
+  Type.Unsafe<Personal<readonly string[]> | null>({
+    anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'null' }],
+    description: description(),
+  });
 export const optional = <T extends TSchema>(of: T) => Type.Optional(of);
 export const oneOf = <T extends readonly string[]>(...values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });

@@ -32,6 +32,7 @@ export const aggregates = [
   workspace.apiKeyAggregate,
   workspace.teamAggregate,
   workspace.subscriptionAggregate,
+  workspace.subjectAggregate,
   studio.mediaAggregate,
   studio.operationAggregate,
   studio.designAggregate,
@@ -52,6 +53,7 @@ export type DomainEvent =
   | workspace.ApiKeyEvent
   | workspace.TeamEvent
   | workspace.SubscriptionEvent
+  | workspace.SubjectEvent
   | studio.MediaEvent
   | studio.OperationEvent
   | studio.DesignEvent
@@ -71,6 +73,7 @@ export const eventSchemas: EventSchemas<DomainEvent> = {
   ...workspace.apiKeyEvents,
   ...workspace.teamEvents,
   ...workspace.subscriptionEvents,
+  ...workspace.subjectEvents,
   ...studio.mediaEvents,
   ...studio.operationEvents,
   ...studio.designEvents,

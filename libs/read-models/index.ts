@@ -26,6 +26,7 @@ export * from './webhook-endpoints/webhook-endpoints.view';
 export { canonicalJson } from './audit/canonical-json';
 export { exportAudit, type ExportFormat } from './audit/audit-export';
 export { verifyAudit, type BreakReason, type Verdict, type VerifyOptions } from './audit/audit-verify';
+export { SubjectsQuery, type SentView } from './subjects/subjects.query';
 export { entityAt, type EntityAt } from './time-travel/entity-at';
 export { DeliveriesQuery, type DeliveryFilters, type FeedItem, type ReplayJob } from './deliveries/deliveries.query';
 export {

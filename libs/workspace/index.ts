@@ -14,3 +14,7 @@ export * from './subscription/subscription.events';
 export { subscriptionErrors } from './subscription/subscription.errors';
 export * from './subscription/subscription.decider';
 export { subscriptionAggregate } from './subscription/subscription.aggregate';
+export * from './subject/subject.events';
+export { subjectErrors } from './subject/subject.errors';
+export * from './subject/subject.decider';
+export { subjectAggregate } from './subject/subject.aggregate';

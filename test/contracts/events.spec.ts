@@ -73,11 +73,11 @@ describe.each(types)('the stored shape of %s', (type) => {
   });
 
   it('holds the personal fields that are marked', () => {
-    for (const path of schemaOf(type).personal ?? []) {
-      const value = String(path)
+    for (const path of Object.keys(schemaOf(type).personal ?? {})) {
+      const value = path
         .split('.')
         .reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], golden(type, version));
-      expect(typeof value).toBe('string');
+      expect(typeof (Array.isArray(value) ? value[0] : value)).toBe('string');
     }
   });
 });

@@ -122,6 +122,9 @@ const workspaces = [
     { ...stamp, type: 'AcceptInvitation', inviteId: 'inv_001', userId: 'usr_456' },
     { ...stamp, type: 'ChangeRole', userId: 'usr_456', role: 'admin' },
   ]),
+  ...live(workspace.subjectDecider, [
+    { ...stamp, type: 'EraseSubject', subjectId: 'usr_456', keys: [{ subject: 'usr_456', generation: 1 }] },
+  ]),
   ...live(workspace.subscriptionDecider, [
     { ...stamp, type: 'ChangePlan', workspaceId: 'ws_1', plan: 'pro', effectiveAt: null },
     { ...stamp, type: 'ChangePlan', workspaceId: 'ws_1', plan: 'starter', effectiveAt: null },

@@ -2,7 +2,7 @@ import type { Instant } from '#kernel';
 import { Id, OneOf, Pattern, Reference, Text, Time } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { PLATFORM } from '../posts/posts.dto';
-import { answer, nullable, object, oneOf, pageOf, text, time } from '../openapi/schema';
+import { answer, erased, nullable, object, oneOf, pageOf, personal, text, time } from '../openapi/schema';
 
 const STATUSES = ['connected', 'disconnected'] as const;
 
@@ -50,11 +50,12 @@ export const accountAnswer = answer(
   object({
     id: text,
     platform: text,
-    username: text,
+    username: personal,
     profileId: text,
     status: oneOf(...STATUSES),
     credentialExpiresAt: nullable(time),
-    disconnectedReason: nullable(text),
+    disconnectedReason: personal,
+    ...erased,
   }),
 );
 export const accountPage = pageOf(accountAnswer);

@@ -61,7 +61,9 @@ export class AuditController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     await this.things.caughtUp('audit', call.workspace);
-    const lines = Readable.from(exportAudit(this.things.models.audit, call.workspace, filters, format, cursor));
+    const lines = Readable.from(
+      exportAudit(this.things.models.audit, this.engines.keys, call.workspace, filters, format, cursor),
+    );
     reply
       .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
       .header('content-disposition', `attachment; filename="audit-log.${format}"`)

@@ -1,7 +1,7 @@
 import type { Instant } from '#kernel';
 import { OneOf, Pattern, Text, TimeText, WholeText } from '../http/fields';
 import { CURSOR, MAX_LIMIT } from '../http/page.query';
-import { answer, anything, nullable, object, pageOf, text, time, whole, type Schema } from '../openapi/schema';
+import { answer, anything, erased, nullable, object, pageOf, type Schema, text, time, whole } from '../openapi/schema';
 
 const words = { max: 300, optional: true } as const;
 
@@ -72,6 +72,7 @@ const entry: Readonly<Record<string, Schema>> = {
   data: { type: 'object' },
   hash: text,
   previousHash: nullable(text),
+  ...erased,
 };
 
 export const auditEntryAnswer = answer('AuditEntry', 'One change', object(entry));

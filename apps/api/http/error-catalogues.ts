@@ -11,7 +11,7 @@ import {
   regionErrors,
 } from '#studio';
 import { endpointErrors } from '#webhooks';
-import { apiKeyErrors, subscriptionErrors, teamErrors, workspaceErrors } from '#workspace';
+import { apiKeyErrors, subjectErrors, subscriptionErrors, teamErrors, workspaceErrors } from '#workspace';
 import { auditErrors } from '../audit/audit.errors';
 import { paymentErrors } from '../subscription/payment.errors';
 import { webhookErrors } from '../webhooks/webhooks.errors';
@@ -39,4 +39,5 @@ export const catalogues: Readonly<Record<string, ErrorCatalogue>> = {
   'Webhook endpoints': endpointErrors,
   Webhooks: webhookErrors,
   'Audit log': auditErrors,
+  'Personal data': subjectErrors,
 };

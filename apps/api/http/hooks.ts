@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { Histogram } from 'prom-client';
 import { requestFingerprint, type IdempotencyStore, type KeptAnswer } from '../idempotency/idempotency-store';
+import { holdsSealed, openThing, type SubjectKeys } from '#personal-data';
 import type { KeyStore } from '../keys/key-store';
 import { rateHeaders, type RateLimit } from '../rate-limit/rate-limit';
 import type { RouteContract } from './caller';
@@ -11,6 +12,8 @@ import { validated } from './validate';
 
 export interface EdgeParts {
   readonly keys: KeyStore;
+  /** What is personal in an answer is opened by it as the very last step. */
+  readonly personal: SubjectKeys;
   readonly rateLimit: RateLimit;
   readonly idempotency: IdempotencyStore;
   readonly durations: Histogram<'method' | 'route' | 'status'>;
@@ -87,11 +90,16 @@ export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
       reply.header('x-correlation-id', request.trace.correlationId);
       if (request.trace.traceparent !== undefined) reply.header('traceparent', request.trace.traceparent);
     }
-    if (!request.reservation) return done(null, payload);
-    settle(request, reply, payload, parts).then(
-      () => done(null, payload),
-      (error: Error) => done(error),
-    );
+    const isSealed = typeof payload === 'string' && request.caller !== null && holdsSealed(payload);
+    if (!request.reservation && !isSealed) return done(null, payload);
+    // What is kept under an Idempotency-Key is kept sealed: said again later, it is opened as it then can be.
+    const kept = request.reservation ? settle(request, reply, payload, parts) : Promise.resolve();
+    kept
+      .then(() => (isSealed ? opened(request.caller!.workspace, payload, parts) : payload))
+      .then(
+        (answer) => done(null, answer),
+        (error: Error) => done(error),
+      );
   });
   server.addHook('onResponse', (request, reply, done) => {
     const { url = 'none' } = request.routeOptions;
@@ -212,6 +220,14 @@ function checkEmpty(body: unknown): void {
   const unknown = Object.keys(body);
   if (unknown.length > 0)
     throw invalid(...unknown.map((name) => ({ pointer: `/${name}`, message: 'is not known here' })));
+}
+
+/** An answer as its caller may read it: things that have lost something to an erasure say so. */
+async function opened(workspace: string, payload: string, { personal }: EdgeParts): Promise<string> {
+  const { text, erased } = await personal.open(workspace, payload);
+  if (!erased) return text;
+  const open = (json: string) => personal.openNow(workspace, json) ?? { text: 'null', erased: true };
+  return JSON.stringify(openThing(JSON.parse(payload), open));
 }
 
 /** Keeps the answer, or gives the key back when the failure is ours. */

@@ -40,3 +40,7 @@ export const anything: Schema = {};
 export const list = (items: Schema): Schema => ({ type: 'array', items });
 export const oneOf = (...values: readonly string[]): Schema => ({ type: 'string', enum: [...values] });
 export const nullable = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] });
+/** What is null once it was erased. */
+export const personal: Schema = { ...nullable(text), description: 'null once it was erased' };
+/** Of a thing that has lost something to an erasure. */
+export const erased = { 'erased?': { const: true } } as const;

@@ -1,4 +1,4 @@
-import { answer, list, nullable, object, oneOf, pageOf, text, time, whole } from '../openapi/schema';
+import { answer, erased, list, nullable, object, oneOf, pageOf, personal, text, time, whole } from '../openapi/schema';
 import { DESTINATION_STATUSES, POST_STATUSES } from './posts.dto';
 
 const status = oneOf(...POST_STATUSES);
@@ -11,10 +11,11 @@ export const postAnswer = answer(
     id: text,
     status,
     profileId: text,
-    content: object({ text, mediaIds: list(text) }),
+    content: object({ text: personal, mediaIds: list(text) }),
     scheduledAt: time,
     campaignId: nullable(text),
     destinations: list(object(destination)),
+    ...erased,
   }),
 );
 export const postPage = pageOf(postAnswer);

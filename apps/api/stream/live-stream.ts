@@ -3,6 +3,7 @@ import { Gauge } from 'prom-client';
 import type { RecordedEvent } from '#event-store';
 import { SECOND } from '#kernel';
 import type { Engines } from '#platform';
+import { holdsSealed } from '#personal-data';
 import { messagesOf } from '#public-messages';
 import { contractNamed } from '#webhook-contracts';
 import type { KeyStore } from '../keys/key-store';
@@ -21,6 +22,8 @@ export interface StreamedMessage {
   readonly index: number;
   readonly text: string;
 }
+
+type StreamEngines = Pick<Engines, 'db' | 'store' | 'wake' | 'log' | 'metrics' | 'keys'>;
 
 interface NewReader {
   readonly workspace: string;
@@ -47,7 +50,7 @@ export class LiveStream {
   private position = 0;
 
   constructor(
-    private readonly engines: Pick<Engines, 'db' | 'store' | 'wake' | 'log' | 'metrics'>,
+    private readonly engines: StreamEngines,
     private readonly keys: KeyStore,
     private readonly stalledMs = STALLED_MS,
   ) {
@@ -99,7 +102,7 @@ export class LiveStream {
         workspace: reader.workspace,
       });
       for (const event of events) {
-        for (const message of this.told(event)) reader.tell(message);
+        for (const message of await this.told(event)) reader.tell(message);
         if (reader.isFull) await reader.drained();
         if (reader.isClosed) return;
       }
@@ -124,7 +127,9 @@ export class LiveStream {
         signal: following.signal,
         onFault,
       })) {
-        for (const event of events) this.fanOut(event);
+        const told = await this.toldAll(events);
+        // No await from here to the new position: who joins meanwhile joins before all of these or after them.
+        for (const event of events) this.fanOut(event, told.get(event) ?? []);
         this.position = position;
       }
     };
@@ -138,21 +143,25 @@ export class LiveStream {
       });
   }
 
-  private fanOut(event: RecordedEvent): void {
-    const { workspace } = event.metadata;
-    const hearers = [...(this.byWorkspace.get(workspace) ?? [])].filter(
-      (reader) => reader.isJoined && reader.after < event.position,
-    );
-    if (hearers.length === 0) return;
-    const messages = this.told(event);
-    for (const reader of hearers) {
+  /** What these events say, for every workspace that has a reader, also for one that gets its first meanwhile. */
+  private async toldAll(events: readonly RecordedEvent[]): Promise<Map<RecordedEvent, StreamedMessage[]>> {
+    const told = new Map<RecordedEvent, StreamedMessage[]>();
+    const next = () => events.find((event) => !told.has(event) && this.byWorkspace.has(event.metadata.workspace));
+    for (let event = next(); event; event = next()) told.set(event, await this.told(event));
+    return told;
+  }
+
+  private fanOut(event: RecordedEvent, messages: readonly StreamedMessage[]): void {
+    for (const reader of this.byWorkspace.get(event.metadata.workspace) ?? []) {
+      if (!reader.isJoined || reader.after >= event.position) continue;
       for (const message of messages) reader.tell(message);
       reader.passed(event.position);
     }
   }
 
-  private told(event: RecordedEvent): StreamedMessage[] {
-    return messagesOf(event).flatMap((message) => {
+  /** What is personal is opened as it goes out: each time anew, for it may have been erased since. */
+  private async told(event: RecordedEvent): Promise<StreamedMessage[]> {
+    const said = messagesOf(event).flatMap((message) => {
       if (!message.isWebhook) return [];
       const { workspace, position, index } = message;
       return this.core.render(message).map(({ id, type, body }) => {
@@ -160,6 +169,10 @@ export class LiveStream {
         return { position, index, text: `id: ${id}\nevent: ${type}\ndata: ${body}\n\n` };
       });
     });
+    if (!said.some(({ text }) => holdsSealed(text))) return said;
+    const { keys } = this.engines;
+    const { workspace } = event.metadata;
+    return Promise.all(said.map(async (it) => ({ ...it, text: (await keys.open(workspace, it.text)).text })));
   }
 
   private remove(reader: Reader): void {

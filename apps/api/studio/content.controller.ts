@@ -10,7 +10,7 @@ import { PageQuery, RevisionQuery } from '../http/page.query';
 import { newThingId } from '../http/path-id';
 import { ApiController, Read } from '../http/routes';
 import { Command, ReadOne } from '../http/thing-routes';
-import { answer, list, object, oneOf, pageOf, text } from '../openapi/schema';
+import { answer, erased, list, nullable, object, oneOf, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
 
 export class AdaptContent {
@@ -33,12 +33,13 @@ const adaptation = object({
   region: text,
   locale: text,
   status: oneOf('adapted', 'review_required'),
-  reasons: list(text),
+  reasons: nullable(list(text)),
+  ...erased,
 });
 const contentAnswer = answer(
   'Content',
   'The newest adaptation for each region and locale',
-  object({ id: text, adaptations: list(adaptation) }),
+  object({ id: text, adaptations: list(adaptation), ...erased }),
 );
 const contentPage = pageOf(contentAnswer);
 

@@ -1,6 +1,6 @@
 import { Flag, Id, OneOf, Reference, Text, TextList } from '../http/fields';
 import { PageQuery } from '../http/page.query';
-import { answer, flag, list, nullable, object, oneOf, pageOf, text, whole } from '../openapi/schema';
+import { answer, erased, flag, list, nullable, object, oneOf, pageOf, personal, text, whole } from '../openapi/schema';
 
 const STATUSES = ['draft', 'in_review', 'approved', 'revision_requested'] as const;
 
@@ -53,7 +53,8 @@ export const designAnswer = answer(
     name: nullable(text),
     status: oneOf(...STATUSES),
     revision: whole,
-    note: nullable(text),
+    note: personal,
+    ...erased,
     compliance: nullable(object({ guidelines: list(text), violations: list(text), manualReview: flag })),
   }),
 );

@@ -2,7 +2,7 @@ import type { Instant } from '#kernel';
 import { PLANS, type Plan } from '#workspace';
 import { OneOf, Pattern, Text, Time, Whole } from '../http/fields';
 import { PageQuery } from '../http/page.query';
-import { answer, nullable, object, oneOf, pageOf, text, time, whole } from '../openapi/schema';
+import { answer, erased, nullable, object, oneOf, pageOf, personal, text, time, whole } from '../openapi/schema';
 
 const OUTCOMES = ['succeeded', 'failed'] as const;
 
@@ -50,6 +50,13 @@ export const subscriptionAnswer = answer(
 export const paymentAnswer = answer(
   'Payment',
   'What became of the invoice',
-  object({ invoiceId: text, amountCents: whole, currency: text, outcome: oneOf(...OUTCOMES), 'reason?': text }),
+  object({
+    invoiceId: text,
+    amountCents: whole,
+    currency: text,
+    outcome: oneOf(...OUTCOMES),
+    'reason?': personal,
+    ...erased,
+  }),
 );
 export const paymentPage = pageOf(paymentAnswer);

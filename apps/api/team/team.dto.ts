@@ -1,7 +1,7 @@
 import { ROLES, type Role } from '#workspace';
 import { Id, OneOf, Pattern } from '../http/fields';
 import { PageQuery } from '../http/page.query';
-import { answer, nullable, object, oneOf, pageOf, text } from '../openapi/schema';
+import { answer, erased, nullable, object, oneOf, pageOf, personal, text } from '../openapi/schema';
 
 const INVITATION_STATUSES = ['pending', 'accepted'] as const;
 
@@ -42,11 +42,12 @@ export const invitationAnswer = answer(
   'The invitation',
   object({
     id: text,
-    email: text,
+    email: personal,
     role,
     invitedBy: text,
     status: oneOf(...INVITATION_STATUSES),
     acceptedBy: nullable(text),
+    ...erased,
   }),
 );
 export const invitationPage = pageOf(invitationAnswer);

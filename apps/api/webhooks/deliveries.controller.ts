@@ -20,12 +20,14 @@ const EPOCH = instant(0);
 @ApiController('webhooks', 'Webhooks')
 export class DeliveriesController {
   private readonly deliveries: DeliveriesQuery;
+  private readonly keys: Engines['keys'];
 
   constructor(
     private readonly commands: Commands,
     private readonly jobs: Jobs,
-    @Inject(ENGINES) { db }: Engines,
+    @Inject(ENGINES) { db, keys }: Engines,
   ) {
+    this.keys = keys;
     this.deliveries = new DeliveriesQuery(db);
   }
 
@@ -51,8 +53,10 @@ export class DeliveriesController {
     errors: ['DELIVERY_NOT_FOUND'],
     summary: 'One delivery, with its body and every attempt',
   })
-  get(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryDetail> {
-    return this.find(id, call);
+  async get(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryDetail & { erased?: true }> {
+    const found = await this.find(id, call);
+    const { text: body, erased } = await this.keys.open(call.workspace, found.body);
+    return { ...found, body, ...(erased && { erased }) };
   }
 
   @Write('deliveries/:id/replay', {

@@ -2,7 +2,19 @@ import type { Instant } from '#kernel';
 import { DELIVERY_STATUSES, type DeliveryStatus } from '#read-models';
 import { Id, OneOf, Text, TimeText, WholeText } from '../http/fields';
 import { PageQuery } from '../http/page.query';
-import { answer, list, nullable, object, oneOf, pageOf, text, time, whole, type Schema } from '../openapi/schema';
+import {
+  answer,
+  erased,
+  list,
+  nullable,
+  object,
+  oneOf,
+  pageOf,
+  type Schema,
+  text,
+  time,
+  whole,
+} from '../openapi/schema';
 
 export class DeliveriesInput extends PageQuery {
   @Id('whe', { optional: true })
@@ -51,7 +63,7 @@ export const deliveryPage = pageOf(deliveryAnswer);
 export const deliveryDetailAnswer = answer(
   'DeliveryDetail',
   'The delivery with its body and every attempt',
-  object({ ...delivery, body: text, attempts: list(attempt) }),
+  object({ ...delivery, body: text, attempts: list(attempt), ...erased }),
 );
 export const feedAnswer = answer(
   'DeliveryFeed',
@@ -65,6 +77,7 @@ export const feedAnswer = answer(
         createdAt: time,
         headers: { type: 'object', additionalProperties: text },
         body: text,
+        ...erased,
       }),
     ),
     nextCursor: nullable(text),

@@ -1,7 +1,7 @@
 import { Inject, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
-import { DeliveriesQuery } from '#read-models';
+import { DeliveriesQuery, type FeedItem } from '#read-models';
 import { signHeaders, type Contract } from '#webhook-contracts';
 import { endpointAggregate, endpointErrors } from '#webhooks';
 import { Commands } from '../commands/commands';
@@ -23,18 +23,21 @@ interface SignedItem {
   readonly createdAt: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  readonly erased?: true;
 }
 
 @ApiController('webhooks/endpoints', 'Webhooks')
 export class FeedController {
   private readonly deliveries: DeliveriesQuery;
+  private readonly keys: Engines['keys'];
 
   constructor(
     private readonly commands: Commands,
     private readonly vetting: EndpointVetting,
     private readonly secrets: EndpointSecrets,
-    @Inject(ENGINES) { db }: Engines,
+    @Inject(ENGINES) { db, keys }: Engines,
   ) {
+    this.keys = keys;
     this.deliveries = new DeliveriesQuery(db);
   }
 
@@ -57,14 +60,12 @@ export class FeedController {
     const page = await this.deliveries.feed(call.workspace, id, { after: from, limit });
     const contract = this.vetting.contract(state.config.contract);
     const secrets = this.secrets.live(state.config.secrets, call.at);
-    const data = (page?.data ?? []).map(({ sequence, id, type, createdAt, body }) => ({
-      sequence,
-      id,
-      type,
-      createdAt,
-      headers: headersOf(contract, secrets, { id, type, body, sequence }, call),
-      body,
-    }));
+    const signed = async ({ sequence, id, type, createdAt, body: sealed }: FeedItem): Promise<SignedItem> => {
+      const { text: body, erased } = await this.keys.open(call.workspace, sealed);
+      const headers = headersOf(contract, secrets, { id, type, body, sequence }, call);
+      return { sequence, id, type, createdAt, headers, body, ...(erased && { erased }) };
+    };
+    const data = await Promise.all((page?.data ?? []).map(signed));
     return { data, nextCursor: page?.nextCursor ?? null };
   }
 }

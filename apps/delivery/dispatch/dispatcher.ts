@@ -1,3 +1,4 @@
+import type { SubjectKeys } from '#personal-data';
 import type { Sender } from '#webhook-sending';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
@@ -17,6 +18,8 @@ export interface DispatcherNeeds {
   /** A lane has room again for what waits in the database. */
   readonly onRoom: (endpoint: number) => void;
   readonly onFault: (error: Error, endpoint: Endpoint) => void;
+  /** Opens what is personal in a body, as late as can be. */
+  readonly keys: Pick<SubjectKeys, 'open' | 'openNow'>;
   readonly concurrency: number;
   readonly retryScale: number;
 }
@@ -30,6 +33,8 @@ const CALM_MS = 2_000;
 const LOOK_MS = 2;
 /** Deliveries in memory over all lanes: above, everything waits in the database. */
 const FULL = 20_000;
+/** A key that cannot be had, with the database away, is asked for again after so long. */
+const OPEN_AGAIN_MS = 500;
 
 /** Sends what is in memory: a lane per endpoint, a bound for all, the lanes taking turns when the bound is reached. */
 export class Dispatcher {
@@ -179,8 +184,11 @@ export class Dispatcher {
     }
   }
 
-  private begin(lane: Lane, task: Task, now: number): void {
+  private begin(lane: Lane, sealed: Task, now: number): void {
     const { endpoint } = lane;
+    const opened = this.needs.keys.openNow(endpoint.row.workspace, sealed.body);
+    if (!opened) return void this.beginLater(endpoint, sealed);
+    const task = opened.text === sealed.body ? sealed : { ...sealed, body: opened.text };
     const headers = this.attempts.sign(task, endpoint, Date.now());
     if (!headers) {
       this.needs.record(this.attempts.outcome(task, unsigned(Date.now()), endpoint));
@@ -196,6 +204,20 @@ export class Dispatcher {
       if (lane.circuit.isOpen && lane.tasks.length > 1) this.giveBack(lane);
       this.ended(lane);
     });
+  }
+
+  /** The key of a body is not in memory: it takes its turn again once it is. */
+  private async beginLater(endpoint: Endpoint, task: Task): Promise<void> {
+    for (;;) {
+      try {
+        await this.needs.keys.open(endpoint.row.workspace, task.body);
+        break;
+      } catch (error) {
+        this.needs.onFault(error as Error, endpoint);
+        await new Promise((again) => setTimeout(again, OPEN_AGAIN_MS));
+      }
+    }
+    if (!this.stopped) this.submit([task]);
   }
 
   private concluded(lane: Lane, outcome: Outcome): void {

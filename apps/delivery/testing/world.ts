@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { CommandHandler, NO_STREAM, streamName, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { instant, systemClock, uuidv7, type Clock, type Instant } from '#kernel';
+import { PostgresKeyTable, SubjectKeys } from '#personal-data';
 import type { BusMessage, ReceivedMessage } from '#messaging';
 import { partitionOf } from '#messaging/outbox/outbox';
 import { createLogger, Health, loadSettings, SecretBox, Wake } from '#platform';
@@ -58,6 +59,7 @@ export class World {
       metrics: new Registry(),
       health: new Health(),
       wake: new Wake(db, () => undefined),
+      keys: new SubjectKeys({ table: new PostgresKeyTable(db), wrapping: this.secrets }),
     };
     const worker = new DeliveryWorker(engines);
     this.workers.push(worker);

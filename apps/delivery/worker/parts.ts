@@ -22,7 +22,18 @@ import { Turns } from './turns';
 /** What it stands on: the engines of its process. */
 export type WorkerEngines = Pick<
   Engines,
-  'name' | 'settings' | 'log' | 'clock' | 'db' | 'store' | 'commands' | 'secrets' | 'metrics' | 'health' | 'wake'
+  | 'name'
+  | 'settings'
+  | 'log'
+  | 'clock'
+  | 'db'
+  | 'store'
+  | 'commands'
+  | 'secrets'
+  | 'metrics'
+  | 'health'
+  | 'wake'
+  | 'keys'
 >;
 
 export const WAKE_CHANNEL = 'delivery_wake';
@@ -92,6 +103,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     metrics,
     endpoint: (no) => directory.get(no),
     record: (outcome) => recorder.add(outcome),
+    keys: engines.keys,
     isHeld: whole.isHeld,
     onRoom: (no) => retries.room(no),
     onFault: (error, { row }) =>

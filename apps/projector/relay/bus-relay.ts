@@ -1,14 +1,15 @@
 import { Counter, Gauge } from 'prom-client';
-import type { Subscription } from '#messaging';
+import type { BusMessage, ReceivedMessage, Subscription } from '#messaging';
 import { startRelay } from '#messaging/outbox/relay';
 import type { Engines } from '#platform';
-import { TOPICS } from '#public-messages';
+import { holdsSealed, sealedIn } from '#personal-data';
+import { fromBusMessage, SEALED_HEADER, TOPICS } from '#public-messages';
 
 /** Carries the outbox to the bus where that is another engine; on PostgreSQL the outbox is the bus, and there is nothing to carry. */
 export class BusRelay {
   private subscription: Subscription | undefined;
 
-  constructor(private readonly engines: Pick<Engines, 'bus' | 'outbox' | 'log' | 'metrics' | 'health'>) {}
+  constructor(private readonly engines: Pick<Engines, 'bus' | 'outbox' | 'log' | 'metrics' | 'health' | 'keys'>) {}
 
   async start(): Promise<void> {
     const { bus, outbox, log, metrics, health } = this.engines;
@@ -24,6 +25,7 @@ export class BusRelay {
       outbox,
       target: bus,
       topics,
+      open: (message) => this.opened(message),
       onRelayed: (count) => relayed.inc(count),
       onFault: (error) => {
         health.fault('relay', error);
@@ -40,6 +42,19 @@ export class BusRelay {
       },
     });
     health.part('relay', async () => ({ ok: true, lag: await subscription.lag() }));
+  }
+
+  /**
+   * A consumer of Kafka reads plain CloudEvents; what was erased before it went there is null. A header has the sealed values, for our
+   * own apps, which store nothing else.
+   */
+  private opened(message: ReceivedMessage): BusMessage | Promise<BusMessage> {
+    if (!holdsSealed(message.value)) return message;
+    const { workspace } = fromBusMessage(message);
+    return this.engines.keys.open(workspace, message.value).then(({ text: value }) => {
+      const sealed = JSON.stringify(sealedIn(JSON.parse(message.value)));
+      return { ...message, headers: { ...message.headers, [SEALED_HEADER]: sealed }, value };
+    });
   }
 
   /** After the projector, so that what it wrote last is carried too where there is time. */

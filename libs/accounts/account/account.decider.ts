@@ -1,23 +1,21 @@
-import { decider, type Instant } from '#kernel';
+import { decider, type Instant, type Personal } from '#kernel';
 import type { AccountCommand } from './account.commands';
 import { ensure, fail } from './account.errors';
-import type { AccountEvent } from './account.events';
+import { TOKEN_EXPIRED, type AccountEvent } from './account.events';
 
 export interface ExistingAccount {
   readonly status: 'connected' | 'disconnected';
   readonly accountId: string;
   readonly platform: string;
-  readonly username: string;
+  readonly username: Personal;
   readonly profileId: string;
   readonly credentialExpiresAt: Instant | null;
   /** Whether the coming expiry has been announced. */
   readonly expiring: boolean;
-  readonly disconnectedReason: string | null;
+  readonly disconnectedReason: Personal | null;
 }
 
 export type Account = { readonly status: 'absent' } | ExistingAccount;
-
-export const TOKEN_EXPIRED = 'token_expired';
 
 export const accountDecider = decider<AccountCommand, AccountEvent, Account>({
   initial: { status: 'absent' },

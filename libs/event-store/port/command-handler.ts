@@ -20,6 +20,7 @@ import {
   type Revision,
   type StreamName,
 } from './event-store';
+import { sealEvents, type Sealing } from './sealing';
 import { folded, StreamStates, unknown, type Known, type Loaded, type SnapshotOptions } from './stream-states';
 
 /** Who sends a command and what it belongs to; becomes the metadata of its events. */
@@ -49,6 +50,8 @@ export interface CommandHandlerOptions {
   readonly remembered?: number;
   /** Where the states of long streams are kept; without it they are folded from their first event. */
   readonly snapshots?: SnapshotOptions;
+  /** Seals personal data before it is stored; without it nothing is sealed, as in tests. */
+  readonly sealing?: Sealing | undefined;
 }
 
 /** Conflicts with other processes only: within this one, the commands of a stream go one by one. */
@@ -61,11 +64,13 @@ export class CommandHandler {
   /** The last command in line for each stream that has one under way. */
   private readonly lanes = new Map<StreamName, Promise<unknown>>();
   private readonly states: StreamStates;
+  private readonly sealing: Sealing | undefined;
 
   constructor(
     private readonly store: EventStore,
-    { remembered = 10_000, snapshots }: CommandHandlerOptions = {},
+    { remembered = 10_000, snapshots, sealing }: CommandHandlerOptions = {},
   ) {
+    this.sealing = sealing;
     this.cache = new Recent(remembered);
     this.states = new StreamStates(store, snapshots);
   }
@@ -93,6 +98,7 @@ export class CommandHandler {
         command,
         context,
         options.expected,
+        this.sealing,
       ).run((now) => this.remember(it, stream, now)),
     );
   }
@@ -144,6 +150,7 @@ class Handling<C extends CommandBase, E extends Message, S> {
     private readonly command: C,
     private readonly context: CommandContext,
     private readonly expected: Revision | undefined,
+    private readonly sealing: Sealing | undefined,
   ) {}
 
   /** `learn` hears what is known of the stream afterwards, or nothing when that is in doubt. */
@@ -217,20 +224,26 @@ class Handling<C extends CommandBase, E extends Message, S> {
         metadata: traceparent ? { ...metadata, traceparent } : metadata,
       };
     });
+    const sealing = this.sealing ? sealEvents(this.sealing, this.it.events, events) : events;
+    const stored = sealing instanceof Promise ? await sealing : sealing;
     let appended: Appended;
     try {
-      appended = await this.store.append(this.stream, events, this.known.revision);
+      appended = await this.store.append(this.stream, stored, this.known.revision);
     } catch (error) {
       if (error instanceof WrongRevisionError) return undefined;
       throw error;
     }
     // Another process may have run the same command a moment ago, at another time of day: what counts is what stands there.
     if (appended.repeated ?? this.context.repeatable) return this.effect(this.known);
-    const state = decided.reduce((folded, event) => apply(this.it.decider, folded, event), this.known.state);
+    // As the log has it: what is sealed there is passed on sealed by whatever is decided next.
+    const state = (stored as readonly unknown[] as readonly E[]).reduce(
+      (folded, event) => apply(this.it.decider, folded, event),
+      this.known.state,
+    );
     const now = { state, revision: appended.revision, position: appended.position };
     this.known.commands.add(commandId);
     this.known = { ...this.known, ...now };
-    return { ...now, events };
+    return { ...now, events: stored };
   }
 
   /** Whether the command may come again and its effect be older than what is known of the stream's commands. */

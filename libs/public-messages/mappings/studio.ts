@@ -45,7 +45,7 @@ export const contentMessages: Mapping<ContentEvent> = {
     say('content.culturally_adapted', { contentId, region, locale }, { region }),
   ],
   ContentCulturalReviewRequired: ({ contentId, region, locale, reasons }) => [
-    say('content.cultural_review_required', { contentId, region, locale, reasons: [...reasons] }, { region }),
+    say('content.cultural_review_required', { contentId, region, locale, reasons }, { region }),
   ],
 };
 

@@ -1,10 +1,11 @@
-import type { ApiKeyEvent, SubscriptionEvent, TeamEvent, WorkspaceEvent } from '#workspace';
+import type { ApiKeyEvent, SubjectEvent, SubscriptionEvent, TeamEvent, WorkspaceEvent } from '#workspace';
 import { nothing, say, type Mapping } from '../say';
 
-export const workspaceMessages: Mapping<WorkspaceEvent | ApiKeyEvent> = {
+export const workspaceMessages: Mapping<WorkspaceEvent | ApiKeyEvent | SubjectEvent> = {
   WorkspaceCreated: nothing,
   ApiKeyIssued: nothing,
   ApiKeyRevoked: nothing,
+  SubjectErased: nothing,
 };
 
 export const teamMessages: Mapping<TeamEvent> = {

@@ -1,10 +1,10 @@
-import { coreType, id, platform, shape, text, time } from '../core-type';
+import { coreType, id, personal, platform, shape, text, time } from '../core-type';
 
 export const accounts = {
   'account.connected': coreType({
     topic: 'accounts',
     description: 'A social account was linked to a profile.',
-    data: shape({ accountId: id('acct'), platform: platform(), username: text(), profileId: text() }),
+    data: shape({ accountId: id('acct'), platform: platform(), username: personal(), profileId: text() }),
     example: { accountId: 'acct_111', platform: 'instagram', username: 'myband_official', profileId: 'prof_xyz' },
     exampleKey: 'acct_111',
   }),
@@ -14,7 +14,7 @@ export const accounts = {
     data: shape({
       accountId: id('acct'),
       platform: platform(),
-      reason: text('`token_expired`, `token_revoked`, or as given'),
+      reason: personal('`token_expired`, `token_revoked`, or as given'),
     }),
     example: { accountId: 'acct_111', platform: 'instagram', reason: 'token_revoked' },
     exampleKey: 'acct_111',

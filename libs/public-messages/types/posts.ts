@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { coreType, count, id, list, nullable, platform, shape, text, time } from '../core-type';
+import { coreType, count, id, list, personal, platform, shape, text, time } from '../core-type';
 
 /** What `post.partial` and `post.failed` carry for contracts that announce destinations: those that failed in this round. */
 export interface SettledFacts {
@@ -49,7 +49,7 @@ export const posts = {
   'post.cancelled': coreType({
     topic: 'posts',
     description: 'A post was called off before it was due.',
-    data: shape({ postId: id('pst'), reason: nullable(text()), profileId: text() }),
+    data: shape({ postId: id('pst'), reason: personal(), profileId: text() }),
     example: { postId: 'pst_abc123', reason: 'The campaign moved', profileId: 'prof_xyz' },
     exampleKey: 'pst_abc123',
   }),
@@ -142,7 +142,7 @@ export const publishing = {
     data: shape({
       ...destination,
       attempt: Type.Integer({ minimum: 1, description: 'Counted from 1; report the outcome with it' }),
-      content: shape({ text: text(), mediaIds: list(id('med')) }),
+      content: shape({ text: personal(), mediaIds: list(id('med')) }),
     }),
     example: {
       postId: 'pst_abc123',

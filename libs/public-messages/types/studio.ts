@@ -1,11 +1,11 @@
-import { coreType, count, flag, id, list, optional, shape, text } from '../core-type';
+import { coreType, count, flag, id, list, optional, personal, personalList, shape, text } from '../core-type';
 
-const review = () => shape({ designId: id('dsg'), clientId: text(), revision: count(), note: optional(text()) });
+const review = () => shape({ designId: id('dsg'), clientId: text(), revision: count(), note: optional(personal()) });
 const compliance = () =>
   shape({ designId: id('dsg'), guidelines: list(text()), violations: optional(list(text())), manualReview: flag() });
 const asset = () => shape({ assetId: id('ast'), clientId: text(), folder: text(), campaignId: optional(id('cmp')) });
 const adaptation = () =>
-  shape({ contentId: id('cnt'), region: text(), locale: text('BCP 47'), reasons: optional(list(text())) });
+  shape({ contentId: id('cnt'), region: text(), locale: text('BCP 47'), reasons: optional(personalList()) });
 
 export const studio = {
   'media.processed': coreType({

@@ -1,4 +1,4 @@
-import { coreType, count, id, oneOf, shape, text, time } from '../core-type';
+import { coreType, count, id, oneOf, personal, shape, text, time } from '../core-type';
 
 const role = () => oneOf('owner', 'admin', 'editor', 'viewer');
 const plan = () => oneOf('free', 'starter', 'pro', 'business');
@@ -12,7 +12,7 @@ export const workspaces = {
     description: 'An invitation to the team was sent.',
     data: shape({
       inviteId: id('inv'),
-      email: text(),
+      email: personal(),
       role: role(),
       invitedBy: text('The person, or the key that acted'),
     }),

@@ -1,7 +1,7 @@
-import type { EventSchemas, Instant, Message } from '#kernel';
+import { asBefore, byActor, type EventSchemas, type Instant, type Message, type Personal } from '#kernel';
 
 export interface Content {
-  readonly text: string;
+  readonly text: Personal;
   readonly mediaIds: readonly string[];
 }
 
@@ -78,7 +78,7 @@ export type PostEvent =
       {
         readonly postId: string;
         readonly profileId: string;
-        readonly reason: string | null;
+        readonly reason: Personal | null;
         readonly campaignId: string | null;
       }
     >
@@ -123,11 +123,11 @@ export type PostEvent =
     >;
 
 export const postEvents: EventSchemas<PostEvent> = {
-  PostScheduled: { version: 1, personal: ['content.text'] },
+  PostScheduled: { version: 1, personal: { 'content.text': byActor } },
   PostRescheduled: { version: 1 },
-  PostCancelled: { version: 1, personal: ['reason'] },
+  PostCancelled: { version: 1, personal: { reason: byActor } },
   PostPublishingStarted: { version: 1 },
-  DestinationDue: { version: 1, personal: ['content.text'] },
+  DestinationDue: { version: 1, personal: { 'content.text': asBefore } },
   DestinationPublished: { version: 1 },
   DestinationAttemptFailed: { version: 1 },
   DestinationFailed: { version: 1 },

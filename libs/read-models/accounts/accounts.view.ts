@@ -1,15 +1,16 @@
 import { accountAggregate, type ExistingAccount } from '#accounts';
+import type { Personal } from '#kernel';
 import { isThere, viewOf, type KeyedView } from '../keyed/keyed-view';
 
 /** An account as `GET /accounts/:id` answers. */
 export interface AccountView {
   readonly id: string;
   readonly platform: string;
-  readonly username: string;
+  readonly username: Personal;
   readonly profileId: string;
   readonly status: 'connected' | 'disconnected';
   readonly credentialExpiresAt: string | null;
-  readonly disconnectedReason: string | null;
+  readonly disconnectedReason: Personal | null;
 }
 
 export const presentAccount = ({

@@ -1,4 +1,5 @@
 import { publicEventId } from '#kernel';
+import { holdsSealed, sealedIn, type Opened, type SubjectKeys } from '#personal-data';
 import type { AuditFilters, AuditQuery, AuditRow } from './audit.query';
 
 export type ExportFormat = 'ndjson' | 'csv';
@@ -20,15 +21,18 @@ const COLUMNS = [
   'data',
   'hash',
   'previousHash',
+  'sealed',
+  'erased',
 ] as const;
 
 /**
  * The audit log as text, newest first, a chunk of up to 2,000 entries at a time: memory stays flat, and a reader that is slow
  * is waited for. NDJSON has one entry of the list a line; CSV (RFC 4180) the same fields as columns, `data` as JSON, null as nothing.
- * `cursor` begins after a page of the list.
+ * Personal data is opened; `sealed` beside it is what the log holds. `cursor` begins after a page of the list.
  */
 export async function* exportAudit(
   query: AuditQuery,
+  keys: Pick<SubjectKeys, 'open'>,
   workspace: string,
   filters: AuditFilters,
   format: ExportFormat,
@@ -36,16 +40,33 @@ export async function* exportAudit(
 ): AsyncGenerator<string> {
   const line = format === 'csv' ? csvLine : jsonLine;
   if (format === 'csv') yield `${COLUMNS.join(',')}\r\n`;
-  for await (const rows of query.batches(workspace, filters, BATCH, cursor)) yield rows.map(line).join('');
+  for await (const rows of query.batches(workspace, filters, BATCH, cursor)) {
+    const opened = await Promise.all(rows.map((row) => openedRow(keys, workspace, row)));
+    yield opened.map(line).join('');
+  }
+}
+
+/** A row as it is read, with what the log holds of its personal data. */
+interface OpenedRow extends AuditRow {
+  /** JSON; undefined when nothing in it is personal. */
+  readonly sealed?: string;
+  readonly erased: boolean;
+}
+
+/** Rows without personal data cost nothing; the others look their key up in memory, but for the first of a subject. */
+function openedRow(keys: Pick<SubjectKeys, 'open'>, workspace: string, row: AuditRow): OpenedRow | Promise<OpenedRow> {
+  if (!holdsSealed(row.data)) return { ...row, erased: false };
+  const sealed = JSON.stringify(sealedIn(JSON.parse(row.data)));
+  return keys.open(workspace, row.data).then(({ text: data, erased }: Opened) => ({ ...row, data, sealed, erased }));
 }
 
 const text = JSON.stringify as (value: string | null) => string;
 
-/** The data is JSON already: it goes out as it is stored. */
-const jsonLine = (row: AuditRow): string =>
-  `{"id":"${publicEventId(row.event_id)}","position":${row.position},"at":"${row.at}","action":${text(row.action)},"entityType":${text(row.entity_type)},"entityId":${text(row.entity_id)},"actor":${text(row.actor)},"correlationId":${text(row.correlation_id)},"causationId":${text(row.causation_id)},"revisionBefore":${row.revision === 0 ? null : row.revision - 1},"revision":${row.revision},"data":${row.data},"hash":"${row.hash}","previousHash":${text(row.previous_hash)}}\n`;
+/** The data is JSON already. */
+const jsonLine = (row: OpenedRow): string =>
+  `{"id":"${publicEventId(row.event_id)}","position":${row.position},"at":"${row.at}","action":${text(row.action)},"entityType":${text(row.entity_type)},"entityId":${text(row.entity_id)},"actor":${text(row.actor)},"correlationId":${text(row.correlation_id)},"causationId":${text(row.causation_id)},"revisionBefore":${row.revision === 0 ? null : row.revision - 1},"revision":${row.revision},"data":${row.data},"hash":"${row.hash}","previousHash":${text(row.previous_hash)}${row.sealed === undefined ? '' : `,"sealed":${row.sealed}`}${row.erased ? ',"erased":true' : ''}}\n`;
 
-const csvLine = (row: AuditRow): string =>
+const csvLine = (row: OpenedRow): string =>
   `${[
     publicEventId(row.event_id),
     row.position,
@@ -61,6 +82,8 @@ const csvLine = (row: AuditRow): string =>
     row.data,
     row.hash,
     row.previous_hash,
+    row.sealed ?? null,
+    row.sealed === undefined ? null : String(row.erased),
   ]
     .map(cell)
     .join(',')}\r\n`;

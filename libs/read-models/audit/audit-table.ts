@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '#event-store';
+import { subjectIn } from '#personal-data';
 import { arrayOrNull, plainArray, type Sql, type Write } from '#postgres';
 import { firstDifference, type Difference } from '../keyed/first-difference';
 import { auditEntry, type AuditEntry } from './audit-entry';
@@ -66,6 +67,7 @@ export class AuditTable {
       touched.add(head);
       return { workspace, event, ...link(head, event) };
     });
+    const data = rows.map(({ entry }) => JSON.stringify(entry.data));
     const params = [
       lines(rows, ({ workspace }) => workspace),
       plainArray(rows.map(({ entry }) => entry.position)),
@@ -79,9 +81,10 @@ export class AuditTable {
       rows.map(({ entry }) => entry.correlationId),
       arrayOrNull(rows.map(({ entry }) => entry.causationId)),
       plainArray(rows.map(({ entry }) => entry.revision)),
-      lines(rows, ({ entry }) => JSON.stringify(entry.data)),
+      data.join('\n'),
       lines(rows, ({ entry }) => entry.hash),
       lines(rows, ({ entry }) => entry.previousHash ?? ''),
+      arrayOrNull(data.map(subjectIn)),
     ];
     return [{ text: insertInto(this.table), params }, this.heading([...touched])];
   }
@@ -140,15 +143,15 @@ const SAVE_HEADS = `insert into projector.audit_head (version, workspace, entrie
 const lines = <Row>(rows: readonly Row[], of: (row: Row) => string): string => rows.map(of).join('\n');
 
 const COLUMNS = `workspace, position, event_id, at, latest, action, entity_type, entity_id, actor, correlation_id, causation_id, revision,
-  data, hash, previous_hash`;
+  data, hash, previous_hash, subject`;
 
 const fromLines = (param: number, type = 'text'): string => `string_to_array($${param}::text, E'\\n')::${type}[]`;
 
 const insertInto = (table: string): string => `insert into ${table} (${COLUMNS})
   select workspace, position, event_id, at, to_timestamp(latest / 1000.0), action, entity_type, entity_id, actor, correlation_id, causation_id,
-      revision, data, decode(hash, 'hex'), decode(nullif(previous_hash, ''), 'hex')
+      revision, data, decode(hash, 'hex'), decode(nullif(previous_hash, ''), 'hex'), subject
     from unnest(${fromLines(1)}, $2::bigint[], ${fromLines(3, 'uuid')}, ${fromLines(4, 'timestamptz')}, $5::bigint[], ${fromLines(6)}, ${fromLines(7)}, ${fromLines(8)},
-      $9::text[], $10::text[], $11::text[], $12::int[], ${fromLines(13)}, ${fromLines(14)}, ${fromLines(15)}) e (${COLUMNS}), fence`;
+      $9::text[], $10::text[], $11::text[], $12::int[], ${fromLines(13)}, ${fromLines(14)}, ${fromLines(15)}, $16::text[]) e (${COLUMNS}), fence`;
 
 const tableOf = (table: string): string => `create table if not exists ${table} (
   workspace text collate "C" not null, position bigint not null, event_id uuid not null, at timestamptz not null,
@@ -156,7 +159,9 @@ const tableOf = (table: string): string => `create table if not exists ${table} 
   latest timestamptz not null,
   action text collate "C" not null, entity_type text collate "C" not null, entity_id text collate "C" not null,
   actor text collate "C" not null, correlation_id text collate "C" not null, causation_id text, revision integer not null,
-  data text not null, hash bytea not null, previous_hash bytea, primary key (workspace, position))`;
+  data text not null, hash bytea not null, previous_hash bytea,
+  -- Whose personal data it holds.
+  subject text collate "C", primary key (workspace, position))`;
 
 /** What the lists walk (docs/decisions/0014), and where an event is found by its id. */
 const INDEXES = {
@@ -166,12 +171,13 @@ const INDEXES = {
   entity: 'workspace, entity_id, position, actor, action',
   correlation: 'workspace, correlation_id, position, actor, action',
   event: 'workspace, event_id',
+  subject: 'workspace, subject, position',
 } as const;
 
 const indexesOf = (table: string): string =>
   Object.entries(INDEXES)
     .map(
       ([name, columns]) =>
-        `create index if not exists ${table.slice(table.indexOf('.') + 1)}_by_${name} on ${table} (${columns})`,
+        `create index if not exists ${table.slice(table.indexOf('.') + 1)}_by_${name} on ${table} (${columns})${name === 'subject' ? ' where subject is not null' : ''}`,
     )
     .join(';\n');

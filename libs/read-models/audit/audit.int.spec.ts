@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { eventIdOf } from '#kernel';
+import { MemoryKeyTable, SubjectKeys } from '#personal-data';
 import { OPEN, writeFenced } from '#postgres';
 import { testDatabase, type TestDatabase } from '#testing';
 import { hashOf, type AuditEntry } from './audit-entry';
@@ -10,6 +11,10 @@ import { verifyAudit } from './audit-verify';
 import { AuditQuery } from './audit.query';
 
 const PAGE = { limit: 200 };
+const keys = new SubjectKeys({
+  table: new MemoryKeyTable(),
+  wrapping: { encrypt: (text) => text, decrypt: (box) => box },
+});
 
 /** Some posts' events in a store, half of them another workspace's. */
 async function history(store: MemoryEventStore, posts: number): Promise<readonly RecordedEvent[]> {
@@ -114,14 +119,14 @@ describe('the audit log', () => {
     const { data } = await query.list('ws_1', {}, PAGE);
     const gather = async (format: 'ndjson' | 'csv') => {
       let text = '';
-      for await (const chunk of exportAudit(query, 'ws_1', {}, format)) text += chunk;
+      for await (const chunk of exportAudit(query, keys, 'ws_1', {}, format)) text += chunk;
       return text;
     };
     const lines = (await gather('ndjson')).trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line) as AuditEntry)).toEqual(data);
     const csv = await gather('csv');
     expect(csv.split('\r\n')[0]).toBe(
-      'id,position,at,action,entityType,entityId,actor,correlationId,causationId,revisionBefore,revision,data,hash,previousHash',
+      'id,position,at,action,entityType,entityId,actor,correlationId,causationId,revisionBefore,revision,data,hash,previousHash,sealed,erased',
     );
     expect(csv).toContain(`"${JSON.stringify(data[0]!.data).replaceAll('"', '""')}"`);
   });

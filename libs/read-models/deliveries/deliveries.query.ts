@@ -29,6 +29,7 @@ export interface FeedItem {
   readonly id: string;
   readonly type: string;
   readonly createdAt: string;
+  /** As it is stored: what is personal in it is sealed. */
   readonly body: string;
 }
 
@@ -206,9 +207,10 @@ function conditionOf(status: Exclude<DeliveryStatus, 'pending'> | undefined): st
   }
 }
 
-const cursorAt = (id: string): string => Buffer.from(`d${id}`).toString('base64url');
+export const cursorAt = (id: string): string => Buffer.from(`d${id}`).toString('base64url');
 
-function idIn(cursor: string): string {
+/** The delivery in a cursor of ours. Throws a DomainError VALIDATION_FAILED (invalid) on anything else. */
+export function idIn(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString().slice(1);
   if (UUID.test(id) && cursorAt(id) === cursor) return id;
   const message = 'The cursor is not one that a list has given.';

@@ -30,6 +30,7 @@ export interface AttemptView {
 }
 
 export interface DeliveryDetail extends DeliveryView {
+  /** As it is stored: what is personal in it is sealed. */
   readonly body: string;
   readonly attempts: readonly AttemptView[];
 }

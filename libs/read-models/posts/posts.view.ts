@@ -1,3 +1,4 @@
+import type { Personal } from '#kernel';
 import { postAggregate, type ExistingPost } from '#publishing';
 import { isThere, viewOf, type KeyedView } from '../keyed/keyed-view';
 
@@ -6,7 +7,7 @@ export interface PostView {
   readonly id: string;
   readonly status: ExistingPost['status'];
   readonly profileId: string;
-  readonly content: { readonly text: string; readonly mediaIds: readonly string[] };
+  readonly content: { readonly text: Personal; readonly mediaIds: readonly string[] };
   readonly scheduledAt: string;
   readonly campaignId: string | null;
   readonly destinations: readonly {

@@ -1,3 +1,4 @@
+import type { Personal } from '#kernel';
 import type { SubscriptionEvent } from '#workspace';
 import type { KeyedView } from '../keyed/keyed-view';
 
@@ -8,7 +9,7 @@ export interface PaymentView {
   readonly currency: string;
   readonly outcome: 'succeeded' | 'failed';
   /** Only of a failure that gave one. */
-  readonly reason?: string;
+  readonly reason?: Personal;
 }
 
 type PaymentEvent = Extract<SubscriptionEvent, { type: 'PaymentSucceeded' | 'PaymentFailed' }>;

@@ -1,10 +1,11 @@
+import type { Personal } from '#kernel';
 import type { Role, Team, TeamEvent } from '#workspace';
 import type { KeyedView } from '../keyed/keyed-view';
 
 /** An invitation as `GET /team/invitations/:id` answers. */
 export interface InvitationView {
   readonly id: string;
-  readonly email: string;
+  readonly email: Personal;
   readonly role: Role;
   readonly invitedBy: string;
   readonly status: 'pending' | 'accepted';

@@ -77,6 +77,7 @@ const pasts: ReadonlyMap<string, Past> = new Map([
     kind,
     status,
   })),
+  thing(workspaces.subjectAggregate, ({ subjectId }) => ({ id: subjectId, erased: true })),
   past(endpointAggregate, (endpoint) => (endpoint.status === 'registered' ? presentEndpoint(endpoint) : undefined)),
   past(deliveryAggregate, ({ status, attempts }, id) => ({ id, status, attempts })),
 ]);

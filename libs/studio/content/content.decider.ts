@@ -1,4 +1,4 @@
-import { decider, type Command } from '#kernel';
+import { decider, type Command, type Personal } from '#kernel';
 import type { ContentEvent } from './content.events';
 
 /** Any reason: a person has to look at it. */
@@ -11,7 +11,7 @@ export interface Adaptation {
   readonly region: string;
   readonly locale: string;
   readonly status: 'adapted' | 'review_required';
-  readonly reasons: readonly string[];
+  readonly reasons: Personal<readonly string[]>;
 }
 
 /** Comes into being with its first adaptation; keeps the newest of each region and locale, in the order of their first. */

@@ -1,4 +1,4 @@
-import type { EventSchemas, Message } from '#kernel';
+import { byActor, type EventSchemas, type Message, type Personal } from '#kernel';
 
 export type ContentEvent =
   | Message<
@@ -11,11 +11,11 @@ export type ContentEvent =
         readonly contentId: string;
         readonly region: string;
         readonly locale: string;
-        readonly reasons: readonly string[];
+        readonly reasons: Personal<readonly string[]>;
       }
     >;
 
 export const contentEvents: EventSchemas<ContentEvent> = {
   ContentCulturallyAdapted: { version: 1 },
-  ContentCulturalReviewRequired: { version: 1 },
+  ContentCulturalReviewRequired: { version: 1, personal: { reasons: byActor } },
 };

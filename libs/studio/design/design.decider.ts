@@ -1,4 +1,4 @@
-import { decider, type Command } from '#kernel';
+import { decider, type Command, type Personal } from '#kernel';
 import { ensure, fail } from './design.errors';
 import type { DesignEvent } from './design.events';
 
@@ -21,7 +21,7 @@ export interface ExistingDesign {
   /** How often it was submitted. */
   readonly revision: number;
   /** Of the last decision. */
-  readonly note: string | null;
+  readonly note: Personal | null;
   readonly compliance: {
     readonly guidelines: readonly string[];
     readonly violations: readonly string[];

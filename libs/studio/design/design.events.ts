@@ -1,4 +1,4 @@
-import type { EventSchemas, Message } from '#kernel';
+import { byActor, type EventSchemas, type Message, type Personal } from '#kernel';
 
 interface Review {
   readonly designId: string;
@@ -10,8 +10,8 @@ interface Review {
 export type DesignEvent =
   | Message<'DesignCreated', { readonly designId: string; readonly clientId: string; readonly name: string | null }>
   | Message<'DesignSubmitted', Review>
-  | Message<'DesignApproved', Review & { readonly note: string | null }>
-  | Message<'DesignRevisionRequested', Review & { readonly note: string }>
+  | Message<'DesignApproved', Review & { readonly note: Personal | null }>
+  | Message<'DesignRevisionRequested', Review & { readonly note: Personal }>
   | Message<
       'BrandCompliant',
       { readonly designId: string; readonly guidelines: readonly string[]; readonly manualReview: boolean }
@@ -29,8 +29,8 @@ export type DesignEvent =
 export const designEvents: EventSchemas<DesignEvent> = {
   DesignCreated: { version: 1 },
   DesignSubmitted: { version: 1 },
-  DesignApproved: { version: 1, personal: ['note'] },
-  DesignRevisionRequested: { version: 1, personal: ['note'] },
+  DesignApproved: { version: 1, personal: { note: byActor } },
+  DesignRevisionRequested: { version: 1, personal: { note: byActor } },
   BrandCompliant: { version: 1 },
   BrandViolated: { version: 1 },
 };

@@ -1,4 +1,4 @@
-import { decider, type Command, type Instant } from '#kernel';
+import { decider, type Command, type Instant, type Personal } from '#kernel';
 import { ensure } from './subscription.errors';
 import { PLANS, type Plan, type SubscriptionEvent } from './subscription.events';
 
@@ -29,7 +29,7 @@ export interface RecordedPayment {
   readonly amountCents: number;
   readonly currency: string;
   /** Null for a payment that succeeded. */
-  readonly reason: string | null;
+  readonly reason: Personal | null;
 }
 
 /** An invoice counts once per outcome. */

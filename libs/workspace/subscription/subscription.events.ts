@@ -1,4 +1,4 @@
-import type { EventSchemas, Instant, Message } from '#kernel';
+import { byActor, type EventSchemas, type Instant, type Message, type Personal } from '#kernel';
 
 /** From the least to the most. A workspace begins with the first. */
 export const PLANS = ['free', 'starter', 'pro', 'business'] as const;
@@ -24,12 +24,12 @@ export type SubscriptionEvent =
   /** `toPlan` is `free`. */
   | Message<'SubscriptionCancelled', PlanChange>
   | Message<'PaymentSucceeded', Payment>
-  | Message<'PaymentFailed', Payment & { readonly reason: string | null }>;
+  | Message<'PaymentFailed', Payment & { readonly reason: Personal | null }>;
 
 export const subscriptionEvents: EventSchemas<SubscriptionEvent> = {
   SubscriptionUpgraded: { version: 1 },
   SubscriptionDowngraded: { version: 1 },
   SubscriptionCancelled: { version: 1 },
   PaymentSucceeded: { version: 1 },
-  PaymentFailed: { version: 1, personal: ['reason'] },
+  PaymentFailed: { version: 1, personal: { reason: byActor } },
 };

@@ -1,4 +1,4 @@
-import { decider, type Command } from '#kernel';
+import { decider, type Command, type Personal } from '#kernel';
 import { ensure } from './team.errors';
 import type { Role, TeamEvent } from './team.events';
 
@@ -8,7 +8,7 @@ export type TeamCommand =
   | Command<'ChangeRole', { readonly userId: string; readonly role: Role }>;
 
 export interface Invitation {
-  readonly email: string;
+  readonly email: Personal;
   readonly role: Role;
   readonly invitedBy: string;
   /** Null while nobody has accepted. */

@@ -1,4 +1,4 @@
-import type { EventSchemas, Message } from '#kernel';
+import type { EventSchemas, Message, Personal } from '#kernel';
 
 export const ROLES = ['owner', 'admin', 'editor', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
@@ -6,7 +6,7 @@ export type Role = (typeof ROLES)[number];
 export type TeamEvent =
   | Message<
       'MemberInvited',
-      { readonly inviteId: string; readonly email: string; readonly role: Role; readonly invitedBy: string }
+      { readonly inviteId: string; readonly email: Personal; readonly role: Role; readonly invitedBy: string }
     >
   | Message<'MemberJoined', { readonly userId: string; readonly inviteId: string; readonly role: Role }>
   | Message<
@@ -15,7 +15,7 @@ export type TeamEvent =
     >;
 
 export const teamEvents: EventSchemas<TeamEvent> = {
-  MemberInvited: { version: 1, personal: ['email'] },
+  MemberInvited: { version: 1, personal: { email: ({ inviteId }) => inviteId } },
   MemberJoined: { version: 1 },
   RoleChanged: { version: 1 },
 };
