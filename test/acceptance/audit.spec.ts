@@ -184,7 +184,8 @@ describe('the audit log', () => {
     const lines = answer.text
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as Body);
+      // What the log holds of personal values is beside them in the export alone.
+      .map((line) => ({ ...(JSON.parse(line) as Body), sealed: undefined }) as unknown as Body);
     expect(new Set(lines.map(({ id }) => id))).toEqual(new Set((await log('entityType=post')).map(({ id }) => id)));
     expect([...lines].sort((a, b) => b['position'] - a['position'])).toEqual(await log('entityType=post'));
     expect((await client.get('/audit-log/export?format=xml')).status).toBe(400);

@@ -67,7 +67,8 @@ describe('the audit log over HTTP', () => {
       lines.text
         .trim()
         .split('\n')
-        .map((line) => JSON.parse(line) as object),
+        // What the log holds of personal values is beside them in the export alone.
+        .map((line) => ({ ...(JSON.parse(line) as object), sealed: undefined })),
     ).toEqual(list);
     const table = await api.send('GET', '/audit-log/export?format=csv&entityId=acct_1');
     expect(table.headers['content-type']).toBe('text/csv; charset=utf-8');
