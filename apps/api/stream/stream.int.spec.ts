@@ -167,8 +167,12 @@ describe('the live stream', () => {
   });
 
   it('tells one that catches up no more than it takes, and drops it when it takes nothing', async () => {
-    const { db, store, wake, log } = api.running.engines;
-    const live = new LiveStream({ db, store, wake, log, metrics: new Registry() }, api.running.app.get(KeyStore), 300);
+    const { db, store, wake, log, keys } = api.running.engines;
+    const live = new LiveStream(
+      { db, store, wake, log, keys, metrics: new Registry() },
+      api.running.app.get(KeyStore),
+      300,
+    );
     let waiting = 0;
     let response: ServerResponse | undefined;
     const server = createServer((_, to) => {
