@@ -6,7 +6,7 @@ import {
   randomBytes,
   type KeyObject,
 } from 'node:crypto';
-import type { Sealed } from '#kernel';
+import type { Recent, Sealed } from '#kernel';
 import { sealedName, type KeyName } from './sealed-text';
 
 const NONCE = 12;
@@ -28,6 +28,8 @@ export class SubjectKey {
   constructor(
     readonly name: KeyName,
     key: string,
+    /** What was sealed a moment ago, for the answer that tells it. */
+    private readonly carried?: Recent<string, string>,
   ) {
     const bytes = Buffer.from(key, 'base64');
     this.key = createSecretKey(derived(bytes, 'value'));
@@ -39,11 +41,15 @@ export class SubjectKey {
     const nonce = createHmac('sha256', this.nonces).update(`${place}\n${json}`).digest().subarray(0, NONCE);
     const cipher = createCipheriv('aes-256-gcm', this.key, nonce);
     const sealed = Buffer.concat([nonce, cipher.update(json, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return { $sealed: sealedName(this.name, sealed.toString('base64url')) };
+    const $sealed = sealedName(this.name, sealed.toString('base64url'));
+    this.carried?.set($sealed, json);
+    return { $sealed };
   }
 
   /** The JSON text of a value; undefined when another key sealed it or it was changed since. */
   open(ciphertext: string): string | undefined {
+    const carried = this.carried?.get(sealedName(this.name, ciphertext));
+    if (carried !== undefined) return carried;
     const bytes = Buffer.from(ciphertext, 'base64url');
     try {
       const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, NONCE));

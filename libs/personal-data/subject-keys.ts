@@ -47,6 +47,8 @@ interface Asked {
 const CHANNEL = 'subjects_erased';
 const BELIEVED_MS = 30_000;
 const REMEMBERED = 20_000;
+/** Values sealed last: an answer tells what its command wrote. */
+const CARRIED = 512;
 
 /**
  * The keys of all subjects, as far as this process needs them: seals what is personal with its subject's key and opens it again.
@@ -57,6 +59,7 @@ export class SubjectKeys {
   private readonly live = new Recent<string, Known>(REMEMBERED);
   /** By workspace, subject and generation: what opens. */
   private readonly named = new Recent<string, Known>(REMEMBERED);
+  private readonly carried = new Recent<string, string>(CARRIED);
   private asked: Asked[] = [];
   private asking = false;
   /** Raised by every erasure: what was read from the table before one is not believed after it. */
@@ -130,6 +133,7 @@ export class SubjectKeys {
   private forget(): void {
     this.epoch++;
     this.live.clear();
+    this.carried.clear();
     this.named.clear();
   }
 
@@ -166,7 +170,8 @@ export class SubjectKeys {
 
   private remember(stored: StoredKey): SubjectKey | null {
     const { workspace, subject, generation, box } = stored;
-    const key = box === null ? null : new SubjectKey({ subject, generation }, this.parts.wrapping.decrypt(box));
+    const key =
+      box === null ? null : new SubjectKey({ subject, generation }, this.parts.wrapping.decrypt(box), this.carried);
     const known = { key, until: this.now() + this.believedMs };
     this.named.set(nameOf(workspace, stored), known);
     if (key) this.live.set(`${workspace}\n${subject}`, known);
