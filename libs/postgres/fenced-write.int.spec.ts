@@ -27,7 +27,8 @@ describe('a fenced write', () => {
 
   it('writes all of it, each with its own parameters, and gives the answers', async () => {
     expect(await writeFenced(test.db, moveFrom(1), [add('a', 10), double(21), add('b', 11), double(4)])).toEqual([
-      '42', '8',
+      '42',
+      '8',
     ]);
     expect(await things()).toEqual([
       { name: 'a', n: 10 },
