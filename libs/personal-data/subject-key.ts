@@ -3,6 +3,7 @@ import {
   createDecipheriv,
   createHmac,
   createSecretKey,
+  hash,
   randomBytes,
   type KeyObject,
 } from 'node:crypto';
@@ -15,41 +16,50 @@ const TAG = 16;
 /** A new key's 32 bytes, in base64. */
 export const newKey = (): string => randomBytes(32).toString('base64');
 
+/** So much of a ciphertext, which begins with its nonce, tells it from the others of a moment. */
+const NAMING = 24;
+
+/** A value sealed a moment ago. */
+export interface Carried {
+  readonly ciphertext: string;
+  readonly json: string;
+}
+
 /**
- * One generation of a subject's key. A value is sealed with AES-256-GCM under a nonce that follows from place and value
- * (HMAC-SHA256 with a key of its own, 96 bits): the same event retried is the same bytes, and no two values ever share a nonce
- * but by being the same.
+ * One generation of a subject's key. A value is sealed with AES-256-GCM under a nonce that follows from place and value: 96 bits of
+ * SHA-256 over a secret of its own and them (cut so short, the hash of something longer cannot be continued from it). So the same event
+ * retried is the same bytes, and no two values ever share a nonce but by being the same.
  */
 export class SubjectKey {
   private readonly key: KeyObject;
-  private readonly nonces: KeyObject;
+  private readonly nonces: string;
 
   /** `key`: 32 bytes in base64. */
   constructor(
     readonly name: KeyName,
     key: string,
     /** What was sealed a moment ago, for the answer that tells it. */
-    private readonly carried?: Recent<string, string>,
+    private readonly carried?: Recent<string, Carried>,
   ) {
     const bytes = Buffer.from(key, 'base64');
     this.key = createSecretKey(derived(bytes, 'value'));
-    this.nonces = createSecretKey(derived(bytes, 'nonce'));
+    this.nonces = derived(bytes, 'nonce').toString('hex');
   }
 
   /** `place`: the event's id and the field in it. `json`: the value as JSON text. */
   seal(place: string, json: string): Sealed {
-    const nonce = createHmac('sha256', this.nonces).update(`${place}\n${json}`).digest().subarray(0, NONCE);
+    const nonce = hash('sha256', `${this.nonces}\n${place}\n${json}`, 'buffer').subarray(0, NONCE);
     const cipher = createCipheriv('aes-256-gcm', this.key, nonce);
     const sealed = Buffer.concat([nonce, cipher.update(json, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    const $sealed = sealedName(this.name, sealed.toString('base64url'));
-    this.carried?.set($sealed, json);
-    return { $sealed };
+    const ciphertext = sealed.toString('base64url');
+    this.carried?.set(ciphertext.slice(0, NAMING), { ciphertext, json });
+    return { $sealed: sealedName(this.name, ciphertext) };
   }
 
   /** The JSON text of a value; undefined when another key sealed it or it was changed since. */
   open(ciphertext: string): string | undefined {
-    const carried = this.carried?.get(sealedName(this.name, ciphertext));
-    if (carried !== undefined) return carried;
+    const carried = this.carried?.get(ciphertext.slice(0, NAMING));
+    if (carried?.ciphertext === ciphertext) return carried.json;
     const bytes = Buffer.from(ciphertext, 'base64url');
     try {
       const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, NONCE));

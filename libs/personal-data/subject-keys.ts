@@ -1,5 +1,5 @@
 import { Recent } from '#kernel';
-import { newKey, SubjectKey } from './subject-key';
+import { newKey, SubjectKey, type Carried } from './subject-key';
 import type { KeyTable, StoredKey, Subject } from './key-table';
 import { ERASED, holdsSealed, keysIn, replaceSealed, type KeyName, type SealedParts } from './sealed-text';
 
@@ -59,7 +59,7 @@ export class SubjectKeys {
   private readonly live = new Recent<string, Known>(REMEMBERED);
   /** By workspace, subject and generation: what opens. */
   private readonly named = new Recent<string, Known>(REMEMBERED);
-  private readonly carried = new Recent<string, string>(CARRIED);
+  private readonly carried = new Recent<string, Carried>(CARRIED);
   private asked: Asked[] = [];
   private asking = false;
   /** Raised by every erasure: what was read from the table before one is not believed after it. */

@@ -92,6 +92,10 @@ export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
     }
     const isSealed = typeof payload === 'string' && request.caller !== null && holdsSealed(payload);
     if (!request.reservation && !isSealed) return done(null, payload);
+    if (!request.reservation) {
+      const now = parts.personal.openNow(request.caller!.workspace, payload as string);
+      if (now && !now.erased) return done(null, now.text);
+    }
     // What is kept under an Idempotency-Key is kept sealed: said again later, it is opened as it then can be.
     const kept = request.reservation ? settle(request, reply, payload, parts) : Promise.resolve();
     kept

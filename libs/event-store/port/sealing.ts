@@ -41,22 +41,25 @@ export function sealEvents(
   events: readonly NewEvent[],
 ): readonly NewEvent[] | Promise<readonly NewEvent[]> {
   if (events.every(({ type }) => fieldsOf(schemas[type]!) === NONE)) return events;
-  return Promise.all(events.map((event) => sealEvent(sealing, fieldsOf(schemas[event.type]!), event)));
+  const sealed = events.map((event) => sealEvent(sealing, fieldsOf(schemas[event.type]!), event));
+  return sealed.some((one) => one instanceof Promise) ? Promise.all(sealed) : (sealed as NewEvent[]);
 }
 
-async function sealEvent(sealing: Sealing, fields: readonly Field[], event: NewEvent): Promise<NewEvent> {
-  const { id, metadata } = event;
-  let { data } = event;
-  for (const { path, owner } of fields) {
-    const value = valueAt(data, path);
-    if (value === null || value === undefined || isSealed(value)) continue;
-    const subject = owner(data, metadata.actor);
-    if (subject === null) continue;
-    const key = sealing.key(metadata.workspace, subject);
-    const sealer = key instanceof Promise ? await key : key;
-    data = withValueAt(data as Data, path, sealer.seal(`${id}/${path.join('/')}`, JSON.stringify(value)));
-  }
-  return data === event.data ? event : { ...event, data };
+/** At once, unless a key has to be fetched; then from that field on. */
+function sealEvent(sealing: Sealing, fields: readonly Field[], event: NewEvent): NewEvent | Promise<NewEvent> {
+  const { id, data, metadata } = event;
+  const [field, ...rest] = fields;
+  if (!field) return event;
+  const { path, owner } = field;
+  const value = valueAt(data, path);
+  const subject = value === null || value === undefined || isSealed(value) ? null : owner(data, metadata.actor);
+  if (subject === null) return sealEvent(sealing, rest, event);
+  const sealWith = (sealer: Sealer): NewEvent | Promise<NewEvent> => {
+    const sealed = sealer.seal(`${id}/${path.join('/')}`, JSON.stringify(value));
+    return sealEvent(sealing, rest, { ...event, data: withValueAt(data as Data, path, sealed) });
+  };
+  const key = sealing.key(metadata.workspace, subject);
+  return key instanceof Promise ? key.then(sealWith) : sealWith(key);
 }
 
 const valueAt = (data: object, path: readonly string[]): unknown =>
