@@ -37,6 +37,11 @@ const AS_OWNER: readonly (readonly [RegExp, string])[] = [
   [/\blog\.(event|head|snapshot)\b/, 'the log is read by stream, whose name holds the workspace'],
   [/\bapi\.key\b.*\bhash = any/s, 'a key is found by its hash, and says the workspace'],
   [/\bprojector\.checkpoint\b/, 'how far each view is: names and positions'],
+  [/\bsubject\.key\b/, 'the wrapped keys of personal data, which the reader may not see at all'],
+  [
+    /\bsubject = any\(\$2\)/,
+    'what was sent of a subject is searched for in stored bodies, which the reader may only ask for one by one',
+  ],
 ];
 
 /** A body that passes each route's check of its input, so that what is met is the thing and not its input. */
@@ -308,6 +313,7 @@ describe('who may see what', () => {
       content: 'cnt_mine',
       regions: 'region_mine',
       subscription: 'in_mine',
+      subjects: 'acct_mine',
       endpoints: 'whe_mine',
       'api-keys': key.at('id'),
       deliveries: `dlv_${DELIVERY}`,

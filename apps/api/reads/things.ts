@@ -22,6 +22,8 @@ export interface Seen<S, Shown> {
   readonly state: S;
   readonly view: Shown;
   readonly revision: number;
+  /** Of the newest event in it. */
+  readonly position: number;
 }
 
 /** Reads things and lists of them for a request; what this process wrote it also reads. */
@@ -97,14 +99,14 @@ export class Things implements OnApplicationShutdown {
   ): Promise<Seen<S, Shown> | undefined> {
     const events = await this.engines.store.read(stream);
     let state: S | undefined;
-    let revision = -1;
+    let [revision, position] = [-1, 0];
     for (const event of events) {
       if (until !== undefined && event.metadata.occurredAt > until) break;
       if (!view.keys(event).includes(id)) continue;
       state = view.evolve(state, upcast(event), id);
-      revision = event.revision;
+      ({ revision, position } = event);
     }
-    return state && { state, view: view.present(state, id), revision };
+    return state && { state, view: view.present(state, id), revision, position };
   }
 
   onApplicationShutdown(): void {
@@ -131,7 +133,10 @@ export class Things implements OnApplicationShutdown {
       const caughtUp = await query.get(workspace, id).catch(unlessUnbuilt);
       if (caughtUp) return caughtUp;
     }
-    return (await this.fromLog(view, streamName(view.category, workspace, streamId), id)) ?? found;
+    const newest = await this.fromLog(view, streamName(view.category, workspace, streamId), id);
+    // What was shown once is never unseen: others may have written more than this process knew of, and the view lag behind it.
+    if (newest) this.written.note(workspace, view.category, streamId, newest);
+    return newest ?? found;
   }
 
   private async waited<S extends object, Shown extends object>(

@@ -21,7 +21,7 @@ declare
 begin
   -- Every table that knows its workspace, also one that came after this.
   perform tenancy.lock_table(c.oid::regclass) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname in ('log', 'bus', 'projector', 'read', 'delivery', 'api') and c.relkind in ('r', 'p') and not c.relispartition
+    where n.nspname in ('log', 'bus', 'projector', 'read', 'delivery', 'api', 'subject') and c.relkind in ('r', 'p') and not c.relispartition
       and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace' and not a.attisdropped);
   if not exists (select from pg_roles where rolname = reader) then
     begin
