@@ -1,4 +1,5 @@
-import type { EventStore } from '#event-store';
+import { randomUUID } from 'node:crypto';
+import { streamName, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { Database } from '#postgres';
 import { eventually } from '#testing';
@@ -14,6 +15,8 @@ describe('readers that wait for a revision', () => {
   let store: PostgresEventStore;
   let views: { stop(): Promise<void> };
   let pause: Promise<void> = Promise.resolve();
+  /** Batches that the views have come to. */
+  let met = 0;
   const lost: Error[] = [];
 
   beforeAll(async () => {
@@ -22,6 +25,7 @@ describe('readers that wait for a revision', () => {
     store = new PostgresEventStore(elsewhere);
     const follow = async function* (options: Parameters<EventStore['follow']>[0]) {
       for await (const batch of store.follow(options)) {
+        met++;
         await pause;
         yield batch;
       }
@@ -96,5 +100,37 @@ describe('readers that wait for a revision', () => {
     });
     expect((await api.send('POST', '/team/invitations/inv_first/accept', { userId: 'usr_first' })).status).toBe(200);
     expect(await first()).toMatchObject({ status: 200, headers: { etag: '"2"' } });
+  });
+
+  it('never unsee what they were shown, when another process has written more than the view has', async () => {
+    const holding = () => {
+      let goOn = (): void => undefined;
+      pause = new Promise((go) => (goOn = go));
+      return goOn;
+    };
+    const next = async (act: () => unknown) => {
+      const before = met;
+      await act();
+      await eventually(() => expect(met).toBe(before + 1));
+    };
+    const [none, account] = [holding(), { id: 'acct_none', platform: 'mastodon', username: 'u', profileId: 'p' }];
+    await next(() => api.send('POST', '/accounts', account));
+    await api.send('POST', '/accounts', { ...account, id: 'acct_seen' });
+    await api.send('POST', '/accounts/acct_seen/credential', { expiresAt: '2035-01-01T00:00:00Z' });
+    const first = holding();
+    await next(none);
+    const stream = streamName('account', api.workspace, 'acct_seen');
+    const { type, data, metadata } = (await store.read(stream)).at(-1)!;
+    await store.append(stream, [{ id: randomUUID(), type, data, metadata }], 1);
+    const seen = async () => (await api.send('GET', '/accounts/acct_seen')).headers['etag'];
+    expect(await seen()).toBe('"2"');
+    const second = holding();
+    first();
+    await eventually(async () => {
+      const rows = await elsewhere.query("select revision from read.accounts where id = 'acct_seen'");
+      expect(rows).toEqual([{ revision: 1 }]);
+    });
+    expect(await seen()).toBe('"2"');
+    second();
   });
 });
