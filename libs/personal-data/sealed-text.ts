@@ -1,7 +1,9 @@
 /** What every sealed value in a JSON text begins with. No string that a user wrote holds it: its quotes would be escaped. */
 const MARK = '{"$sealed":"';
-const SEALED = /\{"\$sealed":"([A-Za-z0-9_-]{1,100})\.(\d{1,9})\.([A-Za-z0-9_-]{38,})"\}/g;
-const NAME = /^([A-Za-z0-9_-]{1,100})\.(\d{1,9})\.([A-Za-z0-9_-]{38,})$/;
+const END = '"}';
+const NAME = /^([A-Za-z0-9_-]{1,100})\.(\d{1,9})$/;
+/** A nonce and a tag, in base64url. */
+const LEAST_CIPHERTEXT = 38;
 
 /** A key of a subject: its first is generation 1, and after an erasure comes the next. */
 export interface KeyName {
@@ -22,8 +24,12 @@ export const sealedName = ({ subject, generation }: KeyName, ciphertext: string)
 
 /** The parts of a `$sealed`; undefined for what is none. */
 export function partsOf(sealed: string): SealedParts | undefined {
-  const found = NAME.exec(sealed);
-  return found ? { subject: found[1]!, generation: Number(found[2]), ciphertext: found[3]! } : undefined;
+  const dot = sealed.lastIndexOf('.');
+  // The ciphertext itself is long, and its own tag says whether it is one.
+  if (sealed.length - dot <= LEAST_CIPHERTEXT) return undefined;
+  const [, subject, generation] = NAME.exec(sealed.slice(0, dot)) ?? [];
+  if (subject === undefined) return undefined;
+  return { subject, generation: Number(generation), ciphertext: sealed.slice(dot + 1) };
 }
 
 /** Whether a JSON text may hold sealed values. */
@@ -32,16 +38,27 @@ export const holdsSealed = (json: string): boolean => json.includes(MARK);
 /** The keys that the sealed values of a JSON text need. */
 export function keysIn(json: string): KeyName[] {
   const names = new Map<string, KeyName>();
-  for (const [, subject, generation] of json.matchAll(SEALED))
-    names.set(`${subject}.${generation}`, { subject: subject!, generation: Number(generation) });
+  replaceSealed(json, ({ subject, generation }) => {
+    names.set(`${subject}.${generation}`, { subject, generation });
+    return ERASED;
+  });
   return [...names.values()];
 }
 
 /** The JSON text with every sealed value replaced by the JSON that `open` gives for it. */
-export const replaceSealed = (json: string, open: (parts: SealedParts) => string): string =>
-  json.replace(SEALED, (_, subject: string, generation: string, ciphertext: string) =>
-    open({ subject, generation: Number(generation), ciphertext }),
-  );
+export function replaceSealed(json: string, open: (parts: SealedParts) => string): string {
+  let replaced = '';
+  let done = 0;
+  for (let at = json.indexOf(MARK); at >= 0; at = json.indexOf(MARK, at + 1)) {
+    const begin = at + MARK.length;
+    const end = json.indexOf('"', begin);
+    const parts = json.startsWith(END, end) ? partsOf(json.slice(begin, end)) : undefined;
+    if (!parts) continue;
+    replaced += json.slice(done, at) + open(parts);
+    done = end + END.length;
+  }
+  return done === 0 ? json : replaced + json.slice(done);
+}
 
 /** Whose personal data a JSON text holds; null for nobody's. An event's is one subject's. */
 export function subjectIn(json: string): string | null {
