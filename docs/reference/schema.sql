@@ -450,6 +450,8 @@ policy own_workspace on projector.audit_head: (workspace = current_setting('post
 
 policy own_workspace on projector.timer: (workspace = current_setting('postledger.workspace'::text, true));
 
+policy own_workspace on subject.key: (workspace = current_setting('postledger.workspace'::text, true));
+
 CREATE INDEX attempt_of_delivery ON ONLY delivery.attempt USING btree (delivery_id, number);
 
 CREATE INDEX delivery_feed ON ONLY delivery.delivery USING btree (endpoint, sequence);
@@ -1280,7 +1282,7 @@ declare
 begin
   -- Every table that knows its workspace, also one that came after this.
   perform tenancy.lock_table(c.oid::regclass) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname in ('log', 'bus', 'projector', 'read', 'delivery', 'api') and c.relkind in ('r', 'p') and not c.relispartition
+    where n.nspname in ('log', 'bus', 'projector', 'read', 'delivery', 'api', 'subject') and c.relkind in ('r', 'p') and not c.relispartition
       and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace' and not a.attisdropped);
   if not exists (select from pg_roles where rolname = reader) then
     begin
