@@ -457,6 +457,7 @@ describe('webhook endpoints', () => {
     const { id, signingSecret } = await client.endpoint(receiver.url('/pull'), { eventTypes: ['account.connected'] });
     const path = `/webhooks/endpoints/${id}`;
     await happen('p1');
+    await eventually(() => expect(receiver.on('/pull')).toHaveLength(1));
     await client.must(200, 'POST', `${path}/disable`);
     await happen('p2');
     await happen('p3');
