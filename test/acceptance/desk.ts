@@ -27,7 +27,7 @@ export interface Message {
 }
 
 export const LATER = '2035-06-01T12:00:00Z';
-const SCALE = 0.005;
+const SCALE = 0.015;
 /** The core's own ladder, one and five minutes, in these runs. */
 export const PAUSES = [60_000 * SCALE, 300_000 * SCALE] as const;
 
