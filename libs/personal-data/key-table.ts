@@ -1,4 +1,4 @@
-import type { Database, Write } from '#postgres';
+import { OPEN, writeFenced, type Database, type Write } from '#postgres';
 import type { KeyName } from './sealed-text';
 
 /** A key as it is stored: wrapped by the master key, or null once it was destroyed. */
@@ -43,12 +43,12 @@ const MAKE = `insert into subject.key (workspace, subject, generation, box)
   on conflict do nothing`;
 
 const DESTROY = `update subject.key k set box = null, erased_at = $4
-  from unnest($2::text[], $3::int[]) n (subject, generation)
+  from fence, unnest($2::text[], $3::int[]) n (subject, generation)
   where k.workspace = $1 and k.subject = n.subject and k.generation = n.generation and k.box is not null`;
 
 /** Destroys keys as a part of a projection's statement. */
 export const destroying = (workspace: string, names: readonly KeyName[], at: string): Write => ({
-  text: DESTROY.replace('from unnest', 'from fence, unnest'),
+  text: DESTROY,
   params: [workspace, names.map(({ subject }) => subject), names.map(({ generation }) => generation), at],
 });
 
@@ -85,8 +85,7 @@ export class PostgresKeyTable implements KeyTable {
   }
 
   async destroy(workspace: string, names: readonly KeyName[], at: string): Promise<void> {
-    const { text, params } = destroying(workspace, names, at);
-    await this.db.query(text.replace('from fence, unnest', 'from unnest'), params);
+    await writeFenced(this.db, OPEN, [destroying(workspace, names, at)]);
   }
 
   /** Wraps anew what `isOld` says was wrapped by a former master key, some at a time. Returns how many. */
