@@ -35,13 +35,24 @@ export function partsOf(sealed: string): SealedParts | undefined {
 /** Whether a JSON text may hold sealed values. */
 export const holdsSealed = (json: string): boolean => json.includes(MARK);
 
+/** A sealed value where it stands in a JSON text: from `begin` up to `end`. */
+interface SealedPlace extends SealedParts {
+  readonly begin: number;
+  readonly end: number;
+}
+
+function* placesIn(json: string): Generator<SealedPlace> {
+  for (let begin = json.indexOf(MARK); begin >= 0; begin = json.indexOf(MARK, begin + 1)) {
+    const end = json.indexOf('"', begin + MARK.length);
+    const parts = json.startsWith(END, end) ? partsOf(json.slice(begin + MARK.length, end)) : undefined;
+    if (parts) yield { ...parts, begin, end: end + END.length };
+  }
+}
+
 /** The keys that the sealed values of a JSON text need. */
 export function keysIn(json: string): KeyName[] {
   const names = new Map<string, KeyName>();
-  replaceSealed(json, ({ subject, generation }) => {
-    names.set(`${subject}.${generation}`, { subject, generation });
-    return ERASED;
-  });
+  for (const { subject, generation } of placesIn(json)) names.set(`${subject}.${generation}`, { subject, generation });
   return [...names.values()];
 }
 
@@ -49,18 +60,15 @@ export function keysIn(json: string): KeyName[] {
 export function replaceSealed(json: string, open: (parts: SealedParts) => string): string {
   let replaced = '';
   let done = 0;
-  for (let at = json.indexOf(MARK); at >= 0; at = json.indexOf(MARK, at + 1)) {
-    const begin = at + MARK.length;
-    const end = json.indexOf('"', begin);
-    const parts = json.startsWith(END, end) ? partsOf(json.slice(begin, end)) : undefined;
-    if (!parts) continue;
-    replaced += json.slice(done, at) + open(parts);
-    done = end + END.length;
+  for (const place of placesIn(json)) {
+    replaced += json.slice(done, place.begin) + open(place);
+    done = place.end;
   }
   return done === 0 ? json : replaced + json.slice(done);
 }
 
 /** Whose personal data a JSON text holds; null for nobody's. An event's is one subject's. */
 export function subjectIn(json: string): string | null {
-  return holdsSealed(json) ? (keysIn(json)[0]?.subject ?? null) : null;
+  for (const { subject } of placesIn(json)) return subject;
+  return null;
 }

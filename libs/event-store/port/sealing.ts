@@ -40,7 +40,6 @@ export function sealEvents(
   schemas: Schemas,
   events: readonly NewEvent[],
 ): readonly NewEvent[] | Promise<readonly NewEvent[]> {
-  if (events.every(({ type }) => fieldsOf(schemas[type]!) === NONE)) return events;
   const sealed = events.map((event) => sealEvent(sealing, fieldsOf(schemas[event.type]!), event));
   return sealed.some((one) => one instanceof Promise) ? Promise.all(sealed) : (sealed as NewEvent[]);
 }
