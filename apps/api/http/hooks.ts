@@ -91,19 +91,14 @@ export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
       if (request.trace.traceparent !== undefined) reply.header('traceparent', request.trace.traceparent);
     }
     const isSealed = typeof payload === 'string' && request.caller !== null && holdsSealed(payload);
-    if (!request.reservation && !isSealed) return done(null, payload);
-    if (!request.reservation) {
-      const now = parts.personal.openNow(request.caller!.workspace, payload as string);
-      if (now && !now.erased) return done(null, now.text);
-    }
+    const answer = () => (isSealed ? opened(request.caller!.workspace, payload, parts) : payload);
     // What is kept under an Idempotency-Key is kept sealed: said again later, it is opened as it then can be.
-    const kept = request.reservation ? settle(request, reply, payload, parts) : Promise.resolve();
-    kept
-      .then(() => (isSealed ? opened(request.caller!.workspace, payload, parts) : payload))
-      .then(
-        (answer) => done(null, answer),
-        (error: Error) => done(error),
-      );
+    const said = request.reservation ? settle(request, reply, payload, parts).then(answer) : answer();
+    if (!(said instanceof Promise)) return done(null, said);
+    said.then(
+      (text) => done(null, text),
+      (error: Error) => done(error),
+    );
   });
   server.addHook('onResponse', (request, reply, done) => {
     const { url = 'none' } = request.routeOptions;
@@ -227,7 +222,12 @@ function checkEmpty(body: unknown): void {
 }
 
 /** An answer as its caller may read it: things that have lost something to an erasure say so. */
-async function opened(workspace: string, payload: string, { personal }: EdgeParts): Promise<string> {
+function opened(workspace: string, payload: string, { personal }: EdgeParts): string | Promise<string> {
+  const now = personal.openNow(workspace, payload);
+  return now && !now.erased ? now.text : openedAnew(workspace, payload, personal);
+}
+
+async function openedAnew(workspace: string, payload: string, personal: SubjectKeys): Promise<string> {
   const { text, erased } = await personal.open(workspace, payload);
   if (!erased) return text;
   const open = (json: string) => personal.openNow(workspace, json) ?? { text: 'null', erased: true };
