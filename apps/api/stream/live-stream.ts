@@ -146,8 +146,9 @@ export class LiveStream {
   /** What these events say, for every workspace that has a reader, also for one that gets its first meanwhile. */
   private async toldAll(events: readonly RecordedEvent[]): Promise<Map<RecordedEvent, StreamedMessage[]>> {
     const told = new Map<RecordedEvent, StreamedMessage[]>();
-    const next = () => events.find((event) => !told.has(event) && this.byWorkspace.has(event.metadata.workspace));
-    for (let event = next(); event; event = next()) told.set(event, await this.told(event));
+    const untold = () => events.filter((event) => !told.has(event) && this.byWorkspace.has(event.metadata.workspace));
+    for (let some = untold(); some.length > 0; some = untold())
+      for (const event of some) told.set(event, await this.told(event));
     return told;
   }
 
