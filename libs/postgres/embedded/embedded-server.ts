@@ -106,7 +106,7 @@ export class EmbeddedServer {
     const [pidFile, secret] = [join(folder, 'cluster/postmaster.pid'), join(folder, 'password')];
     if (!existsSync(pidFile) || !existsSync(secret)) return undefined;
     const [port, password] = [readFileSync(pidFile, 'utf8').split('\n')[3], readFileSync(secret, 'utf8').trim()];
-    const url = `postgres://postgres:${password}@127.0.0.1:${port}/${database}`;
+    const url = urlOf(password, `127.0.0.1:${port}`, database);
     const client = new Client({ connectionString: url });
     client.on('error', () => undefined);
     return client.connect().then(
@@ -120,7 +120,7 @@ export class EmbeddedServer {
 
   /** Connection string of one of its databases. */
   url(database = 'postgres'): string {
-    return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/${database}`;
+    return urlOf(this.password, `127.0.0.1:${this.port}`, database);
   }
 
   /**
@@ -129,7 +129,7 @@ export class EmbeddedServer {
    */
   localUrl(database = 'postgres'): string {
     if (this.socketFolder === undefined) return this.url(database);
-    return `postgres://postgres:${this.password}@${encodeURIComponent(this.socketFolder)}:${this.port}/${database}`;
+    return urlOf(this.password, `${encodeURIComponent(this.socketFolder)}:${this.port}`, database);
   }
 
   /** Makes the database when it is missing. */
@@ -153,6 +153,9 @@ export class EmbeddedServer {
     await ended;
   }
 }
+
+const urlOf = (password: string, host: string, database: string): string =>
+  `postgres://postgres:${password}@${host}/${database}`;
 
 /** PostgreSQL separates folders by commas, so one with a comma in its name cannot be told. */
 const hasSockets = (folder: string): boolean =>
