@@ -4,6 +4,7 @@ import {
   openEngines,
   reachEmbedded,
   SettingsError,
+  sparingly,
   type Engines,
   type Settings,
 } from '#platform';
@@ -35,16 +36,6 @@ type Parts = Pick<Engines, 'db' | 'store'>;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Says a line at most every second. */
-function sparingly(): (line: () => string) => void {
-  let said = -Infinity;
-  return (line) => {
-    if (performance.now() - said < SAY_EVERY_MS) return;
-    said = performance.now();
-    say(line());
-  };
-}
-
 async function list({ db, store }: Parts): Promise<void> {
   const head = await store.head();
   const rows = await db.query<{
@@ -71,7 +62,7 @@ async function rebuildNamed({ db, store }: Parts, projection: Projection): Promi
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   for (const version of await dropRetired(db, projection, GRACE_MS))
     say(`Dropped version ${version}, which nobody reads any more.`);
-  const now = sparingly();
+  const now = sparingly(say, SAY_EVERY_MS);
   const version = await rebuild({ db, store }, projection, {
     signal: stop.signal,
     onBegin: ({ version, position }) =>
@@ -90,7 +81,7 @@ async function rebuildNamed({ db, store }: Parts, projection: Projection): Promi
 }
 
 async function verifyNamed({ db, store }: Parts, projection: Projection): Promise<void> {
-  const now = sparingly();
+  const now = sparingly(say, SAY_EVERY_MS);
   say(`${projection.name}: recomputing it from the log`);
   const { position, difference } = await verifyProjection({ db, store }, projection, (at, of) =>
     now(() => `${projection.name}: ${at} of ${of}`),

@@ -1,7 +1,14 @@
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { claimDataDir, fail, loadSettings, SettingsError, startApp, stopOnSignals, type Settings } from '#platform';
-import { EmbeddedServer } from '#postgres';
+import {
+  claimDataDir,
+  fail,
+  loadSettings,
+  SettingsError,
+  startApp,
+  startEmbedded,
+  stopOnSignals,
+  type Settings,
+} from '#platform';
 import { composition } from './composition';
 import { firstKey } from './first-key';
 import { playSample } from './sample/sample';
@@ -21,7 +28,7 @@ async function main(): Promise<void> {
 
   const database = given.databaseUrl
     ? undefined
-    : await step('starting the embedded database', () => startDatabase(dataDir));
+    : await step('starting the embedded database', () => startEmbedded(dataDir));
   const settings: Settings = { ...given, dataDir, databaseUrl: given.databaseUrl ?? database!.localUrl('postledger') };
   const running = await step('starting the apps', () =>
     startApp(composition(settings), settings, { onWait: say }),
@@ -63,14 +70,6 @@ async function main(): Promise<void> {
   if (!args.includes('--empty'))
     await playSample({ url: running.url, engines: running.engines, key: key.text, signal: sample.signal });
   say('Ctrl-C drains and ends.');
-}
-
-async function startDatabase(dataDir: string): Promise<EmbeddedServer> {
-  const folder = resolve(dataDir, 'postgres');
-  mkdirSync(folder, { recursive: true });
-  const server = await EmbeddedServer.start({ folder });
-  await server.ensureDatabase('postledger');
-  return server;
 }
 
 main().catch(fail);

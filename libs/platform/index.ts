@@ -8,11 +8,12 @@ export {
   type Settings,
 } from './config/settings';
 export { claimDataDir } from './data-dir';
-export { reachEmbedded, type ReachedDatabase } from './reach-embedded';
+export { ownEmbedded, reachEmbedded, startEmbedded, type ReachedDatabase } from './reach-embedded';
 export { openEngines, type Engines, type OpenOptions } from './engines';
 export { Health, type PartHealth } from './health';
 export { createLogger, type Logger } from './logger';
 export { SecretBox, SecretBoxError } from './secret-box';
+export { sparingly } from './sparingly';
 export { Wake } from './wake';
 export { ENGINES, PlatformModule } from './nest/platform.module';
 export { fail, runApp, startApp, stopOnSignals, type AppDefinition, type RunningApp } from './nest/run-app';

@@ -4,6 +4,8 @@ import { EmbeddedServer } from '#postgres';
 import { SettingsError } from './config/settings';
 import { claimDataDir, holderOf } from './data-dir';
 
+const DATABASE = 'postledger';
+
 export interface ReachedDatabase {
   readonly url: string;
   /** Stops what was started for it, and nothing else. */
@@ -22,18 +24,28 @@ export async function reachEmbedded(dataDir: string): Promise<ReachedDatabase> {
     );
   const holder = holderOf(resolve(dataDir));
   if (holder !== undefined) {
-    const url = await EmbeddedServer.running(folder, 'postledger');
+    const url = await EmbeddedServer.running(folder, DATABASE);
     if (url) return { url, close: async () => undefined };
     throw new SettingsError(`Process ${holder} uses ${resolve(dataDir)}, and its database does not answer: try again.`);
   }
+  return ownEmbedded(dataDir);
+}
+
+/** Claims a DATA_DIR and starts its database, made when missing. SettingsError when somebody else holds it. */
+export async function ownEmbedded(dataDir: string): Promise<ReachedDatabase> {
   const release = claimDataDir(resolve(dataDir));
   try {
-    const server = await EmbeddedServer.start({ folder });
-    const close = () => server.stop().finally(release);
-    await server.ensureDatabase('postledger');
-    return { url: server.localUrl('postledger'), close };
+    const server = await startEmbedded(dataDir);
+    return { url: server.localUrl(DATABASE), close: () => server.stop().finally(release) };
   } catch (error) {
     release();
     throw error;
   }
+}
+
+/** Starts the database server of a DATA_DIR that this process has claimed. */
+export async function startEmbedded(dataDir: string): Promise<EmbeddedServer> {
+  const server = await EmbeddedServer.start({ folder: resolve(dataDir, 'postgres') });
+  await server.ensureDatabase(DATABASE);
+  return server;
 }

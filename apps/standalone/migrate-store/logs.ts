@@ -1,10 +1,8 @@
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { EventStore } from '#event-store';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/eventstoredb-event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
-import { claimDataDir, SettingsError } from '#platform';
-import { Database, EmbeddedServer, migrate } from '#postgres';
+import { ownEmbedded, SettingsError } from '#platform';
+import { Database, migrate } from '#postgres';
 import { OWN_NAME } from './switch-positions';
 
 /** As many appends to PostgreSQL travel as one statement, in order; EventStoreDB promises no order between streams. */
@@ -48,22 +46,16 @@ export class Opener {
   }
 
   private async openDatabase(url: string): Promise<Database> {
-    const db = new Database(url === 'embedded' ? await this.startEmbedded() : url, { name: OWN_NAME });
+    const db = new Database(url === 'embedded' ? await this.ownEmbedded() : url, { name: OWN_NAME });
     this.closing.push(() => db.end());
     await reach(url, () => migrate(db));
     return db;
   }
 
-  private async startEmbedded(): Promise<string> {
-    const dataDir = resolve(this.dataDir);
-    const release = claimDataDir(dataDir);
-    this.closing.push(async () => release());
-    const folder = resolve(dataDir, 'postgres');
-    mkdirSync(folder, { recursive: true });
-    const server = await EmbeddedServer.start({ folder });
-    this.closing.push(() => server.stop());
-    await server.ensureDatabase('postledger');
-    return server.url('postledger');
+  private async ownEmbedded(): Promise<string> {
+    const { url, close } = await ownEmbedded(this.dataDir);
+    this.closing.push(close);
+    return url;
   }
 }
 

@@ -1,4 +1,4 @@
-import { loadSettings, SettingsError } from '#platform';
+import { loadSettings, SettingsError, sparingly } from '#platform';
 import { say } from '../terminal';
 import { firstDifference, summarise } from './compare-logs';
 import { copyLog } from './copy-log';
@@ -10,7 +10,7 @@ const SAY_EVERY_MS = 2_000;
 
 async function migrateStore(options: MigrateOptions, opener: Opener, signal: AbortSignal): Promise<void> {
   const [source, target] = [await opener.log(options.from), await opener.log(options.to)];
-  const now = sparingly();
+  const now = sparingly(say, SAY_EVERY_MS);
   say(`Copying from ${source.shown} to ${target.shown}`);
   const { present, copied } = await copyLog(source.store, target.store, {
     atOnce: target.atOnce,
@@ -42,16 +42,6 @@ async function migrateStore(options: MigrateOptions, opener: Opener, signal: Abo
       ? `Switched ${switched.events} places; start the apps on ${target.shown}. The audit log is written anew, see its lag in health.`
       : 'The database was switched already.',
   );
-}
-
-/** Says a line at most every two seconds. */
-function sparingly(): (line: () => string) => void {
-  let said = performance.now();
-  return (line) => {
-    if (performance.now() - said < SAY_EVERY_MS) return;
-    said = performance.now();
-    say(line());
-  };
 }
 
 async function run(): Promise<void> {
