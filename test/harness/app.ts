@@ -9,6 +9,9 @@ const SHARED = {
   LOG_LEVEL: 'warn',
 };
 
+/** A statement to the database at which an app dies: the first that holds the text, before it is sent or when its answer is here. */
+export type Point = readonly [when: 'before' | 'after', text: string];
+
 export type AppName = 'api' | 'projector' | 'delivery' | 'publisher';
 
 /** One app as a process of its own, as in production: engines come from its environment. */
@@ -19,10 +22,26 @@ export class App {
     readonly url: string,
   ) {}
 
-  static async start(name: AppName, env: Record<string, string>): Promise<App> {
+  /** With `dieAt` it kills itself there, once it is armed. */
+  static async start(name: AppName, env: Record<string, string>, dieAt?: Point): Promise<App> {
     const port = await freePort();
-    const program = Program.start([`dist/apps/${name}/main.js`], { ...SHARED, ...env, PORT: String(port) });
+    const [when, text] = dieAt ?? [];
+    const program = Program.start(
+      [...(dieAt ? ['-r', './test/harness/die-at.cjs'] : []), `dist/apps/${name}/main.js`],
+      {
+        ...SHARED,
+        ...env,
+        PORT: String(port),
+        ...(dieAt && { DIE_AT: JSON.stringify({ when, text }) }),
+      },
+    );
     return new App(name, program, `http://127.0.0.1:${port}`);
+  }
+
+  /** From now on it dies where it was told to. */
+  async arm(): Promise<void> {
+    this.program.signal('SIGUSR2');
+    await this.program.line(/^armed$/);
   }
 
   /** Waits until it says that it can work; rejects with what it said when it ends instead. */

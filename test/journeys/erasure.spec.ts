@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { eventually, Receiver, testDatabase, type TestDatabase } from '#testing';
 import type { Client } from '../harness/client';
 import { Standalone } from '../harness/standalone';
+import { tablesWith } from '../harness/tables-with';
 
 type Thing = Record<string, unknown>;
 interface Page {
@@ -57,18 +58,7 @@ describe('somebody whose data is erased', () => {
       encoding: 'utf8',
     });
 
-  /** Tables of the database that hold one of the words anywhere. */
-  async function tablesWithWords(): Promise<string[]> {
-    const tables = await database.db.query<{ name: string }>(
-      "select format('%I.%I', table_schema, table_name) as name from information_schema.tables where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')",
-    );
-    const found: string[] = [];
-    for (const { name } of tables) {
-      const rows = await database.db.query(`select 1 from ${name} t where t::text ~* 'quokka' limit 1`);
-      if (rows.length > 0) found.push(name);
-    }
-    return found;
-  }
+  const tablesWithWords = (): Promise<string[]> => tablesWith(database.db, 'quokka');
 
   async function streamed(after: string, until: string): Promise<string> {
     const stop = new AbortController();

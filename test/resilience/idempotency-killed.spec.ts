@@ -1,7 +1,6 @@
-import { freePort } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { App, type Point } from '../harness/app';
 import { Client, type Answer } from '../harness/client';
-import { Program } from '../harness/program';
 
 const KEY = 'key_of_the_killed_0123456789abcdef';
 
@@ -11,8 +10,6 @@ const APPENDED = 'log.append(';
 const KEY_MADE = 'insert into api.key';
 const KEY_ENDED = 'update api.key set revoked_at';
 const ANSWERED = 'update api.idempotency set answer';
-
-type Point = readonly [when: 'before' | 'after', text: string];
 
 /** What is asked, where the process that was asked dies, and what the log holds once it was asked again. */
 const ACCOUNT = [
@@ -34,7 +31,7 @@ const REFUSED = ['POST', '/accounts', { platform: 'Instagram' }, []] as const;
 
 describe('an api that is killed between an effect and its answer', () => {
   let test: TestDatabase;
-  let survivor: { program: Program; url: string };
+  let survivor: App;
   let client: Client;
   beforeAll(async () => {
     test = await testDatabase();
@@ -46,27 +43,10 @@ describe('an api that is killed between an effect and its answer', () => {
     await test.drop();
   });
 
-  async function start(dieAt?: Point): Promise<{ program: Program; url: string }> {
-    const port = await freePort();
-    const [when, text] = dieAt ?? [];
-    const program = Program.start([...(dieAt ? ['-r', './test/harness/die-at.cjs'] : []), 'dist/apps/api/main.js'], {
-      POSTLEDGER_MODE: 'sandbox',
-      POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 3).toString('base64'),
-      POSTLEDGER_API_KEY: KEY,
-      DATABASE_URL: test.url,
-      PORT: String(port),
-      LOG_LEVEL: 'warn',
-      ...(dieAt && { DIE_AT: JSON.stringify({ when, text }) }),
-    });
-    const url = `http://127.0.0.1:${port}`;
-    await eventually(
-      async () => {
-        if (!program.isAlive) throw new Error(program.lines.join('\n'));
-        expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-      },
-      { within: 40_000, every: 50 },
-    );
-    return { program, url };
+  async function start(dieAt?: Point): Promise<App> {
+    const api = await App.start('api', { DATABASE_URL: test.url, POSTLEDGER_API_KEY: KEY }, dieAt);
+    await api.ready();
+    return api;
   }
 
   const events = async (): Promise<string[]> =>
@@ -93,8 +73,7 @@ describe('an api that is killed between an effect and its answer', () => {
     const toEnd = request === REVOKE ? await knownKey() : undefined;
     const before = await events();
     const victim = await start(point);
-    victim.program.signal('SIGUSR2');
-    await victim.program.line(/^armed$/);
+    await victim.arm();
     const send = (to: Client): Promise<Answer> =>
       to.call(method, path, body, { headers: { 'idempotency-key': `killed ${name}` } });
     await expect(send(new Client(() => victim.url, KEY))).rejects.toThrow('fetch failed');
