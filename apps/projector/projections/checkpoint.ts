@@ -94,13 +94,17 @@ export async function openBuilding(sql: Sql, projection: Projection, epoch: numb
 async function open(sql: Sql, projection: Projection, row: BuildRow, epoch: number): Promise<OpenedBuild> {
   const build = projection.build(row.version);
   await build.prepare(sql);
-  if (row.status === 'current') await build.index?.(sql);
+  if (row.status === 'current') await index(sql, build);
   await sql.query('update projector.checkpoint set epoch = $3 where name = $1 and version = $2 and epoch < $3', [
     projection.name,
     row.version,
     epoch,
   ]);
   return opened(projection.name, build, { ...row, epoch });
+}
+
+async function index(sql: Sql, { indexes = [] }: ProjectionBuild): Promise<void> {
+  for (const make of indexes) await sql.script(make);
 }
 
 /** Begins a build: its row at position 0 and its empty tables. One that is current is what readers see from now on. */
@@ -116,7 +120,7 @@ export async function addBuild(
   );
   await build.prepare(sql);
   if (status === 'current') {
-    await build.index?.(sql);
+    await index(sql, build);
     await build.publish?.(sql);
   }
   return opened(name, build, { version, epoch, status, position: 0 });

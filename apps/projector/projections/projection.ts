@@ -35,10 +35,12 @@ export interface Projection {
 }
 
 export interface ProjectionBuild {
+  /** Every event adds rows of its own and nothing reads them: the changes of a stretch may be computed while the one before is written. */
+  readonly isAppended?: boolean;
   /** Makes what is missing; runs before the first batch, may run again. */
   prepare(sql: Sql): Promise<void>;
-  /** Adds what only readers need; runs before the build is read, may run again. */
-  index?(sql: Sql): Promise<void>;
+  /** Make what only readers need, before the build is read: statements that may run again, and all at once. */
+  readonly indexes?: readonly string[];
   /** Makes this build what readers see; in the transaction of the switch. */
   publish?(sql: Sql): Promise<void>;
   /** Throws the tables away. */

@@ -12,7 +12,7 @@ export async function switchBuild(
   { build, checkpoint }: OpenedBuild,
 ): Promise<boolean> {
   // Before the switch, since it takes its time.
-  if (build.index) await db.tx((sql) => build.index!(sql));
+  await Promise.all((build.indexes ?? []).map((make) => db.script(make)));
   return db.tx(async (sql) => {
     const [current] = await sql.query<{ position: number }>(
       "select position from projector.checkpoint where name = $1 and status = 'current' for update",

@@ -8,8 +8,8 @@ const PACE_MS = 20;
 
 type Table = Pick<
   KeyedTable<object>,
-  'prepare' | 'index' | 'publish' | 'drop' | 'forget' | 'changes' | 'firstDifference'
->;
+  'prepare' | 'indexes' | 'publish' | 'drop' | 'forget' | 'changes' | 'firstDifference'
+> & { readonly isAppended?: boolean };
 
 /** Builds a keyed view. */
 export const viewProjection = (view: KeyedView): Projection =>
@@ -46,8 +46,9 @@ function ofTables({
   const tableOf = (version: number): string => `read.${name}_v${version}`;
   const build = (of: Table) =>
     ({
+      isAppended: of.isAppended === true,
       prepare: (sql) => of.prepare(sql),
-      index: (sql) => of.index(sql),
+      indexes: of.indexes,
       publish: (sql) => of.publish(sql),
       drop: (sql) => of.drop(sql),
       forget: () => of.forget(),

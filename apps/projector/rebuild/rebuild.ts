@@ -1,11 +1,13 @@
-import type { EventStore, LogBatch } from '#event-store';
-import type { Database } from '#postgres';
+import type { EventStore, LogBatch, Position } from '#event-store';
+import type { Database, Write } from '#postgres';
 import { addBuild, openBuilding, writeStretch, type OpenedBuild } from '../projections/checkpoint';
 import type { Projection } from '../projections/projection';
 import { switchBuild } from '../projections/switch-build';
 
 /** Large: nobody waits for the rows, and what several events do to one is written once. */
 const BATCH = 5_000;
+/** Where no event is written together with another there is nothing to gain, and much garbage to outlive. */
+const APPENDED_BATCH = 1_000;
 
 export interface RebuildProgress {
   readonly position: number;
@@ -38,18 +40,31 @@ export async function rebuild(
   const { checkpoint } = opened;
   onBegin?.(checkpoint);
   const started = { at: performance.now(), position: checkpoint.position };
-  let next = store.readAll({ after: checkpoint.position, limit: BATCH });
+  const batchSize = opened.build.isAppended ? APPENDED_BATCH : BATCH;
+  const read = (after: Position) => awaitedLater(store.readAll({ after, limit: batchSize }));
+  let next = read(checkpoint.position);
+  let writing = Promise.resolve();
   while (!signal?.aborted) {
     const batch = await next;
-    next = store.readAll({ after: batch.position, limit: BATCH });
-    // Awaited in the next round; until then its failure is nobody's.
-    next.catch(() => undefined);
-    await take(db, projection, opened, batch);
+    next = read(batch.position);
+    if (!opened.build.isAppended) await writing;
+    const writes = await writesOf(db, projection, opened, batch);
+    await writing;
+    writing = awaitedLater(write(db, opened, batch.position, writes));
     if (onProgress) onProgress(await progressOf(store, checkpoint.position, started));
-    if (batch.events.length < BATCH && (await switchBuild(db, projection, opened))) return checkpoint.version;
+    if (batch.events.length === batchSize) continue;
+    await writing;
+    if (await switchBuild(db, projection, opened)) return checkpoint.version;
   }
   await next.catch(() => undefined);
+  await writing;
   return undefined;
+}
+
+/** Until it is awaited, its failure is nobody's. */
+function awaitedLater<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
 }
 
 /** The build that was begun before, else a new one. */
@@ -67,14 +82,22 @@ function begin(db: Database, projection: Projection): Promise<OpenedBuild> {
   });
 }
 
-async function take(
+async function writesOf(
   db: Database,
   projection: Projection,
-  { build, checkpoint }: OpenedBuild,
+  { build }: OpenedBuild,
   { events, position }: LogBatch,
-): Promise<void> {
+): Promise<readonly Write[]> {
   const wanted = events.filter((event) => projection.wants(event));
-  const { writes } = wanted.length > 0 ? await build.changes(db, { events: wanted, position }) : { writes: [] };
+  return wanted.length > 0 ? (await build.changes(db, { events: wanted, position })).writes : [];
+}
+
+async function write(
+  db: Database,
+  { checkpoint }: OpenedBuild,
+  position: Position,
+  writes: readonly Write[],
+): Promise<void> {
   await writeStretch(db, checkpoint, position, writes);
   checkpoint.position = checkpoint.known = position;
 }

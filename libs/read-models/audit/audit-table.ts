@@ -19,21 +19,26 @@ const REMEMBERED = 10_000;
 
 /** One build of the audit log: append-only, one row an event, chained per workspace. */
 export class AuditTable {
-  private readonly heads = new Map<string, Head>();
+  /** Nothing reads what is written, and an event's row is never written again. */
+  readonly isAppended = true;
+  private heads = new Map<string, Head>();
+  /** The heads that the newest changes have moved: they may not be in the table yet. */
+  private moved: ReadonlySet<Head> = new Set();
 
-  /** `version` names its chain's heads. */
+  /** `version` names its chain's heads; `remembered` is how many of them need no look into the database. */
   constructor(
     readonly version: number,
     readonly table: string,
+    private readonly remembered = REMEMBERED,
   ) {}
 
   async prepare(sql: Sql): Promise<void> {
     await sql.script(`${tableOf(this.table)}; select tenancy.lock_table('${this.table}')`);
   }
 
-  /** What readers need and a build that nobody reads yet does better without. */
-  async index(sql: Sql): Promise<void> {
-    await sql.script(indexesOf(this.table));
+  /** What readers need and a build that nobody reads yet does better without; a statement each. */
+  get indexes(): readonly string[] {
+    return indexesOf(this.table);
   }
 
   async publish(sql: Sql): Promise<void> {
@@ -54,19 +59,21 @@ export class AuditTable {
 
   forget(): void {
     this.heads.clear();
+    this.moved = new Set();
   }
 
   /** The entries of these events and the new heads of their chains. */
   async changes(sql: Sql, events: readonly RecordedEvent[]): Promise<Write[]> {
-    if (this.heads.size > REMEMBERED) this.heads.clear();
+    if (this.heads.size > this.remembered) this.heads = new Map([...this.moved].map((head) => [head.workspace, head]));
     await this.load(sql, [...new Set(events.map(({ metadata }) => metadata.workspace))]);
-    const touched = new Set<Head>();
+    const moved = new Set<Head>();
     const rows = events.map((event) => {
       const { workspace } = event.metadata;
       const head = this.headOf(workspace);
-      touched.add(head);
+      moved.add(head);
       return { workspace, event, ...link(head, event) };
     });
+    this.moved = moved;
     const data = rows.map(({ entry }) => JSON.stringify(entry.data));
     const params = [
       lines(rows, ({ workspace }) => workspace),
@@ -86,7 +93,7 @@ export class AuditTable {
       lines(rows, ({ entry }) => entry.previousHash ?? ''),
       arrayOrNull(data.map(subjectIn)),
     ];
-    return [{ text: insertInto(this.table), params }, this.heading([...touched])];
+    return [{ text: insertInto(this.table), params }, this.heading([...moved])];
   }
 
   private headOf(workspace: string): Head {
@@ -174,10 +181,8 @@ const INDEXES = {
   subject: 'workspace, subject, position',
 } as const;
 
-const indexesOf = (table: string): string =>
-  Object.entries(INDEXES)
-    .map(
-      ([name, columns]) =>
-        `create index if not exists ${table.slice(table.indexOf('.') + 1)}_by_${name} on ${table} (${columns})${name === 'subject' ? ' where subject is not null' : ''}`,
-    )
-    .join(';\n');
+const indexesOf = (table: string): readonly string[] =>
+  Object.entries(INDEXES).map(
+    ([name, columns]) =>
+      `create index if not exists ${table.slice(table.indexOf('.') + 1)}_by_${name} on ${table} (${columns})${name === 'subject' ? ' where subject is not null' : ''}`,
+  );

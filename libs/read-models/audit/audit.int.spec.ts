@@ -79,6 +79,20 @@ describe('the audit log', () => {
     });
   });
 
+  it('links entries whose forerunners are still being written, however few chains it remembers', async () => {
+    const table = new AuditTable(2, 'read.audit_v2', 0);
+    await table.prepare(test.db);
+    const { events } = await store.readAll({ after: 0, limit: 10_000 });
+    let written: Promise<unknown> = Promise.resolve();
+    for (let from = 0; from < events.length; from += 3) {
+      const writes = await table.changes(test.db, events.slice(from, from + 3));
+      await written;
+      written = writeFenced(test.db, OPEN, writes);
+    }
+    await written;
+    expect(await table.firstDifference(test.db, 'read.audit_v1')).toBeUndefined();
+  });
+
   it('pages newest first, without a gap or a double', async () => {
     const seen: AuditEntry[] = [];
     for (let cursor: string | undefined; ;) {

@@ -81,7 +81,7 @@ describe('a keyed view', () => {
   const rebuilt = async (events: readonly RecordedEvent[], sizes: readonly number[], version: number) => {
     const table = new KeyedTable(postsView, `read.posts_v${version}`);
     await table.prepare(test.db);
-    await table.index(test.db);
+    for (const make of table.indexes) await test.db.script(make);
     await table.publish(test.db);
     for (let from = 0, turn = 0; from < events.length; turn++) {
       const size = sizes[turn % sizes.length]!;

@@ -43,9 +43,9 @@ export class KeyedTable<S extends object> {
     await sql.script(`${tableOf(this.view, this.table)}; select tenancy.lock_table('${this.table}')`);
   }
 
-  /** What readers need and a build that nobody reads yet does better without. */
-  async index(sql: Sql): Promise<void> {
-    await sql.script(indexesOf(this.view, this.table));
+  /** What readers need and a build that nobody reads yet does better without; a statement each. */
+  get indexes(): readonly string[] {
+    return indexesOf(this.view, this.table);
   }
 
   async publish(sql: Sql): Promise<void> {
@@ -193,14 +193,14 @@ function viewsOf<S extends object>({ name, columns }: KeyedView<S>, table: strin
   return views.join(';\n');
 }
 
-function indexesOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
+function indexesOf<S extends object>({ columns }: KeyedView<S>, table: string): readonly string[] {
   const name = table.slice(table.indexOf('.') + 1);
   const own = Object.entries(columns).map(([column, { type }]) =>
     type === 'text[]'
       ? `create index if not exists ${name}_${column} on ${table} using gin (${column})`
       : `create index if not exists ${name}_${column} on ${table} (workspace, ${column}, created_position) where ${column} is not null`,
   );
-  return [`create index if not exists ${name}_newest on ${table} (workspace, created_position)`, ...own].join(';\n');
+  return [`create index if not exists ${name}_newest on ${table} (workspace, created_position)`, ...own];
 }
 
 const ROW = ['workspace', 'id', 'revision', 'position', 'created_position', 'gone', 'state'];
