@@ -1,5 +1,6 @@
 import { binaryEvent, EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
-import { eventStoreConformance } from '../conformance/event-store.conformance';
+import { eventStoreConformance, type OpenStore } from '../conformance/event-store.conformance';
+import { sealingConformance } from '../conformance/sealing.conformance';
 import { event } from '../conformance/support';
 import { StoredLog } from './double/stored-log';
 import { EventStoreDbDouble } from './double/eventstoredb-double';
@@ -28,29 +29,32 @@ async function inUse(): Promise<StoredLog> {
   return log;
 }
 
-for (const [name, log] of [
-  ['double', async () => new StoredLog()],
-  ['double in use by others, with projections', inUse],
-] as const)
-  eventStoreConformance(`EventStoreDB (${name})`, async () => {
-    const double = await EventStoreDbDouble.start(await log());
-    const store = new EventStoreDbEventStore(double.url);
-    return {
-      store,
-      reopen: async () => new EventStoreDbEventStore(double.url),
-      async close() {
-        await store.close();
-        await double.stop();
-      },
-    };
-  });
+const doubleOf = (log: () => Promise<StoredLog>) => async (): Promise<OpenStore> => {
+  const double = await EventStoreDbDouble.start(await log());
+  const store = new EventStoreDbEventStore(double.url);
+  return {
+    store,
+    reopen: async () => new EventStoreDbEventStore(double.url),
+    async close() {
+      await store.close();
+      await double.stop();
+    },
+  };
+};
+
+const alone = doubleOf(async () => new StoredLog());
+eventStoreConformance('EventStoreDB (double)', alone);
+eventStoreConformance('EventStoreDB (double in use by others, with projections)', doubleOf(inUse));
+sealingConformance('EventStoreDB (double)', alone);
 
 const url = process.env['ESDB_URL'];
 if (url) {
-  eventStoreConformance('EventStoreDB (ESDB_URL)', async () => {
+  const node = async (): Promise<OpenStore> => {
     // The apps' suites read the same node, and do not know what things are.
     const realm = `conformance ${process.pid} ${Date.now()}`;
     const store = new EventStoreDbEventStore(url, { realm });
     return { store, reopen: async () => new EventStoreDbEventStore(url, { realm }), close: () => store.close() };
-  });
+  };
+  eventStoreConformance('EventStoreDB (ESDB_URL)', node);
+  sealingConformance('EventStoreDB (ESDB_URL)', node);
 }

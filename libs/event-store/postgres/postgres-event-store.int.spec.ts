@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Database } from '#postgres';
 import { testDatabase } from '#testing';
-import { eventStoreConformance } from '../conformance/event-store.conformance';
+import { eventStoreConformance, type OpenStore } from '../conformance/event-store.conformance';
+import { sealingConformance } from '../conformance/sealing.conformance';
 import { PostgresEventStore } from './postgres-event-store';
 
-eventStoreConformance('PostgreSQL', async () => {
+const open = async (): Promise<OpenStore> => {
   const test = await testDatabase();
   const others: Database[] = [];
   const store = new PostgresEventStore(test.db);
@@ -21,7 +22,10 @@ eventStoreConformance('PostgreSQL', async () => {
       await test.drop();
     },
   };
-});
+};
+
+eventStoreConformance('PostgreSQL', open);
+sealingConformance('PostgreSQL', open);
 
 it('tells where an event stands by its id, within its workspace', async () => {
   const test = await testDatabase();
