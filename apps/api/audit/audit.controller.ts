@@ -28,6 +28,9 @@ import {
 } from './audit.dto';
 import { fail } from './audit.errors';
 
+/** Names gzip, and does not say that it would rather not. */
+const TAKES_GZIP = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i;
+
 /** A verification that takes longer says how far it came. */
 const VERIFY_MS = 25_000;
 
@@ -68,7 +71,7 @@ export class AuditController {
       .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
       .header('content-disposition', `attachment; filename="audit-log.${format}"`)
       .header('vary', 'accept-encoding');
-    if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return void (await reply.send(lines));
+    if (!TAKES_GZIP.test(request.headers['accept-encoding'] ?? '')) return void (await reply.send(lines));
     const zipped = createGzip({ level: 1 });
     lines.on('error', (error) => zipped.destroy(error));
     await reply.header('content-encoding', 'gzip').send(lines.pipe(zipped));

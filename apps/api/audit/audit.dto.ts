@@ -1,7 +1,20 @@
 import type { Instant } from '#kernel';
 import { OneOf, Pattern, Text, TimeText, WholeText } from '../http/fields';
 import { CURSOR, MAX_LIMIT } from '../http/page.query';
-import { answer, anything, erased, nullable, object, pageOf, type Schema, text, time, whole } from '../openapi/schema';
+import {
+  answer,
+  anything,
+  erased,
+  flag,
+  nullable,
+  object,
+  oneOf,
+  pageOf,
+  type Schema,
+  text,
+  time,
+  whole,
+} from '../openapi/schema';
 
 const words = { max: 300, optional: true } as const;
 
@@ -37,7 +50,10 @@ export class AuditQueryInput extends AuditFilterInput {
 }
 
 export class AuditExportQuery extends AuditFilterInput {
-  @Pattern(CURSOR, 'a cursor that a list gave', { optional: true, description: 'Begins after a page of the list' })
+  @Pattern(CURSOR, 'a cursor that a list gave, or a position', {
+    optional: true,
+    description: 'Begins after a page of the list, or after the entry of this position: of the last line that came',
+  })
   cursor?: string;
 
   @OneOf(['ndjson', 'csv'], { optional: true, description: 'ndjson unless said otherwise' })
@@ -80,11 +96,14 @@ export const auditPage = pageOf(auditEntryAnswer);
 export const auditExportAnswer = answer('AuditExport', 'The entries, newest first: a line each', text);
 export const auditVerifyAnswer = answer('AuditVerification', 'Whether the log and the audit log are what they were', {
   oneOf: [
-    object({ ok: { const: true }, entries: whole, 'position?': nullable(whole), 'hash?': nullable(text) }),
+    object({ ok: { const: true }, entries: whole, position: whole, hash: nullable(text), complete: flag }),
     object({
       ok: { const: false },
-      'entries?': whole,
-      broken: object({ id: nullable(text), position: nullable(whole), reason: text }),
+      broken: object({
+        id: nullable(text),
+        position: whole,
+        reason: oneOf('changed', 'missing', 'inserted', 'out of order'),
+      }),
     }),
   ],
 });

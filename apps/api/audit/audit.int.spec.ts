@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { request } from 'node:http';
+import { uuidv7 } from '#kernel';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 describe('the audit log over HTTP', () => {
@@ -111,6 +112,73 @@ describe('the audit log over HTTP', () => {
       expect(await api.send('GET', `/audit-log/entities/${path}`)).toMatchObject({
         status: 404,
         body: { code: 'ENTITY_NOT_FOUND' },
+      });
+  });
+
+  it('is verified from what was kept on, and says how far it came when its time is over', async () => {
+    const { apiKey, id } = (await api.send('POST', '/workspaces', { name: 'Verified' })).body as {
+      apiKey: string;
+      id: string;
+    };
+    const send = api.as(apiKey);
+    const created = (n: number) => ({
+      id: uuidv7(),
+      type: 'MediaProcessed',
+      data: { mediaId: 'med_long', kind: 'image', url: `https://example.com/${n}`, bytes: n },
+      metadata: {
+        workspace: id,
+        actor: 'usr_ada',
+        correlationId: 'c',
+        causationId: null,
+        commandId: uuidv7(),
+        schemaVersion: 1,
+        occurredAt: '2026-05-01T10:00:00.000Z',
+      },
+    });
+    const added = {
+      ...created(0),
+      type: 'MediaAdded',
+      data: { mediaId: 'med_long', kind: 'image', url: null, bytes: null },
+    };
+    const many = Array.from({ length: 1_100 }, (_, n) => (n === 0 ? added : created(n)));
+    await api.running.engines.store.append(`media-${id}:med_long`, many, -1);
+    // Any command through the api: what it answers next has seen what was appended before.
+    await send('POST', '/campaigns', { id: 'cmp_last', name: 'c', profileId: 'p' });
+    const { db, store } = api.running.engines;
+    await send('GET', '/audit-log');
+    await db.query(
+      "insert into projector.checkpoint (name, version, shape, status, position) values ('audit', 1, '1', 'current', $1)",
+      [await store.head()],
+    );
+    const whole = await send('GET', '/audit-log/verify');
+    const [newest] = (await send('GET', '/audit-log?limit=1')).at<{ position: number; hash: string }[]>('data');
+    const { position, hash } = newest!;
+    const entries = whole.at<number>('entries');
+    expect(whole.body).toEqual({ ok: true, entries, position, hash, complete: true });
+    expect(entries).toBeGreaterThan(1_100);
+
+    const over = jest.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort());
+    const part = (await send('GET', '/audit-log/verify')).body as { entries: number; position: number; hash: string };
+    over.mockRestore();
+    expect(part).toMatchObject({ ok: true, entries: 1_000, complete: false });
+    const from = (at: number, expected: string) =>
+      send('GET', `/audit-log/verify?fromPosition=${at}&expectedHash=${expected}`);
+    expect((await from(part.position, part.hash)).body).toEqual({
+      ...(whole.body as object),
+      entries: entries - 1_000,
+    });
+    expect(await from(part.position, 'ab'.repeat(32))).toMatchObject({
+      status: 200,
+      body: { ok: false, broken: { position: part.position, reason: 'changed', id: expect.stringMatching(/^evt_/) } },
+    });
+    expect((await from(position + 1_000_000, part.hash)).body).toEqual({
+      ok: false,
+      broken: { id: null, position: position + 1_000_000, reason: 'missing' },
+    });
+    for (const query of ['fromPosition=x', 'fromPosition=-1', 'expectedHash=abc', `expectedHash=${'AB'.repeat(32)}`])
+      expect(await send('GET', `/audit-log/verify?${query}`)).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: `/${query.split('=')[0]}` }] },
       });
   });
 });

@@ -1,5 +1,6 @@
 import { publicEventId } from '#kernel';
 import { holdsSealed, sealedIn, type Opened, type SubjectKeys } from '#personal-data';
+import { cursorAt } from '../keyed/cursor';
 import type { AuditFilters, AuditQuery, AuditRow } from './audit.query';
 
 export type ExportFormat = 'ndjson' | 'csv';
@@ -25,10 +26,14 @@ const COLUMNS = [
   'erased',
 ] as const;
 
+/** No cursor of a list looks like it. */
+const POSITION = /^\d{1,16}$/;
+
 /**
  * The audit log as text, newest first, a chunk of up to 2,000 entries at a time: memory stays flat, and a reader that is slow
  * is waited for. NDJSON has one entry of the list a line; CSV (RFC 4180) the same fields as columns, `data` as JSON, null as nothing.
- * Personal data is opened; `sealed` beside it is what the log holds. `cursor` begins after a page of the list.
+ * Personal data is opened; `sealed` beside it is what the log holds. `cursor` begins after a page of the list, or, for an export that broke
+ * off, after the entry with this position.
  */
 export async function* exportAudit(
   query: AuditQuery,
@@ -40,7 +45,8 @@ export async function* exportAudit(
 ): AsyncGenerator<string> {
   const line = format === 'csv' ? csvLine : jsonLine;
   if (format === 'csv') yield `${COLUMNS.join(',')}\r\n`;
-  for await (const rows of query.batches(workspace, filters, BATCH, cursor)) {
+  const after = cursor !== undefined && POSITION.test(cursor) ? cursorAt(Number(cursor)) : cursor;
+  for await (const rows of query.batches(workspace, filters, BATCH, after)) {
     const opened = await Promise.all(rows.map((row) => openedRow(keys, workspace, row)));
     yield opened.map(line).join('');
   }
