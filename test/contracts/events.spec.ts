@@ -88,3 +88,41 @@ it('no golden file is of an event that is not known any more', () => {
   );
   expect(readdirSync(folder).filter((file) => !known.has(file))).toEqual([]);
 });
+
+/** Fields that somebody writes freely, or that say who somebody is, by their names. */
+const TELLING = /^(email|username|text|reasons?|notes?|comments?|message|detail|error|description)$/i;
+/** Those that are nobody's words, each with why. */
+const NOT_PERSONAL: Readonly<Record<string, string>> = {
+  'CampaignPostLeft/reason': 'a word of ours: cancelled or not_scheduled',
+  'EndpointDisabled/reason': 'a word of ours: manual, gone or failing',
+  'Endpoint*/config/disabledReason': 'the same',
+  'Endpoint*/config/description': 'says what an endpoint is for',
+  'SecretRotated/config/description': 'the same',
+  'Destination*/error': 'what a network reports',
+  'Post*/outcomes/error': 'the same',
+  'OperationFailed/error/message': 'what a service reports',
+  'OperationFailed/error/detail': 'the same',
+};
+
+/** Paths of the texts in a value; elements of a list are at the path of the list. */
+function textsIn(value: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (typeof value === 'string') return [path];
+  if (Array.isArray(value)) return value.flatMap((one) => textsIn(one, path));
+  if (value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([name, member]) => textsIn(member, [...path, name]));
+}
+
+it("what somebody writes or is called is declared personal beside its event, or says why it is nobody's", () => {
+  const telling = types.flatMap((type) =>
+    textsIn(golden(type, schemaOf(type).version))
+      .filter((path) => TELLING.test(path.at(-1)!))
+      .map((path) => ({ type, path })),
+  );
+  const isExempt = (name: string) =>
+    Object.keys(NOT_PERSONAL).some((pattern) => new RegExp(`^${pattern.replace('*', '\\w*')}$`).test(name));
+  const undeclared = telling
+    .filter(({ type, path }) => !Object.hasOwn(schemaOf(type).personal ?? {}, path.join('.')))
+    .map(({ type, path }) => [type, ...path].join('/'));
+  expect(undeclared.filter((name) => !isExempt(name))).toEqual([]);
+  expect(telling.length - undeclared.length).toBeGreaterThanOrEqual(9);
+});

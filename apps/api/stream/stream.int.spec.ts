@@ -214,6 +214,26 @@ describe('the live stream', () => {
     await eventually(() => expect(streams.filter(({ told }) => told.length === 1)).toHaveLength(1_000));
   });
 
+  it('says every fifteen seconds that it is still here, as a comment', async () => {
+    const every = jest.spyOn(global, 'setInterval');
+    const own = await bootApi();
+    const beats = every.mock.calls.filter(([, ms]) => ms === 15_000).map(([beat]) => beat as () => void);
+    every.mockRestore();
+    const response = await new Promise<IncomingMessage>((take, fail) =>
+      request(`${own.running.url}/api/v1/stream`, { headers: { authorization: `Bearer ${own.key}` } }, take)
+        .on('error', fail)
+        .end(),
+    );
+    let text = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    for (let beat = 1; beat <= 2; beat++) {
+      for (const run of beats) run();
+      await eventually(() => expect(text).toMatch(new RegExp(`(: still here\\n\\n){${beat}}$`)));
+    }
+    response.destroy();
+    await own.close();
+  });
+
   it('lets the process stop while it is open', async () => {
     const own = await bootApi();
     const stream = await new Promise<IncomingMessage>((take) =>
