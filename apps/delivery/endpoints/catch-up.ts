@@ -9,7 +9,7 @@ import type { EndpointEvent } from '#webhooks';
 import { applyChange, lockOutIntakes, raiseVersion, UNKNOWN_START } from './apply-change';
 import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoint-change';
 import { Endpoint, type EndpointRow } from './endpoint';
-import { endpointByNumber, type EndpointDirectory } from './endpoint-directory';
+import { catchingUp, endpointByNumber, type EndpointDirectory } from './endpoint-directory';
 import { insertFromLog, stretch } from './newly-wanted';
 import { startPosition } from './start-position';
 
@@ -38,21 +38,37 @@ export interface CatchUpNeeds extends HandOverNeeds {
 export async function catchUpOnce(needs: CatchUpNeeds, no: number): Promise<boolean> {
   const row = await endpointByNumber(needs.db, no);
   if (!row || row.phase !== 'catching_up') return false;
-  if (row.cursor === UNKNOWN_START) {
-    const start = await startPosition(needs.store, row.workspace, row.config.startFrom!, row.position);
-    await needs.db.query(
-      "update delivery.endpoint set cursor = $2 where no = $1 and phase = 'catching_up' and cursor = $3",
-      [no, start, UNKNOWN_START],
-    );
-    return true;
-  }
-  const { events } = await needs.store.readAll({ after: row.cursor, limit: PAGE, workspace: row.workspace });
-  const change = firstChange(row, events);
-  if (change?.index === 0) await needs.exclusively(() => applyChange(needs, change.change));
-  else if (change) await step(needs, no, events.slice(0, change.index));
-  else if (events.length >= LAST_STRETCH) await step(needs, no, events);
-  else await needs.exclusively(() => switchToLive(needs, no));
+  if (await findStart(needs, row)) return true;
+  const { workspace, cursor } = row;
+  const { events } = await needs.store.readAll({ after: cursor, limit: PAGE, workspace });
+  if (firstChange(row, events) || events.length >= LAST_STRETCH) await give(needs, no, events);
+  else await needs.exclusively(() => switchToLive(needs, [no]));
   return true;
+}
+
+/** Sets the cursor of an endpoint that asked for an earlier start, if that has yet to be found. */
+export async function findStart({ db, store }: CatchUpNeeds, row: EndpointRow): Promise<boolean> {
+  if (row.cursor !== UNKNOWN_START) return false;
+  const start = await startPosition(store, row.workspace, row.config.startFrom!, row.position);
+  await db.query("update delivery.endpoint set cursor = $2 where no = $1 and phase = 'catching_up' and cursor = $3", [
+    row.no,
+    start,
+    UNKNOWN_START,
+  ]);
+  return true;
+}
+
+/** Gives an endpoint that catches up the next events of its workspace, in log order, its own changes among them. */
+export async function give(needs: CatchUpNeeds, no: number, events: readonly RecordedEvent[]): Promise<void> {
+  for (;;) {
+    const row = await endpointByNumber(needs.db, no);
+    if (row?.phase !== 'catching_up') return;
+    const fresh = events.filter(({ position }) => position > row.cursor);
+    if (fresh.length === 0) return;
+    const change = firstChange(row, fresh);
+    if (change?.index === 0) await needs.exclusively(() => applyChange(needs, change.change));
+    else await step(needs, no, change ? fresh.slice(0, change.index) : fresh);
+  }
 }
 
 /**
@@ -97,28 +113,47 @@ async function step(needs: CatchUpNeeds, no: number, events: readonly RecordedEv
   after?.();
 }
 
-async function switchToLive(needs: CatchUpNeeds, no: number): Promise<void> {
+/** The last stretch, while the intakes wait; then they are live from the head. What has met a change of its own goes on as before. */
+export async function switchToLive(needs: CatchUpNeeds, nos: readonly number[]): Promise<void> {
   const { db, store, directory } = needs;
   const after = await db.tx(async (sql) => {
     await lockOutIntakes(sql);
-    const row = await endpointByNumber(sql, no, 'for no key update');
-    if (row?.phase !== 'catching_up') return;
+    const rows = await catchingUp(sql, nos, 'for no key update');
+    if (rows.length === 0) return;
     const head = await store.head();
-    const pages: (readonly RecordedEvent[])[] = [];
-    for await (const events of stretch(store, row.workspace, row.cursor, head)) pages.push(events);
-    if (pages.some((events) => firstChange(row, events))) return;
+    const [first] = rows;
+    const workspace = rows.length === 1 ? first!.workspace : undefined;
+    const from = Math.min(...rows.map(({ cursor }) => cursor));
+    const events: RecordedEvent[] = [];
+    for await (const page of stretch(store, workspace, from, head)) events.push(...page);
+    const own = byWorkspace(events);
     const hands: (() => void)[] = [];
-    for (const events of pages) hands.push(await write(needs, sql, row, events));
     const version = await raiseVersion(sql);
-    await sql.query("update delivery.endpoint set phase = 'live', cursor = $2, version = $3 where no = $1", [
-      no,
-      Math.max(head, row.cursor),
-      version,
-    ]);
+    for (const row of rows) {
+      const ahead = (own.get(row.workspace) ?? []).filter(({ position }) => position > row.cursor);
+      if (firstChange(row, ahead)) continue;
+      for (let at = 0; at < ahead.length; at += PAGE)
+        hands.push(await write(needs, sql, row, ahead.slice(at, at + PAGE)));
+      await sql.query("update delivery.endpoint set phase = 'live', cursor = $2, version = $3 where no = $1", [
+        row.no,
+        Math.max(head, row.cursor),
+        version,
+      ]);
+    }
     return () => hands.forEach((hand) => hand());
   });
   await directory.refresh();
   after?.();
+}
+
+export function byWorkspace(events: readonly RecordedEvent[]): ReadonlyMap<string, readonly RecordedEvent[]> {
+  const groups = new Map<string, RecordedEvent[]>();
+  for (const event of events) {
+    const group = groups.get(event.metadata.workspace);
+    if (group) group.push(event);
+    else groups.set(event.metadata.workspace, [event]);
+  }
+  return groups;
 }
 
 /** Writes the deliveries of some events; returns what hands them to dispatch, for after the commit. */

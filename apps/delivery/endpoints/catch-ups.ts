@@ -1,8 +1,11 @@
 import { catchUpOnce, type CatchUpNeeds } from './catch-up';
+import { catchUpTogether } from './catch-up-together';
 
 const LOOK_MS = 1_000;
 /** Many endpoints registered at once catch up side by side, but not all. */
 const AT_ONCE = 4;
+/** Where the store must read everything for each, so many go together. */
+const TOGETHER = 1_000;
 
 export interface CatchUpsNeeds extends CatchUpNeeds {
   /** Holds the name for this worker, unless another living one does. */
@@ -14,6 +17,7 @@ export interface CatchUpsNeeds extends CatchUpNeeds {
 /** Sees to it that every endpoint that has to catch up is caught up by exactly one process. */
 export class CatchUps {
   private readonly under = new Set<number>();
+  private groups = 0;
   private readonly wanted = new Set<number>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -45,7 +49,8 @@ export class CatchUps {
   private async look(): Promise<void> {
     try {
       const rows = await this.needs.db.query<{ no: number }>(
-        "select no from delivery.endpoint where phase = 'catching_up' order by no limit 100",
+        "select no from delivery.endpoint where phase = 'catching_up' order by no limit $1",
+        [TOGETHER],
       );
       for (const { no } of rows) if (!this.under.has(no)) this.wanted.add(no);
       this.fill();
@@ -56,32 +61,44 @@ export class CatchUps {
   }
 
   private fill(): void {
-    for (const no of this.wanted) {
-      if (this.stopped || this.under.size >= AT_ONCE) return;
-      if (this.under.has(no)) continue;
-      this.wanted.delete(no);
-      this.under.add(no);
-      void this.run(no).finally(() => {
-        this.under.delete(no);
+    const size = this.needs.store.byWorkspace ? 1 : TOGETHER;
+    while (!this.stopped && this.groups < AT_ONCE) {
+      const group = [...this.wanted].filter((no) => !this.under.has(no)).slice(0, size);
+      if (group.length === 0) return;
+      for (const no of group) {
+        this.wanted.delete(no);
+        this.under.add(no);
+      }
+      this.groups++;
+      void this.run(group).finally(() => {
+        this.groups--;
+        for (const no of group) this.under.delete(no);
         this.fill();
       });
     }
   }
 
-  private async run(no: number): Promise<void> {
-    const { hold, letGo, onFault } = this.needs;
-    const name = `catch-up:${no}`;
+  private async run(group: readonly number[]): Promise<void> {
+    const { hold, letGo, store, onFault } = this.needs;
     try {
-      if (!(await hold(name))) return;
-      for (let more = true; more && !this.stopped;) {
-        const began = performance.now();
-        more = await catchUpOnce(this.needs, no);
-        // A long history takes turns with the live flow.
-        if (more) await new Promise((next) => setTimeout(next, Math.min(100, performance.now() - began)));
-      }
-      await letGo(name);
+      const held: number[] = [];
+      for (const no of group) if (await hold(nameOf(no))) held.push(no);
+      if (store.byWorkspace) for (const no of held) await this.alone(no);
+      else await catchUpTogether({ ...this.needs, isStopped: () => this.stopped }, held);
+      for (const no of held) await letGo(nameOf(no));
     } catch (error) {
       onFault(error as Error);
     }
   }
+
+  private async alone(no: number): Promise<void> {
+    for (let more = true; more && !this.stopped;) {
+      const began = performance.now();
+      more = await catchUpOnce(this.needs, no);
+      // A long history takes turns with the live flow.
+      if (more) await new Promise((next) => setTimeout(next, Math.min(100, performance.now() - began)));
+    }
+  }
 }
+
+const nameOf = (no: number): string => `catch-up:${no}`;

@@ -23,6 +23,17 @@ export const endpointByNumber = (
 ): Promise<EndpointRow | undefined> =>
   sql.query<EndpointRow>(`select ${COLUMNS} from delivery.endpoint where no = $1 ${lock}`, [no]).then(([row]) => row);
 
+/** Those of the numbers that catch up at present. */
+export const catchingUp = (
+  sql: Sql,
+  nos: readonly number[],
+  lock: '' | 'for no key update' = '',
+): Promise<readonly EndpointRow[]> =>
+  sql.query<EndpointRow>(
+    `select ${COLUMNS} from delivery.endpoint where no = any($1) and phase = 'catching_up' order by no ${lock}`,
+    [nos],
+  );
+
 /** The endpoints in memory, as of a version that every intake transaction compares. */
 export class EndpointDirectory {
   version = 0;

@@ -9,10 +9,10 @@ import { eraAt, takes } from './eras';
 
 const PAGE = 1_000;
 
-/** The events of the log in (after, upTo] of one workspace, page by page. */
-export async function* stretch(store: EventStore, workspace: string, after: number, upTo: number) {
+/** The events of the log in (after, upTo] of one workspace, or of all, page by page. */
+export async function* stretch(store: EventStore, workspace: string | undefined, after: number, upTo: number) {
   for (let at = after; at < upTo;) {
-    const batch = await store.readAll({ after: at, limit: PAGE, workspace, upTo });
+    const batch = await store.readAll({ after: at, limit: PAGE, ...(workspace !== undefined && { workspace }), upTo });
     if (batch.events.length > 0) yield batch.events;
     if (batch.events.length < PAGE) return;
     at = batch.events.at(-1)!.position;

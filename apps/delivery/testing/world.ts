@@ -29,9 +29,9 @@ export class World {
 
   private constructor(
     readonly test: TestDatabase,
-    private readonly options: { retryScale: number; clock: Clock },
+    private readonly options: { retryScale: number; clock: Clock; as: (store: EventStore) => EventStore },
   ) {
-    this.store = new PostgresEventStore(test.db);
+    this.store = options.as(new PostgresEventStore(test.db));
     this.commands = new CommandHandler(this.store);
   }
 
@@ -40,8 +40,15 @@ export class World {
     clock = systemClock,
     max = 20,
     database,
-  }: { retryScale?: number; clock?: Clock; max?: number; database?: TestDatabase } = {}): Promise<World> {
-    return new World(database ?? (await testDatabase({ max })), { retryScale, clock });
+    as = (store) => store,
+  }: {
+    retryScale?: number;
+    clock?: Clock;
+    max?: number;
+    database?: TestDatabase;
+    as?: (store: EventStore) => EventStore;
+  } = {}): Promise<World> {
+    return new World(database ?? (await testDatabase({ max })), { retryScale, clock, as });
   }
 
   /** A delivery worker as one process would have it. */

@@ -15,6 +15,7 @@ import {
 /** The log in this process's memory: for tests that need a store and no engine. */
 export class MemoryEventStore implements EventStore {
   readonly anyPosition = true;
+  readonly byWorkspace = true;
   private readonly log: RecordedEvent[] = [];
   private readonly streams = new Map<StreamName, RecordedEvent[]>();
   private readonly hearers = new Set<() => void>();

@@ -100,6 +100,8 @@ export class EventStoreUnavailableError extends Error {
 export interface EventStore {
   /** Whether every number up to the head is a position to read after; when absent, only 0 and those of events are. */
   readonly anyPosition?: boolean;
+  /** Whether a read of one workspace costs as much as its events; when absent, as much as all events on the way. */
+  readonly byWorkspace?: boolean;
   /**
    * Appends at exactly `expected` (the stream's present revision, NO_STREAM for a new one), all or none.
    * The same events (by id) at the same place again are the same append and answer as the first did.

@@ -55,6 +55,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** The log as PostgreSQL tables. Concurrent appends share one statement and one commit; concurrent reads share one query. */
 export class PostgresEventStore implements EventStore {
   readonly anyPosition = true;
+  readonly byWorkspace = true;
   private readonly appends: Batcher<Append, Appended>;
   private readonly reads: Batcher<ReadRequest, readonly RecordedEvent[]>;
   private readonly hearers = new Set<() => void>();

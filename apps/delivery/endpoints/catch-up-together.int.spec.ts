@@ -1,0 +1,90 @@
+import type { EventStore, ReadAllOptions } from '#event-store';
+import { eventually, Receiver } from '#testing';
+import { World } from '../testing/world';
+
+/** What a page takes from a node elsewhere. */
+const PAGE_MS = 20;
+
+/** Counts what is read of a log that has no index by workspace, as EventStoreDB has none. */
+class Counted {
+  events = 0;
+
+  readonly as = (store: EventStore): EventStore => {
+    const readAll = async ({ workspace, ...options }: ReadAllOptions) => {
+      await new Promise((come) => setTimeout(come, PAGE_MS));
+      if (workspace === undefined) {
+        const batch = await store.readAll(options);
+        this.events += batch.events.length;
+        return batch;
+      }
+      const { events, position } = await store.readAll({ ...options, limit: 1_000_000 });
+      this.events += events.length;
+      const own = events.filter((event) => event.metadata.workspace === workspace);
+      const taken = own.slice(0, options.limit);
+      return { events: taken, position: taken.length < options.limit ? position : taken.at(-1)!.position };
+    };
+    return Object.assign(Object.create(store) as EventStore, { byWorkspace: false, readAll });
+  };
+}
+
+describe('endpoints on a log that must be read whole', () => {
+  const counted = new Counted();
+  let world: World;
+  let receiver: Receiver;
+  beforeAll(async () => {
+    [world, receiver] = await Promise.all([World.open({ max: 30, as: counted.as }), Receiver.open()]);
+  });
+  afterAll(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  const requests = (path: string) =>
+    receiver
+      .on(path)
+      .map(({ headers }) => ({ id: headers['webhook-id'], sequence: Number(headers['webhook-sequence']) }))
+      .sort((a, b) => a.sequence - b.sequence);
+
+  it('are caught up together: a hundred that are far behind read it a few times, not a hundred times', async () => {
+    const expected = new Map<string, string[]>();
+    const workspaces = Array.from({ length: 50 }, (_, n) => `ws_${n}`);
+    const happen = async (workspace: string, entity: string) => {
+      const ids = await world.happen(entity, 4, workspace);
+      for (const [path, all] of expected) if (path.startsWith(`/${workspace}-`)) all.push(...ids);
+    };
+    const register = async (workspace: string, name: string) => {
+      const path = `/${workspace}-${name}`;
+      await world.register(`whe_${name}`, receiver.url(path), { eventTypes: ['region.*'] }, workspace);
+      expected.set(path, []);
+    };
+    for (const workspace of workspaces) await register(workspace, 'early');
+    for (const workspace of workspaces) await happen(workspace, 'one');
+    for (const workspace of workspaces) await register(workspace, 'late');
+    for (const workspace of workspaces) await happen(workspace, 'two');
+    // Its own changes meet it where they stand in the log.
+    const changed = { type: 'UpdateEndpoint', changes: { eventTypes: ['account.*'] } } as const;
+    await world.endpointCommand('whe_late', { ...changed, ...world.by() }, 'ws_7');
+    const unwanted = expected.get('/ws_7-late')!.length;
+    await happen('ws_7', 'three');
+    expected.get('/ws_7-late')!.length = unwanted;
+
+    const messages = await world.fresh();
+    const log = counted.events;
+    counted.events = 0;
+    const worker = await world.worker();
+    await worker.handle(messages);
+    await eventually(
+      () => {
+        for (const [path, ids] of expected)
+          expect([path, requests(path)]).toEqual([path, ids.map((id, n) => ({ id, sequence: n + 1 }))]);
+      },
+      { within: 30_000, every: 100 },
+    );
+    expect(expected.size).toBe(100);
+    expect(counted.events).toBeLessThan(20 * log);
+
+    await happen('ws_3', 'four');
+    await world.pass(worker);
+    await eventually(() => expect(requests('/ws_3-late')).toHaveLength(8));
+  });
+});

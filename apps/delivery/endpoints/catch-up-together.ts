@@ -1,0 +1,79 @@
+import { byWorkspace, findStart, give, switchToLive, type CatchUpNeeds } from './catch-up';
+import { catchingUp } from './endpoint-directory';
+
+const PAGE = 1_000;
+/** So many endpoints become live at once: the intakes wait meanwhile. */
+const SWITCHED_TOGETHER = 50;
+/** A long history takes turns with the live flow: after each part it rests as long as that took, at most so long. */
+const MAX_REST_MS = 100;
+
+export interface WalkNeeds extends CatchUpNeeds {
+  readonly isStopped: () => boolean;
+  /** What keeps one endpoint from going on keeps back no other. */
+  readonly onFault: (error: Error) => void;
+}
+
+/**
+ * Makes many endpoints live with few walks over the log, for stores that must read everything to find the events of one
+ * workspace: a walk for each would read the log as often as there are endpoints.
+ */
+export async function catchUpTogether(needs: WalkNeeds, nos: readonly number[]): Promise<void> {
+  for (let left = nos; left.length > 0 && !needs.isStopped();) {
+    left = await walk(needs, left);
+    const next = left.slice(0, SWITCHED_TOGETHER);
+    await restingAsLong(async () => {
+      if (await unharmed(needs, () => needs.exclusively(() => switchToLive(needs, next)))) return;
+      for (const no of next)
+        if (!(await unharmed(needs, () => needs.exclusively(() => switchToLive(needs, [no])))))
+          left = left.filter((other) => other !== no);
+    });
+  }
+}
+
+/** Brings endpoints up to the head; returns those that came through and still catch up. */
+async function walk(needs: WalkNeeds, nos: readonly number[]): Promise<readonly number[]> {
+  const { db, store } = needs;
+  const started = new Set<number>();
+  for (const row of await catchingUp(db, nos))
+    if (await unharmed(needs, async () => void (await findStart(needs, row)))) started.add(row.no);
+  const rows = await catchingUp(db, [...started]);
+  let at = Math.min(...rows.map(({ cursor }) => cursor));
+  for (let more = started.size > 0; more && !needs.isStopped();)
+    await restingAsLong(async () => {
+      const { events, position } = await store.readAll({ after: at, limit: PAGE });
+      const own = byWorkspace(events);
+      for (const { no, workspace } of rows)
+        if (
+          started.has(no) &&
+          own.has(workspace) &&
+          !(await unharmed(needs, () => give(needs, no, own.get(workspace)!)))
+        )
+          started.delete(no);
+      at = position;
+      more = events.length === PAGE;
+    });
+  const through = rows.map(({ no }) => no).filter((no) => started.has(no));
+  // What was passed without an event of theirs is behind them too.
+  if (through.length > 0)
+    await db.query(
+      "update delivery.endpoint set cursor = $2 where no = any($1) and phase = 'catching_up' and cursor < $2",
+      [through, at],
+    );
+  return (await catchingUp(db, through)).map(({ no }) => no);
+}
+
+async function restingAsLong(work: () => Promise<void>): Promise<void> {
+  const began = performance.now();
+  await work();
+  await new Promise((next) => setTimeout(next, Math.min(MAX_REST_MS, performance.now() - began)));
+}
+
+async function unharmed({ onFault }: WalkNeeds, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    onFault(error as Error);
+    return false;
+  }
+}
