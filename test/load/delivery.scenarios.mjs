@@ -51,8 +51,7 @@ async function firmOnes({ system, receiver, count }, workspaces) {
   const events = Math.max(50, Math.ceil(count / ENDPOINTS_OF_EACH / WORKSPACES) * WORKSPACES);
   const expected = (events * FIRM) / WORKSPACES;
   await receiver.reset();
-  const started = performance.now();
-  await feed({ databaseUrl: system.databaseUrl, workspaces, count: events });
+  const { started } = await feed({ databaseUrl: system.databaseUrl, workspaces, count: events });
   await until(`${expected} deliveries`, async () => (await receiver.facts()).firm >= expected);
   const rate = expected / ((performance.now() - started) / 1000);
 
@@ -121,8 +120,7 @@ export async function twoProcesses({ system, receiver, count }) {
     const targets = await tenants(system, 10, receiver, (i) => `two-${run}-${i}`);
     const workspaces = targets.map(({ workspace }) => workspace);
     await receiver.reset(true);
-    const started = performance.now();
-    await feed({ databaseUrl: system.databaseUrl, workspaces, count });
+    const { started } = await feed({ databaseUrl: system.databaseUrl, workspaces, count });
     await until('every attempt recorded', async () => {
       const [{ n }] = await sql(
         system,

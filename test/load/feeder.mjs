@@ -1,21 +1,35 @@
 // Appends events to the log in a process of its own, past the api: for figures that begin at the appended event.
-// In: {databaseUrl, eventStoreUrl?, workspaces, count, callers, rate? (events a second of each caller)}. Out: {seconds, sent?}: with a rate, [postId, nanoseconds of the monotonic clock].
+// In: {databaseUrl, eventStoreUrl?, workspaces, count, callers, rate? (events a second of each caller)}. Out: {ready} when the log can be reached; then in: {go},
+// out: {seconds, sent?}: with a rate, [postId, nanoseconds of the monotonic clock].
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 const { Database } = require('../../dist/libs/postgres/index.js');
 const { PostgresEventStore } = require('../../dist/libs/event-store/postgres/postgres-event-store.js');
-const { EventStoreDbEventStore } = require('../../dist/libs/event-store/eventstoredb/eventstoredb-event-store.js');
 
 const TEXT = 'A post of usual length, with an emoji 🥐 and a link to https://example.com/menu. '.repeat(6);
 
-process.on('message', async (job) => process.send(await feed(job)));
+process.once('message', async (job) => {
+  const db = new Database(job.databaseUrl, { max: 4 });
+  const store = job.eventStoreUrl ? eventStoreDb(job.eventStoreUrl) : new PostgresEventStore(db);
+  await Promise.all(Array.from({ length: 4 }, () => store.head()));
+  process.once('message', async () => {
+    const fed = await feed(store, job);
+    await store.close();
+    await db.end();
+    process.send(fed);
+  });
+  process.send({ ready: true });
+});
 process.on('disconnect', () => process.exit(0));
 
-async function feed({ databaseUrl, eventStoreUrl, workspaces, count, callers = 64, rate }) {
-  const db = new Database(databaseUrl, { max: 4 });
-  const store = eventStoreUrl ? new EventStoreDbEventStore(eventStoreUrl) : new PostgresEventStore(db);
+function eventStoreDb(url) {
+  const { EventStoreDbEventStore } = require('../../dist/libs/event-store/eventstoredb/eventstoredb-event-store.js');
+  return new EventStoreDbEventStore(url);
+}
+
+async function feed(store, { workspaces, count, callers = 64, rate }) {
   const at = new Date().toISOString();
   let issued = 0;
   const sent = rate && [];
@@ -54,8 +68,5 @@ async function feed({ databaseUrl, eventStoreUrl, workspaces, count, callers = 6
       }
     }),
   );
-  const seconds = (performance.now() - started) / 1000;
-  await store.close();
-  await db.end();
-  return { seconds, sent };
+  return { seconds: (performance.now() - started) / 1000, sent };
 }

@@ -1,13 +1,19 @@
 // A load generator in a process of its own: keep-alive clients that POST commands, flat out or at a fixed rate. On bare sockets, since
 // the machine that it takes is taken from what it measures.
 // In: {url, targets:[{key, account}], clients, seconds|count, rate?, rampSeconds?}; what is done in the ramp is in `all` and not in `done`.
-// Out: {done, all, failed, seconds, sent:[[id, nanoseconds]] when rated}.
+// Out: {ready} when the clients are connected; then in: {go}, out: {done, all, failed, seconds, sent:[[id, nanoseconds]] when rated}.
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 
 const TEXT = 'A post of usual length, with an emoji 🥐 and a link to https://example.com/menu. '.repeat(6);
 
-process.on('message', async (job) => process.send(await run(job)));
+process.once('message', async (job) => {
+  const address = new URL(job.url);
+  const pool = Array.from({ length: job.clients }, () => new Client(address));
+  await Promise.all(pool.map(({ ready }) => ready));
+  process.once('message', async () => process.send(await run(pool, address, job)));
+  process.send({ ready: true });
+});
 process.on('disconnect', () => process.exit(0));
 
 /** One keep-alive connection: one request at a time. */
@@ -41,19 +47,11 @@ class Client {
   }
 }
 
-async function run({
-  url,
-  path = '/api/v1/posts',
-  targets,
-  clients,
-  seconds,
-  count = Infinity,
-  rate,
-  rampSeconds = 0,
-}) {
-  const address = new URL(url);
-  const pool = Array.from({ length: clients }, () => new Client(address));
-  await Promise.all(pool.map(({ ready }) => ready));
+async function run(
+  pool,
+  address,
+  { path = '/api/v1/posts', targets, seconds, count = Infinity, rate, rampSeconds = 0 },
+) {
   const heads = targets.map(
     ({ key }) =>
       `POST ${path} HTTP/1.1\r\nhost: ${address.host}\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\ncontent-length: `,

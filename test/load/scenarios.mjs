@@ -1,26 +1,12 @@
 // Each scenario measures one figure once, on a system that is already warm; run.mjs repeats and prints.
-import { fork } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { batchedInsert, signedPosts } from './limits.mjs';
-import { generate, percentile, tenants, until } from './stage.mjs';
+import { generate, percentile, ready, tenants, until } from './stage.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-
+/** Appends events from a fresh process. */
 export async function feed(job) {
-  const child = fork(join(here, 'feeder.mjs'));
-  const answer = new Promise(
-    (done, fail) => (
-      child.once('message', done),
-      child.once('exit', (code) => fail(new Error(`the feeder ended with ${code}`)))
-    ),
-  );
-  child.send(job);
-  const result = await answer;
-  child.removeAllListeners('exit');
-  child.disconnect();
-  return result;
+  const feeder = await ready('feeder.mjs', job);
+  return feeder.run();
 }
 
 export async function sql(system, text, params) {
@@ -59,8 +45,7 @@ export const deliveries =
     const targets = await tenants(system, n, receiver, (i) => `d${n}-${Date.now()}-${i}`);
     const before = await recorded(system);
     await receiver.reset();
-    const started = performance.now();
-    await feed({
+    const { started } = await feed({
       databaseUrl: system.databaseUrl,
       eventStoreUrl: system.eventStoreUrl,
       workspaces: targets.map(({ workspace }) => workspace),
@@ -86,8 +71,7 @@ export async function fanOut({ system, receiver, count }) {
   );
   const events = Math.ceil(count / 100);
   await receiver.reset();
-  const started = performance.now();
-  await feed({ databaseUrl: system.databaseUrl, workspaces: [id], count: events });
+  const { started } = await feed({ databaseUrl: system.databaseUrl, workspaces: [id], count: events });
   await until(`${events * 100} deliveries`, async () => (await receiver.count()) >= events * 100);
   return { value: (events * 100) / ((performance.now() - started) / 1000), operations: events * 100 };
 }
@@ -97,8 +81,7 @@ async function both({ system, receiver, seconds }, hanging) {
     i === 0 && hanging ? `hang-${Date.now()}` : `b-${Date.now()}-${i}`,
   );
   await receiver.reset();
-  const started = performance.now();
-  const { done } = await generate({ url: system.url, targets, clients: 32, seconds });
+  const { done, started } = await generate({ url: system.url, targets, clients: 32, seconds });
   const expected = hanging ? done - Math.ceil(done / 10) : done;
   await until('the deliveries of every command', async () => (await receiver.count()) >= expected);
   const took = (performance.now() - started) / 1000;

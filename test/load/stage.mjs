@@ -111,13 +111,31 @@ export async function openReceiver() {
   };
 }
 
+/** A fresh process of `file` that has made itself ready for one job: `run` starts it and gives its result, and when it was `started`. */
+export async function ready(file, job) {
+  const child = fork(join(here, file));
+  const failed = new Promise((_, fail) => child.once('exit', (code) => fail(new Error(`${file} ended with ${code}`))));
+  failed.catch(() => undefined);
+  const ask = (message) => {
+    const answer = answerOf(child);
+    child.send(message);
+    return Promise.race([answer, failed]);
+  };
+  await ask(job);
+  return {
+    async run() {
+      const started = performance.now();
+      const result = await ask({ go: true });
+      child.disconnect();
+      return { started, ...result };
+    },
+  };
+}
+
 /** Runs one job in a fresh generator process. */
 export async function generate(job) {
-  const child = fork(join(here, 'generator.mjs'));
-  const answer = answerOf(child);
-  child.send(job);
-  const result = await answer;
-  child.disconnect();
+  const generator = await ready('generator.mjs', job);
+  const result = await generator.run();
   if (result.failed > 0)
     throw new Error(
       `${result.failed} of ${result.failed + result.done} commands failed; the first: ${result.firstFailure}`,
