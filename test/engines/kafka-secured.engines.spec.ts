@@ -40,6 +40,9 @@ describe('a Kafka that asks who comes', () => {
     await bus.subscribe({ group: topic, topics: [topic], onBatch: ledger.handle });
     await eventually(() => expect(ledger.missing(sent)).toEqual([]), { within: 30_000 });
     expect(ledger.disorder()).toEqual([]);
+    // The release is told before anybody says who they are, over TLS too.
+    const [major, minor] = KafkaNode.version.split('.');
+    expect((await bus.check()).version).toMatch(new RegExp(`^${major}\\.${minor} \\(cluster \\S+, brokers 1\\)$`));
     await bus.close();
   });
 

@@ -9,7 +9,8 @@ import {
 } from '../port/bus';
 import { KafkaProducer } from './kafka-producer';
 import { refusalOf } from './kafka-refusal';
-import { connectionOf } from './kafka-settings';
+import { askRelease } from './kafka-release';
+import { connectionOf, type Connection } from './kafka-settings';
 import { KafkaSubscription, unread } from './kafka-subscription';
 
 export interface KafkaBusOptions {
@@ -24,6 +25,8 @@ export interface KafkaBusOptions {
   readonly socketFactory?: ISocketFactory;
 }
 
+/** A release is asked for again after so long: brokers are replaced under the same name. */
+const RELEASE_MS = 60_000;
 const LEADER_TRIES = 100;
 const LEADER_PAUSE_MS = 100;
 
@@ -36,6 +39,8 @@ export class KafkaBus implements Bus {
   private readonly producer: KafkaProducer;
   private readonly subscriptions = new Set<KafkaSubscription>();
   private admin: Promise<Admin> | undefined;
+  private readonly connection: Connection;
+  private release: { readonly asked: number; readonly told: Promise<string | undefined> } | undefined;
 
   /** `url`: `kafka://[user:password@]host:port,host:port[?tls=true&mechanism=…]`. Throws when it cannot be read. */
   constructor(
@@ -44,8 +49,9 @@ export class KafkaBus implements Bus {
   ) {
     // The default partitioner of the Java client, by key: kafkajs asks to be told that this is known.
     process.env['KAFKAJS_NO_PARTITIONER_WARNING'] ??= '1';
+    this.connection = connectionOf(url, options.env);
     this.kafka = new Kafka({
-      ...connectionOf(url, options.env),
+      ...this.connection,
       clientId: options.clientId ?? 'postledger',
       connectionTimeout: 3_000,
       requestTimeout: 15_000,
@@ -113,7 +119,9 @@ export class KafkaBus implements Bus {
   async check(): Promise<{ engine: string; version: string }> {
     try {
       const { brokers, clusterId } = await (await this.connectedAdmin()).describeCluster();
-      return { engine: 'Apache Kafka', version: `cluster ${clusterId}, brokers ${brokers.length}` };
+      const cluster = `cluster ${clusterId}, brokers ${brokers.length}`;
+      const release = await this.toldRelease();
+      return { engine: 'Apache Kafka', version: release === undefined ? cluster : `${release} (${cluster})` };
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal) throw new BusRefusedError(refusal, { cause: error });
@@ -125,6 +133,13 @@ export class KafkaBus implements Bus {
     await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
     await this.producer.close();
     await (await this.admin)?.disconnect();
+  }
+
+  private toldRelease(): Promise<string | undefined> {
+    const now = performance.now();
+    if (!this.release || now - this.release.asked > RELEASE_MS)
+      this.release = { asked: now, told: askRelease(this.connection) };
+    return this.release.told;
   }
 
   private connectedAdmin(): Promise<Admin> {
