@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { deliveries, feed, sql } from './scenarios.mjs';
+import { deliveries, feed, sql, untilLive } from './scenarios.mjs';
 import { percentile, tenants, until } from './stage.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -29,18 +29,11 @@ async function thousandEndpoints({ system, receiver }) {
         ),
       ),
     );
-  await until('every endpoint live', async () => {
-    const [{ waiting }] = await sql(
-      system,
-      "select count(*)::int as waiting from delivery.endpoint where phase = 'catching_up'",
-    );
-    const [{ live }] = await sql(
-      system,
-      "select count(*)::int as live from delivery.endpoint where phase = 'live' and workspace = any($1)",
-      [made.map(({ workspace }) => workspace)],
-    );
-    return waiting === 0 && live === WORKSPACES * ENDPOINTS_OF_EACH;
-  });
+  await untilLive(
+    system,
+    made.map(({ workspace }) => workspace),
+    WORKSPACES * ENDPOINTS_OF_EACH,
+  );
   return made;
 }
 
@@ -119,6 +112,7 @@ export async function twoProcesses({ system, receiver, count }) {
     const run = Date.now();
     const targets = await tenants(system, 10, receiver, (i) => `two-${run}-${i}`);
     const workspaces = targets.map(({ workspace }) => workspace);
+    await untilLive(system, workspaces, 10);
     await receiver.reset(true);
     const { started } = await feed({ databaseUrl: system.databaseUrl, workspaces, count });
     await until('every attempt recorded', async () => {

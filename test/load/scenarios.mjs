@@ -19,6 +19,29 @@ export async function sql(system, text, params) {
   }
 }
 
+/** Waits until all `count` endpoints of these workspaces take what happens as it happens, and none still catches up. */
+export const untilLive = (system, workspaces, count) =>
+  until('every endpoint live', async () => {
+    const [{ waiting, live }] = await sql(
+      system,
+      `select count(*) filter (where phase = 'catching_up')::int as waiting,
+         count(*) filter (where phase = 'live' and workspace = any($1))::int as live from delivery.endpoint`,
+      [workspaces],
+    );
+    return waiting === 0 && live === count;
+  });
+
+/** Tenants with an endpoint each that is live. */
+async function subscribers(system, n, receiver, pathOf) {
+  const made = await tenants(system, n, receiver, pathOf);
+  await untilLive(
+    system,
+    made.map(({ workspace }) => workspace),
+    n,
+  );
+  return made;
+}
+
 const recorded = async (system) => Number((await sql(system, 'select count(*) as n from delivery.attempt'))[0].n);
 
 /** Commands a second through HTTP, 64 keep-alive clients, no webhooks. */
@@ -42,7 +65,7 @@ export async function commands({ system, seconds }) {
 export const deliveries =
   (n) =>
   async ({ system, receiver, count }) => {
-    const targets = await tenants(system, n, receiver, (i) => `d${n}-${Date.now()}-${i}`);
+    const targets = await subscribers(system, n, receiver, (i) => `d${n}-${Date.now()}-${i}`);
     const before = await recorded(system);
     await receiver.reset();
     const { started } = await feed({
@@ -69,6 +92,7 @@ export async function fanOut({ system, receiver, count }) {
       ),
     ),
   );
+  await untilLive(system, [id], 100);
   const events = Math.ceil(count / 100);
   await receiver.reset();
   const { started } = await feed({ databaseUrl: system.databaseUrl, workspaces: [id], count: events });
@@ -77,7 +101,7 @@ export async function fanOut({ system, receiver, count }) {
 }
 
 async function both({ system, receiver, seconds }, hanging) {
-  const targets = await tenants(system, 10, receiver, (i) =>
+  const targets = await subscribers(system, 10, receiver, (i) =>
     i === 0 && hanging ? `hang-${Date.now()}` : `b-${Date.now()}-${i}`,
   );
   await receiver.reset();
@@ -103,7 +127,7 @@ export async function hanging(stage) {
 
 /** From POST sent to signed POST received, 200 a second, in milliseconds. */
 export async function latency({ system, receiver, seconds }) {
-  const targets = await tenants(system, 1, receiver, () => `latency-${Date.now()}`);
+  const targets = await subscribers(system, 1, receiver, () => `latency-${Date.now()}`);
   await receiver.reset();
   const warm = await generate({ url: system.url, targets, clients: 16, seconds: 2, rate: 200 });
   await until(
