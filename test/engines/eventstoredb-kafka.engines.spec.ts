@@ -1,3 +1,4 @@
+import { erasure } from '../journeys/erasure.journey';
 import { mainJob } from '../journeys/main-job.journey';
 import { onDoubleAndKafka, onNodeAndKafka, type Ground } from './ground';
 import { KafkaNode } from './kafka';
@@ -15,9 +16,11 @@ afterAll(async () => void (await Promise.all(opened.map((ground) => ground.close
 for (const [name, open] of Object.entries(grounds)) {
   // First, because a node keeps what a suite leaves: this one leaves posts, the main job hundreds of endpoints.
   resilience(name, open, { double: open === onDoubleAndKafka });
-  mainJob(name, async () => {
+  const env = async (): Promise<Record<string, string>> => {
     const ground = await open();
     opened.push(ground);
     return ground.env;
-  });
+  };
+  erasure(name, env);
+  mainJob(name, env);
 }
