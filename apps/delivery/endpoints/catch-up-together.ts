@@ -1,5 +1,5 @@
-import { byWorkspace, findStart, give, switchToLive, type CatchUpNeeds } from './catch-up';
-import { catchingUp } from './endpoint-directory';
+import { byWorkspace, concerns, findStart, give, switchToLive, type CatchUpNeeds } from './catch-up';
+import { catchingUp, endpointByNumber } from './endpoint-directory';
 
 const PAGE = 1_000;
 /** So many endpoints become live at once: the intakes wait meanwhile. */
@@ -36,19 +36,24 @@ async function walk(needs: WalkNeeds, nos: readonly number[]): Promise<readonly 
   const started = new Set<number>();
   for (const row of await catchingUp(db, nos))
     if (await unharmed(needs, async () => void (await findStart(needs, row)))) started.add(row.no);
-  const rows = await catchingUp(db, [...started]);
+  const rows = [...(await catchingUp(db, [...started]))];
   let at = Math.min(...rows.map(({ cursor }) => cursor));
   for (let more = started.size > 0; more && !needs.isStopped();)
     await restingAsLong(async () => {
       const { events, position } = await store.readAll({ after: at, limit: PAGE });
       const own = byWorkspace(events);
-      for (const { no, workspace } of rows)
-        if (
-          started.has(no) &&
-          own.has(workspace) &&
-          !(await unharmed(needs, () => give(needs, no, own.get(workspace)!)))
-        )
-          started.delete(no);
+      for (const [index, row] of rows.entries()) {
+        const { no, workspace, cursor } = row;
+        const ahead = own.get(workspace)?.filter((event) => event.position > cursor);
+        if (!ahead || !started.has(no)) continue;
+        const isUnharmed = await unharmed(needs, async () => {
+          // Most pages hold nothing for most endpoints: that costs no look at the database.
+          if (!concerns(needs, row, ahead)) return;
+          await give(needs, no, ahead);
+          rows[index] = (await endpointByNumber(db, no))!;
+        });
+        if (!isUnharmed) started.delete(no);
+      }
       at = position;
       more = events.length === PAGE;
     });

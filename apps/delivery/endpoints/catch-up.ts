@@ -3,7 +3,7 @@ import type { EventStore, RecordedEvent } from '#event-store';
 import type { Database, Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
 import type { Batch } from '../dispatch/task';
-import { Draft, Place } from '../intake/draft';
+import { Draft, Place, type PlaceNumber } from '../intake/draft';
 import { handOver, type HandOverNeeds } from '../intake/hand-over';
 import type { EndpointEvent } from '#webhooks';
 import { applyChange, lockOutIntakes, raiseVersion, UNKNOWN_START } from './apply-change';
@@ -156,6 +156,14 @@ export function byWorkspace(events: readonly RecordedEvent[]): ReadonlyMap<strin
   return groups;
 }
 
+/**
+ * Whether there is anything to write of some events, by a row that may have been changed since: what changed it stands in the log,
+ * and meets the walk there.
+ */
+export const concerns = (needs: CatchUpNeeds, row: EndpointRow, events: readonly RecordedEvent[]): boolean =>
+  firstChange(row, events) !== undefined ||
+  draftOf(needs, new Endpoint(row, needs.decrypt), events, () => Place.retry).deliveries.length > 0;
+
 /** Writes the deliveries of some events; returns what hands them to dispatch, for after the commit. */
 async function write(
   needs: CatchUpNeeds,
@@ -164,10 +172,25 @@ async function write(
   events: readonly RecordedEvent[],
 ): Promise<() => void> {
   const endpoint = new Endpoint(row, needs.decrypt);
-  const ms = Date.parse(needs.now());
-  const draft = new Draft(() => ms);
   let room = needs.room(endpoint);
   const placeOf = () => (row.config.ordered ? Place.queue : room-- > 0 ? Place.memory : Place.retry);
+  const draft = draftOf(needs, endpoint, events, placeOf);
+  const batch: Batch = { id: uuidv7(), left: 0 };
+  const sequences = await insertFromLog(sql, draft, batch.id, needs.now(), needs.worker());
+  return () => {
+    needs.onTaken(sequences.length);
+    handOver(draft, sequences, batch, needs);
+  };
+}
+
+function draftOf(
+  { now }: CatchUpNeeds,
+  endpoint: Endpoint,
+  events: readonly RecordedEvent[],
+  placeOf: () => PlaceNumber,
+): Draft {
+  const ms = Date.parse(now());
+  const draft = new Draft(() => ms);
   for (const event of events)
     for (const message of messagesOf(event))
       if (message.isWebhook)
@@ -177,10 +200,5 @@ async function write(
           (it, type) => it.at(message.position, type),
           placeOf,
         );
-  const batch: Batch = { id: uuidv7(), left: 0 };
-  const sequences = await insertFromLog(sql, draft, batch.id, needs.now(), needs.worker());
-  return () => {
-    needs.onTaken(sequences.length);
-    handOver(draft, sequences, batch, needs);
-  };
+  return draft;
 }
