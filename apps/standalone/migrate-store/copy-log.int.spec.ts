@@ -64,6 +64,19 @@ describe('copying a log', () => {
     await database.drop();
   });
 
+  it('brings neighbours of one stream that are together more than EventStoreDB takes in one append', async () => {
+    const node = await EventStoreDbDouble.start();
+    const target = new EventStoreDbEventStore(node.url);
+    const source = new MemoryEventStore();
+    for (let n = 0; n < 5; n++)
+      await source.append('thing-ws_1:large', [{ ...event(n), data: { text: 'ö'.repeat(150_000) } }], n - 1);
+    await copyLog(source, target, { atOnce: 1 });
+    expect(await difference(source, target)).toBeUndefined();
+    expect((await summarise(target)).events).toBe(5);
+    await target.close();
+    await node.stop();
+  });
+
   it('brings every event in the order of the whole log from store to store, with all that is known of it', async () => {
     const source = await history();
     const original = withoutPosition(await all(source));

@@ -18,6 +18,8 @@ export interface CopyOptions {
 
 /** With as many characters under way, the appends of a PostgreSQL target still travel as one statement, in order. */
 const MAX_CHARACTERS = 1_000_000;
+/** A node of EventStoreDB refuses an append of more than a mebibyte of data and metadata, unless it is set otherwise. */
+const MAX_APPEND_BYTES = 900_000;
 
 /**
  * Copies what the target lacks, in the order of the source's log. What the target holds must be the beginning of the source:
@@ -78,34 +80,44 @@ async function append(target: EventStore, run: readonly RecordedEvent[]): Promis
   }
 }
 
-/** Neighbours of one stream travel in one append. */
-function* runs(events: readonly RecordedEvent[]): Generator<RecordedEvent[]> {
-  let run: RecordedEvent[] = [];
+/** What travels in one append. */
+interface Run {
+  readonly events: RecordedEvent[];
+  readonly characters: number;
+}
+
+/** Neighbours of one stream travel together, as long as no store finds them too many. */
+function* runs(events: readonly RecordedEvent[]): Generator<Run> {
+  let [run, bytes, characters]: [RecordedEvent[], number, number] = [[], 0, 0];
   for (const event of events) {
-    if (run.length > 0 && run[0]!.stream !== event.stream) {
-      yield run;
-      run = [];
+    const text = JSON.stringify([event.data, event.metadata]);
+    const size = Buffer.byteLength(text);
+    if (run.length > 0 && (run[0]!.stream !== event.stream || bytes + size > MAX_APPEND_BYTES)) {
+      yield { events: run, characters };
+      [run, bytes, characters] = [[], 0, 0];
     }
     run.push(event);
+    bytes += size;
+    characters += text.length;
   }
-  if (run.length > 0) yield run;
+  if (run.length > 0) yield { events: run, characters };
 }
 
 /** Appends that may be under way together: each to a stream of its own, and not too much in all. */
-function* windows(all: Iterable<RecordedEvent[]>, atOnce: number): Generator<RecordedEvent[][]> {
+function* windows(all: Iterable<Run>, atOnce: number): Generator<RecordedEvent[][]> {
   let window: RecordedEvent[][] = [];
   let streams = new Set<string>();
   let characters = 0;
   for (const run of all) {
-    const size = run.reduce((sum, { data }) => sum + JSON.stringify(data).length, 0);
-    const isFull = window.length === atOnce || characters + size > MAX_CHARACTERS || streams.has(run[0]!.stream);
+    const { stream } = run.events[0]!;
+    const isFull = window.length === atOnce || characters + run.characters > MAX_CHARACTERS || streams.has(stream);
     if (window.length > 0 && isFull) {
       yield window;
       [window, streams, characters] = [[], new Set(), 0];
     }
-    window.push(run);
-    streams.add(run[0]!.stream);
-    characters += size;
+    window.push(run.events);
+    streams.add(stream);
+    characters += run.characters;
   }
   if (window.length > 0) yield window;
 }
