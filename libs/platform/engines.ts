@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { CommandHandler, type EventStore } from '#event-store';
+import { CommandHandler, EventStoreRefusedError, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { PostgresSnapshots } from '#event-store/postgres/postgres-snapshots';
 import { systemClock, type Clock } from '#kernel';
@@ -81,7 +81,7 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   const outbox = new PostgresBus(db);
   const store = await openStore(settings, db);
   const bus = await openBus(settings, outbox, log);
-  await until('the event store', () => store.check(), onWait);
+  await until('the event store', () => letIn(store), onWait);
   await until('the bus', () => letIn(bus), onWait);
 
   const metrics = new Registry();
@@ -166,12 +166,14 @@ async function openBus({ busUrl, busPartitions }: Settings, outbox: PostgresBus,
   return new KafkaBus(busUrl, { partitions: busPartitions, onLog: (line) => log.warn({ kafka: line }, 'kafka') });
 }
 
-/** A bus that answers and will not have us is for the user to mend. */
-async function letIn(bus: Bus): Promise<void> {
+/** An engine that answers and will not have us is for the user to mend. */
+async function letIn(engine: Pick<Bus | EventStore, 'check'>): Promise<void> {
   try {
-    await bus.check();
+    await engine.check();
   } catch (error) {
-    throw error instanceof BusRefusedError ? new SettingsError(`${error.message}.`, { cause: error }) : error;
+    throw error instanceof BusRefusedError || error instanceof EventStoreRefusedError
+      ? new SettingsError(`${error.message}.`, { cause: error })
+      : error;
   }
 }
 

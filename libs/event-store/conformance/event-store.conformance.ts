@@ -189,6 +189,8 @@ export function eventStoreConformance(name: string, open: () => Promise<OpenStor
       const from = { after: second!, inclusive: true };
       expect(ids((await store.readAll({ ...from, limit: 2 })).events)).toEqual(ids([made('1'), made('2')]));
       expect(ids((await store.readAll({ ...from, limit: 1, upTo: second! })).events)).toEqual(ids([made('1')]));
+      const others = { ...from, limit: 1, upTo: second!, workspace: 'ws_nobody' };
+      expect((await store.readAll(others)).events).toEqual([]);
       const own = await store.readAll({ after: third!, inclusive: true, limit: 10, workspace: 'ws_nobody' });
       expect(own.events).toEqual([]);
       expect(own.position).toBeGreaterThanOrEqual(last!);

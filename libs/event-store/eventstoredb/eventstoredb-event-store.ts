@@ -26,7 +26,7 @@ import {
 } from '../port/event-store';
 import { toStoredMetadata } from '../port/stored-metadata';
 import { Connection, type Deadlines } from './connection';
-import { unavailable } from './faults';
+import { refused, unavailable } from './faults';
 import { isKnown, positionOf, recordedOf } from './recorded';
 import { SubscriptionReader } from './subscription';
 
@@ -127,8 +127,8 @@ export class EventStoreDbEventStore implements EventStore {
     upTo = Number.MAX_SAFE_INTEGER,
   }: ReadAllOptions): Promise<LogBatch> {
     const events: RecordedEvent[] = [];
-    // A read begins with the event at its place, which is the one that is known already.
-    const maxCount = Math.max(limit + 1, HEAD_PAGE);
+    // A read begins with the event at its place, which is the one that is known already, or the only one that is asked for.
+    const maxCount = inclusive && upTo === after ? 1 : Math.max(limit + 1, HEAD_PAGE);
     for (let position = after; ;) {
       const page = await this.page(position, maxCount);
       for (const resolved of page) {
@@ -141,7 +141,7 @@ export class EventStoreDbEventStore implements EventStore {
         events.push(event);
         if (events.length === limit) return { events, position };
       }
-      if (page.length < maxCount) return { events, position };
+      if (page.length < maxCount || position >= upTo) return { events, position };
     }
   }
 
@@ -216,10 +216,14 @@ export class EventStoreDbEventStore implements EventStore {
   }
 
   async check(): Promise<{ engine: string; version: string }> {
-    await this.connection.drain(
-      (client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }),
-      CHECK_MS,
-    );
+    try {
+      await this.connection.drain(
+        (client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }),
+        CHECK_MS,
+      );
+    } catch (error) {
+      throw refused(error) ?? error;
+    }
     const version = await this.connection.request(async (client) => (await client['capabilities']).serverVersion);
     return { engine: Number.parseInt(version, 10) >= FIRST_KURRENT ? 'KurrentDB' : 'EventStoreDB', version };
   }

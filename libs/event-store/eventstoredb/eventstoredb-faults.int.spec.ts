@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
+import { EventStoreDBClient, jsonEvent, MaxAppendSizeExceededError } from '@eventstore/db-client';
 import { eventually } from '#testing';
 import { collect, event, expectInOrder } from '../conformance/support';
 import { EventStoreUnavailableError, NO_STREAM, WrongRevisionError } from '../port/event-store';
@@ -53,6 +53,23 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
     const refused = store.append(stream, [event('2')], 4);
     await expect(refused).rejects.toBeInstanceOf(WrongRevisionError);
     await expect(refused).rejects.toMatchObject({ stream, expected: 4, actual: 0 });
+  });
+
+  it('asks again when a read stops in its middle and does not end', async () => {
+    await appendMany(0, 3);
+    double.faults.stuckReads = 1;
+    expect(revisions(await store.read(stream))).toEqual([0, 1, 2]);
+    double.faults.stuckReads = 1;
+    expect((await store.readAll({ after: 0, limit: 10 })).events).toHaveLength(3);
+  });
+
+  it('is refused an append of more than a megabyte at once, and has written nothing of it', async () => {
+    const large = Array.from({ length: 3 }, (_, n) => event(`${n}`, { text: 'x'.repeat(400_000) }));
+    const began = performance.now();
+    const refused = store.append(stream, large, NO_STREAM);
+    await expect(refused).rejects.toBeInstanceOf(MaxAppendSizeExceededError);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(await store.read(stream)).toEqual([]);
   });
 
   it('is patient with slow answers', async () => {

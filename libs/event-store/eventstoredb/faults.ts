@@ -7,7 +7,7 @@ import {
   StreamNotFoundError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
-import { EventStoreUnavailableError } from '../port/event-store';
+import { EventStoreRefusedError, EventStoreUnavailableError } from '../port/event-store';
 
 const REFUSALS = [
   AccessDeniedError,
@@ -34,4 +34,25 @@ export function unavailable(error: unknown): EventStoreUnavailableError {
   return new EventStoreUnavailableError(`EventStoreDB does not answer: ${message || type || 'no reason given'}`, {
     cause: error,
   });
+}
+
+/** What OpenSSL says of a certificate that it cannot trace to an authority we trust, or that is not for this host. */
+const UNTRUSTED = /self.signed certificate|unable to (get|verify)[^.]*|certificate has expired|altnames/i;
+
+/** Why the node will not have us, when asking again cannot help; undefined for faults that pass. */
+export function refused(error: unknown): EventStoreRefusedError | undefined {
+  for (let cause = error as Partial<Error> | undefined; cause; cause = cause.cause as Partial<Error> | undefined) {
+    if (cause instanceof AccessDeniedError)
+      return new EventStoreRefusedError(
+        'EventStoreDB refuses: user and password of EVENT_STORE_URL are wrong, or may not read $all and write',
+        { cause: error },
+      );
+    const untrusted = UNTRUSTED.exec(cause.message ?? '');
+    if (untrusted)
+      return new EventStoreRefusedError(
+        `EventStoreDB refuses: its certificate does not verify (${untrusted[0]}); tlsCAFile in EVENT_STORE_URL names the authority to trust`,
+        { cause: error },
+      );
+  }
+  return undefined;
 }

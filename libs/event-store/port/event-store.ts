@@ -93,6 +93,14 @@ export class EventStoreUnavailableError extends Error {
   }
 }
 
+/** The engine answers and will not have us (a wrong password, a certificate that does not verify): waiting cannot help. */
+export class EventStoreRefusedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EventStoreRefusedError';
+  }
+}
+
 /**
  * The append-only log. Every adapter passes `conformance/`.
  * Positions are visible in order: once a reader has seen position p, nothing below p ever appears.
@@ -126,7 +134,7 @@ export interface EventStore {
     signal: AbortSignal;
     onFault?: (error: Error) => void;
   }): AsyncIterable<LogBatch>;
-  /** Rejects, with one sentence, when the engine cannot be reached. */
+  /** Rejects, with one sentence, when the engine cannot be reached; with an EventStoreRefusedError when it will not have us. */
   check(): Promise<{ engine: string; version: string }>;
   close(): Promise<void>;
 }

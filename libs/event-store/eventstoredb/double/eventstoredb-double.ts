@@ -22,6 +22,7 @@ import { AllSubscription } from './subscriptions';
 import {
   appendAnswer,
   batchAnswer,
+  batchTooLarge,
   expectedOf,
   grpc,
   nameOf,
@@ -34,6 +35,17 @@ import {
 
 const VERSION = '24.10.0';
 
+/** What an append may hold in all, in bytes: what a node is set to by default. */
+const MAX_APPEND_BYTES = 1024 * 1024;
+
+/** A node that asks who comes, over TLS; PEM. */
+export interface Secured {
+  readonly key: string;
+  readonly cert: string;
+  readonly user: string;
+  readonly password: string;
+}
+
 /** What a test does to the node and to the wire between it and its clients. */
 export interface Faults {
   /** Every answer waits so many milliseconds. */
@@ -42,6 +54,8 @@ export interface Faults {
   lostAnswers: number;
   /** So many appends are neither written nor answered. */
   unanswered: number;
+  /** So many reads stop after their first event, and do not end. */
+  stuckReads: number;
   /** Live subscriptions say nothing, and do not end. */
   silent: boolean;
   /** Subscriptions send every event twice. */
@@ -59,6 +73,7 @@ export class EventStoreDbDouble {
     slowMs: 0,
     lostAnswers: 0,
     unanswered: 0,
+    stuckReads: 0,
     silent: false,
     duplicates: false,
     leader: undefined,
@@ -71,7 +86,10 @@ export class EventStoreDbDouble {
   port = 0;
 
   /** `log` can be shared: the nodes of a cluster hold the same one. */
-  constructor(readonly log = new StoredLog()) {
+  constructor(
+    readonly log = new StoredLog(),
+    private readonly secured?: Secured,
+  ) {
     this.server = new grpc.Server({ 'grpc.max_receive_message_length': 32 * 1024 * 1024 });
     this.server.addService(StreamsService, {
       read: (call: ServerWritableStream<ReadReq, ReadResp>) => void this.read(call),
@@ -84,12 +102,12 @@ export class EventStoreDbDouble {
     this.server.addService(ServerFeaturesService, { getSupportedMethods });
   }
 
-  static async start(log?: StoredLog): Promise<EventStoreDbDouble> {
-    const double = new EventStoreDbDouble(log);
+  static async start(log?: StoredLog, secured?: Secured): Promise<EventStoreDbDouble> {
+    const double = new EventStoreDbDouble(log, secured);
+    const pem = secured && [{ private_key: Buffer.from(secured.key), cert_chain: Buffer.from(secured.cert) }];
+    const credentials = pem ? grpc.ServerCredentials.createSsl(null, pem) : grpc.ServerCredentials.createInsecure();
     double.inner = await new Promise<number>((resolve, reject) => {
-      double.server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
-      );
+      double.server.bindAsync('127.0.0.1:0', credentials, (error, port) => (error ? reject(error) : resolve(port)));
     });
     await double.connectWire();
     return double;
@@ -161,8 +179,8 @@ export class EventStoreDbDouble {
     await this.slow();
     const options = call.request.getOptions()!;
     try {
-      if (this.refusesFollower(call.metadata, (error) => call.emit('error', error))) return;
-      if (!options.hasSubscription()) return await answerRead(call, this.log);
+      if (this.refuses(call.metadata, (error) => call.emit('error', error))) return;
+      if (!options.hasSubscription()) return await answerRead(call, this.log, this.faults.stuckReads-- > 0);
       if (!options.hasAll()) return void unimplementedStream(call);
       const all = options.getAll()!;
       // A subscription begins behind its position, a read at it.
@@ -194,7 +212,8 @@ export class EventStoreDbDouble {
       [stream, expected] = [nameOf(options.getStreamIdentifier()), expectedOf(options)];
     });
     call.on('end', () => {
-      if (this.refusesFollower(call.metadata, (error) => answer(error as Error), true)) return;
+      if (this.refuses(call.metadata, (error) => answer(error as Error), true)) return;
+      if (bytesOf(events) > MAX_APPEND_BYTES) return answer(tooLarge());
       void this.write(stream, events, expected, (outcome) => answer(null, appendAnswer(expected, outcome)));
     });
   }
@@ -202,7 +221,7 @@ export class EventStoreDbDouble {
   private batchAppend(call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>): void {
     const open = new Map<string, { stream: string; expected: Expected; events: Proposed[] }>();
     call.on('data', (message: BatchAppendReq) => {
-      if (this.refusesFollower(call.metadata, (error) => call.emit('error', error), true)) return;
+      if (this.refuses(call.metadata, (error) => call.emit('error', error), true)) return;
       const correlation = message.getCorrelationId()!;
       const key = correlation.getString();
       if (message.hasOptions()) {
@@ -213,6 +232,8 @@ export class EventStoreDbDouble {
       batch.events.push(...message.getProposedMessagesList().map(proposedOf));
       if (!message.getIsFinal()) return;
       open.delete(key);
+      if (bytesOf(batch.events) > MAX_APPEND_BYTES)
+        return void call.write(batchTooLarge(correlation, batch.stream, MAX_APPEND_BYTES));
       void this.write(batch.stream, batch.events, batch.expected, (outcome) => {
         if (!call.destroyed && !call.cancelled)
           call.write(batchAnswer(correlation, batch.stream, batch.expected, outcome));
@@ -245,6 +266,24 @@ export class EventStoreDbDouble {
     if (this.faults.slowMs > 0) await pause(this.faults.slowMs);
   }
 
+  /** Whoever has no right to come, and whoever must turn to the leader. */
+  private refuses(metadata: Metadata, refuse: (error: object) => void, isWrite = false): boolean {
+    return this.refusesStranger(metadata, refuse) || this.refusesFollower(metadata, refuse, isWrite);
+  }
+
+  private refusesStranger(metadata: Metadata, refuse: (error: object) => void): boolean {
+    if (!this.secured) return false;
+    const { user, password } = this.secured;
+    const known = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    const [told] = metadata.get('authorization');
+    if (told === known) return false;
+    // Who does not say who they are may not read; who says it wrongly is nobody.
+    const error =
+      told === undefined ? accessDenied() : { code: grpc.status.UNAUTHENTICATED, details: 'Unauthenticated' };
+    refuse(Object.assign(new Error(error.details), error));
+    return true;
+  }
+
   /** Writes, and reads that ask for it, are the leader's; a follower names it in the trailers. */
   private refusesFollower(metadata: Metadata, refuse: (error: object) => void, isWrite = false): boolean {
     const { leader } = this.faults;
@@ -263,6 +302,24 @@ export class EventStoreDbDouble {
     return true;
   }
 }
+
+const bytesOf = (events: readonly Proposed[]): number =>
+  events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0);
+
+/** An error as a node tells it: its name and numbers in the trailers. */
+function exception(code: number, details: string, trailers: Record<string, string>) {
+  const metadata = new grpc.Metadata();
+  for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
+  return { code, details, metadata };
+}
+
+const accessDenied = () => exception(grpc.status.PERMISSION_DENIED, 'Access Denied', { exception: 'access-denied' });
+
+const tooLarge = () =>
+  exception(grpc.status.INVALID_ARGUMENT, 'Maximum Append Size Exceeded', {
+    exception: 'maximum-append-size-exceeded',
+    'maximum-append-size': String(MAX_APPEND_BYTES),
+  });
 
 const unimplemented = (_: unknown, answer: sendUnaryData<never>) =>
   answer({ code: grpc.status.UNIMPLEMENTED, details: 'The double cannot do this' });

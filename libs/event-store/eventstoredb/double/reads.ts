@@ -46,8 +46,8 @@ export function* streamRecords(records: readonly StoredRecord[], options: ReadRe
   }
 }
 
-/** Answers a read that is no subscription, at the reader's pace. */
-export async function answerRead(call: Call, log: StoredLog): Promise<void> {
+/** Answers a read that is no subscription, at the reader's pace; one that is stuck stops after its first event. */
+export async function answerRead(call: Call, log: StoredLog, isStuck = false): Promise<void> {
   const options = call.request.getOptions()!;
   let records: Generator<StoredRecord>;
   if (options.hasAll()) {
@@ -65,6 +65,7 @@ export async function answerRead(call: Call, log: StoredLog): Promise<void> {
   for (const record of records) {
     if (call.cancelled) return;
     if (!call.write(eventMessage(record))) await drained(call);
+    if (isStuck) return;
   }
   call.end();
 }

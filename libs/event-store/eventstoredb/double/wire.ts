@@ -4,6 +4,7 @@ import { ServerFeaturesService } from '@eventstore/db-client/generated/serverfea
 import {
   AllStreamPosition,
   Empty,
+  MaximumAppendSizeExceeded,
   StreamIdentifier,
   UUID,
   WrongExpectedVersion,
@@ -35,6 +36,7 @@ export { ReadReq, ReadResp, ServerFeaturesService, StreamsService };
 /** What stands for a position that the node does not know: −1 as an unsigned number. */
 const UNKNOWN = 2n ** 64n - 1n;
 /** google.rpc.Code */
+const INVALID_ARGUMENT = 3;
 const FAILED_PRECONDITION = 9;
 
 export const nameOf = (identifier: StreamIdentifier | undefined): string =>
@@ -103,6 +105,21 @@ export function batchAnswer(
   details.pack(wrong.serializeBinary(), 'event_store.client.WrongExpectedVersion');
   const status = new Status();
   status.setCode(FAILED_PRECONDITION);
+  status.setDetails(details);
+  answer.setError(status);
+  return answer;
+}
+
+export function batchTooLarge(correlationId: UUID, stream: string, maximum: number): BatchAppendResp {
+  const answer = new BatchAppendResp();
+  answer.setCorrelationId(correlationId);
+  answer.setStreamIdentifier(identifierOf(stream));
+  const exceeded = new MaximumAppendSizeExceeded();
+  exceeded.setMaxappendsize(maximum);
+  const details = new Any();
+  details.pack(exceeded.serializeBinary(), 'event_store.client.MaximumAppendSizeExceeded');
+  const status = new Status();
+  status.setCode(INVALID_ARGUMENT);
   status.setDetails(details);
   answer.setError(status);
   return answer;
