@@ -87,8 +87,11 @@ describe('a response', () => {
     ['informational answers that never end', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1_000)],
   ])('is refused with %s', (_name, text) => expect(() => read([text])).toThrow('The response '));
 
-  it('of many spaces is read as fast as another: a hundred within the time that a test may take', () => {
+  it('of many spaces is read as fast as another: a hundred within the time that a test may take', async () => {
     const response = `${OK}x: a${' '.repeat(15_000)}y\r\ncontent-length: 0\r\n\r\n`;
-    for (let times = 0; times < 100; times++) expect(read([response])).toMatchObject({ status: 200, isKept: true });
+    for (let times = 0; times < 100; times++) {
+      expect(read([response])).toMatchObject({ status: 200, isKept: true });
+      await new Promise((next) => setImmediate(next));
+    }
   }, 10_000);
 });
