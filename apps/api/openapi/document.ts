@@ -4,6 +4,7 @@ import { openApiWebhooks } from '#webhook-contracts';
 import { PREFIX } from '../http/routes';
 import { errorResponses, parametersOf, responseHeaders, sharedComponents, type Operation } from './conventions';
 import { answerSchemas } from './schema';
+import { withoutAKey } from './without-a-key';
 
 type Json = Record<string, unknown>;
 type Paths = Record<string, Record<string, Operation>>;
@@ -62,7 +63,7 @@ const described = (path: string, operations: Record<string, Operation>): Json =>
   Object.fromEntries(
     Object.entries(operations).map(([method, operation]) => [
       method,
-      path.startsWith(`/${PREFIX}/`) ? route(method, operation) : open(operation),
+      path.startsWith(`/${PREFIX}/`) ? route(method, operation) : open(path, operation),
     ]),
   );
 
@@ -92,14 +93,9 @@ function route(method: string, operation: Operation): Json {
 }
 
 /** Health and metrics need no key. */
-const open = ({ responses, ...operation }: Operation): Json => ({
+const open = (path: string, operation: Operation): Json => ({
   ...operation,
+  ...withoutAKey[path],
   security: [],
   tags: ['Operations'],
-  responses: Object.fromEntries(
-    Object.entries(responses).map(([status, response]) => [
-      status,
-      { ...response, description: response.description || 'Done' },
-    ]),
-  ),
 });

@@ -5,6 +5,7 @@ import { testDatabase } from '#testing';
 import { ApiModule } from '../api.module';
 import { configureApi } from '../configure-api';
 import { ensureFirstWorkspace } from '../keys/first-workspace';
+import { judgeByReference, type Judge } from './documented';
 import { projectViews } from './project-views';
 
 /** An answer as it came. */
@@ -79,7 +80,9 @@ export async function bootApi(
   };
 }
 
-/** A client of one base URL and one key. A body that is text or bytes is sent as it is. */
+let judge: Judge | undefined;
+
+/** A client of one base URL and one key. A body that is text or bytes is sent as it is. Rejects an answer that is not as the reference describes it. */
 export const sender =
   (base: string, key: string): Send =>
   (method, path, body, headers = {}) =>
@@ -104,13 +107,12 @@ export const sender =
             const body: unknown = isJson ? JSON.parse(text) : undefined;
             const at = <T>(...path: (string | number)[]) =>
               path.reduce<unknown>((value, name) => (value as Record<string | number, unknown>)[name], body) as T;
-            resolve({
-              status: response.statusCode!,
-              headers: response.headers as Record<string, string>,
-              text,
-              body,
-              at,
-            });
+            const status = response.statusCode!;
+            const [mediaType = ''] = (response.headers['content-type'] ?? '').split(';');
+            const fault = (judge ??= judgeByReference())({ method, path: request.path, status, mediaType, body });
+            if (fault)
+              return reject(new Error(`${method} ${path} is not answered as docs/reference says: ${fault}\n${text}`));
+            resolve({ status, headers: response.headers as Record<string, string>, text, body, at });
           });
         },
       );
