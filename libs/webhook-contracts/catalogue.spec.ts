@@ -41,5 +41,11 @@ describe.each([...contracts.values()])('the catalogue of $name', (contract) => {
     expect(sample(contract, contract.types[0])).toMatchObject({ type: contract.types[0] });
   });
 
+  it('makes samples of the workspace that asks', () => {
+    const { body } = sample(contract, 'webhook.test', { workspace: 'ws_mine' });
+    expect(body).not.toContain('ws_789');
+    if (/"(source|metadata)"/.test(body)) expect(body).toContain('ws_mine');
+  });
+
   it('refuses a sample of a type it lacks', () => expect(() => sample(contract, 'no.such')).toThrow(RangeError));
 });

@@ -15,14 +15,18 @@ export interface CatalogueEntry {
 }
 
 const EXAMPLE_EVENT = 'evt_019a5b1c-0f00-8000-8000-000000000001';
+const EXAMPLE_WORKSPACE = 'ws_789';
 const EXAMPLE_TIME = instant('2026-04-22T14:00:00.000Z');
 const EXAMPLE_DELIVERY = 'dlv_019a5b1c-0f00-7000-8000-000000000001';
 
-/** The example of a core type as a message of workspace `ws_789`. */
+/** The example of a core type as a message, of workspace `ws_789` unless another is named. */
 export function exampleMessage(
   type: CoreType,
-  id: string = EXAMPLE_EVENT,
-  createdAt: Instant = EXAMPLE_TIME,
+  {
+    id = EXAMPLE_EVENT,
+    at: createdAt = EXAMPLE_TIME,
+    workspace = EXAMPLE_WORKSPACE,
+  }: { readonly id?: string; readonly at?: Instant; readonly workspace?: string } = {},
 ): CoreMessage {
   const { topic, example, facts, exampleKey } = coreTypes[type] as CoreTypeDefinition;
   const { region } = example as { region?: unknown };
@@ -30,7 +34,7 @@ export function exampleMessage(
     id,
     type,
     topic: TOPICS[topic],
-    workspace: 'ws_789',
+    workspace,
     key: exampleKey,
     createdAt,
     dataJson: JSON.stringify(example),
@@ -73,9 +77,21 @@ function exampleOf(
   return rendered;
 }
 
-/** A sample with fresh ids, for the test of an endpoint. A type that the contract lacks throws a RangeError: ask `unknownTypes` first. */
-export const sample = (contract: Contract, type = 'webhook.test', at: Instant = systemClock()): Rendered =>
-  exampleOf(contract, type, (origin) => exampleMessage(origin, publicEventId(uuidv7()), at), `dlv_${uuidv7()}`);
+/**
+ * A sample with fresh ids, for the test of an endpoint: of its workspace, as every webhook to it is. A type that the contract
+ * lacks throws a RangeError: ask `unknownTypes` first.
+ */
+export const sample = (
+  contract: Contract,
+  type = 'webhook.test',
+  { at = systemClock(), workspace }: { readonly at?: Instant; readonly workspace?: string } = {},
+): Rendered =>
+  exampleOf(
+    contract,
+    type,
+    (origin) => exampleMessage(origin, { id: publicEventId(uuidv7()), at, ...(workspace && { workspace }) }),
+    `dlv_${uuidv7()}`,
+  );
 
 /** Every type of every contract, or of one. */
 export const catalogue = (only?: Contract): CatalogueEntry[] =>

@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import type { Instant } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { sample, signHeaders, type Contract } from '#webhook-contracts';
 import { createSender, type Sender } from '#webhook-sending';
 import type { EndpointConfig } from '#webhooks';
+import type { Call } from '../http/call';
 import { EndpointSecrets } from './endpoint-secrets';
 
 /** What became of a sample. */
@@ -37,9 +37,9 @@ export class EndpointTest implements OnApplicationShutdown {
     contract: Contract,
     { targetUrl, secrets }: EndpointConfig,
     type: string | undefined,
-    at: Instant,
+    { at, workspace }: Pick<Call, 'at' | 'workspace'>,
   ): Promise<TestResult> {
-    const rendered = sample(contract, type, at);
+    const rendered = sample(contract, type, { at, workspace });
     const timestampSeconds = Math.floor(Date.parse(at) / 1_000);
     const headers = signHeaders(contract, this.secrets.live(secrets, at), { ...rendered, timestampSeconds });
     const exchange = await this.sender.send({
