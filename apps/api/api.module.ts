@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import type { Engines } from '#platform';
 import { AccountsController } from './accounts/accounts.controller';
 import { Commands } from './commands/commands';
+import { Parts } from './commands/parts';
 import { RunHandler } from './commands/run.handler';
 import { Written } from './commands/written';
 import { IdempotencyStore } from './idempotency/idempotency-store';
@@ -73,6 +74,7 @@ export class ApiModule implements OnModuleDestroy, OnApplicationShutdown {
         SubjectsController,
       ],
       providers: [
+        Parts,
         Commands,
         RunHandler,
         Written,

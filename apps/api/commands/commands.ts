@@ -17,14 +17,19 @@ export class Commands {
     @Inject(ENGINES) private readonly engines: Engines,
   ) {}
 
-  /** Runs the request's command; its thing's revision becomes the ETag of the answer. Throws the decider's DomainErrors and REVISION_STALE. */
+  /**
+   * Runs the request's command; its thing's revision becomes the ETag of the answer. Throws the decider's DomainErrors and
+   * REVISION_STALE. `expected` stands in for what If-Match asks for; null asks for nothing.
+   */
   async run<C extends CommandBase, E extends Message, S>(
     it: Aggregate<C, E, S>,
     id: string,
     asked: Asked<C>,
     call: Call,
+    expected?: number | null,
   ): Promise<Handled<S>> {
-    const handled = await this.execute(it, id, asked, call.context, await this.expected(it, id, call));
+    const asksFor = expected === undefined ? await this.expected(it, id, call) : (expected ?? undefined);
+    const handled = await this.execute(it, id, asked, call.context, asksFor);
     call.revision(handled.revision);
     return handled;
   }

@@ -189,7 +189,47 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       expect((await get(path)).status).toBe(404);
   });
 
+  it('holds If-Match against the one invitation or member, not against the team', async () => {
+    const tag = async (path: string) => ({ 'if-match': (await get(path)).headers['etag'] as string });
+    const [one, two] = ['/team/invitations/inv_part1', '/team/invitations/inv_part2'];
+    for (const id of ['inv_part1', 'inv_part2'])
+      await post('/team/invitations', { id, email: 'a@b.co', role: 'viewer' });
+    const invited = await tag(one);
+    expect((await post(`${two}/accept`, { userId: 'usr_part2' })).status).toBe(200);
+    expect((await post(`${one}/accept`, { userId: 'usr_part1' }, invited)).status).toBe(200);
+    expect((await post(`${one}/accept`, { userId: 'usr_part1' }, invited)).status).toBe(412);
+
+    const member = '/team/members/usr_part2';
+    const joined = await tag(member);
+    expect((await post('/team/members/usr_part1/role', { role: 'admin' })).status).toBe(200);
+    const changed = await post(`${member}/role`, { role: 'admin' }, joined);
+    expect([changed.status, changed.headers['etag']]).toEqual([200, (await get(member)).headers['etag']]);
+    expect(await post(`${member}/role`, { role: 'viewer' }, joined)).toMatchObject({
+      status: 412,
+      body: { code: 'REVISION_STALE' },
+    });
+
+    await post('/team/members/usr_part1/role', { role: 'owner' });
+    const unchanged = await post(`${member}/role`, { role: 'admin' });
+    const revision = JSON.parse(unchanged.headers['etag'] as string) as string;
+    expect((await get(`${member}?minRevision=${revision}`)).headers['etag']).toBe(changed.headers['etag']);
+  });
+
+  it('says at which revision the subscription is, and when it is not so far', async () => {
+    await post('/subscription/plan', { plan: 'business', effectiveAt: '2049-01-01T00:00:00Z' });
+    const revision = JSON.parse((await get('/subscription')).headers['etag'] as string) as string;
+    expect((await get(`/subscription?minRevision=${revision}`)).status).toBe(200);
+    expect(await get(`/subscription?minRevision=${Number(revision) + 1}`)).toMatchObject({
+      status: 504,
+      body: { code: 'READ_MODEL_BEHIND' },
+    });
+  });
+
   it('takes a region that looks like a path, in every plane of Unicode', async () => {
+    const performance = { period: '2026-04', impressions: 1, engagements: 0, contentCount: 1 };
+    const named = (name: string) => post(`/regions/${encodeURIComponent(name)}/performance`, performance);
+    expect((await named('北'.repeat(200))).status).toBe(200);
+    expect((await named('x'.repeat(201))).status).toBe(400);
     for (const region of ['emea/nordics', 'a:b-c', '北欧 𝔘 🇩🇰', '100%']) {
       const path = `/regions/${encodeURIComponent(region)}`;
       const performance = { period: '2026-04', impressions: Number.MAX_SAFE_INTEGER, engagements: 0, contentCount: 1 };

@@ -2,7 +2,8 @@ import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { invitationOf, memberOf, type InvitationView, type MemberView, type Page } from '#read-models';
 import { teamAggregate, teamErrors, type Team, type TeamCommand } from '#workspace';
-import { Commands, type Asked } from '../commands/commands';
+import type { Asked } from '../commands/commands';
+import { Parts, type Part } from '../commands/parts';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
 import { ApiController, Read } from '../http/routes';
@@ -28,7 +29,7 @@ const noMember = () => fail('MEMBER_NOT_FOUND');
 @ApiController('team', 'Team')
 export class TeamController {
   constructor(
-    private readonly commands: Commands,
+    private readonly parts: Parts,
     private readonly things: Things,
   ) {}
 
@@ -40,7 +41,8 @@ export class TeamController {
   })
   async invite(@Body() { id, email, role }: InviteMember, @TheCall() call: Call): Promise<InvitationView> {
     const inviteId = id ?? call.newId('inv');
-    return this.invitation(await this.run({ type: 'InviteMember', inviteId, email, role }, call), inviteId);
+    const asked = { type: 'InviteMember', inviteId, email, role } as const;
+    return this.invitation(await this.run(this.anInvitation(inviteId), asked, call), inviteId);
   }
 
   @Command('invitations/:id/accept', {
@@ -54,7 +56,8 @@ export class TeamController {
     @Body() { userId }: AcceptInvitation,
     @TheCall() call: Call,
   ): Promise<InvitationView> {
-    return this.invitation(await this.run({ type: 'AcceptInvitation', inviteId: id, userId }, call), id);
+    const asked = { type: 'AcceptInvitation', inviteId: id, userId } as const;
+    return this.invitation(await this.run(this.anInvitation(id), asked, call), id);
   }
 
   @Command('members/:userId/role', {
@@ -68,7 +71,8 @@ export class TeamController {
     @Body() { role }: ChangeRole,
     @TheCall() call: Call,
   ): Promise<MemberView> {
-    const member = memberOf(await this.run({ type: 'ChangeRole', userId, role }, call), userId);
+    const part = { view: this.things.models.members.view, id: userId };
+    const member = memberOf(await this.run(part, { type: 'ChangeRole', userId, role }, call), userId);
     if (!member) throw noMember();
     return member;
   }
@@ -106,8 +110,12 @@ export class TeamController {
     return this.things.get(this.things.models.members, userId, noMember, call, minRevision);
   }
 
-  private async run(asked: Asked<TeamCommand>, call: Call): Promise<Team> {
-    return (await this.commands.run(teamAggregate, call.workspace, asked, call)).state;
+  private run<V extends object>(part: Part<V>, asked: Asked<TeamCommand>, call: Call): Promise<Team> {
+    return this.parts.run(teamAggregate, part, asked, call);
+  }
+
+  private anInvitation(id: string): Part<InvitationView> {
+    return { view: this.things.models.invitations.view, id };
   }
 
   private invitation(team: Team, id: string): InvitationView {
