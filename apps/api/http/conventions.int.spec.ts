@@ -35,7 +35,11 @@ describe('the conventions of the api', () => {
 
   it('says so of a path that cannot be read, and tells nothing else', async () => {
     expect(await api.send('GET', '/posts/%zz')).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } });
-    expect(await api.send('GET', `/posts/${'x'.repeat(300)}`)).toMatchObject({
+    expect(await api.send('GET', `/posts/pst_${'x'.repeat(4_000)}`)).toMatchObject({
+      status: 404,
+      body: { code: 'POST_NOT_FOUND' },
+    });
+    expect(await api.send('GET', `/posts/${'x'.repeat(5_000)}`)).toMatchObject({
       status: 414,
       body: { code: 'URI_TOO_LONG' },
     });

@@ -73,9 +73,12 @@ export function parametersOf(kind: 'read' | 'write', method: string, tagged: boo
     ...common,
     parameter('actor'),
     parameter('idempotencyKey'),
-    ...(tagged || method === 'delete' ? [parameter('ifMatch')] : []),
+    ...(isConditional(method, tagged) ? [parameter('ifMatch')] : []),
   ];
 }
+
+/** A write that `If-Match` can hold back: it changes one thing, which has a revision, shown or (deleted) not. */
+const isConditional = (method: string, tagged: boolean): boolean => method !== 'get' && (tagged || method === 'delete');
 
 export const responseHeaders = (tagged: boolean): Json => ({
   'X-Correlation-Id': headerRef('correlationId'),
@@ -95,11 +98,11 @@ const OF_WRITES = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'IDEMPOTENCY_KEY_
 const WITH_RETRY_AFTER = new Set([429, 503, 504]);
 
 /** Every refusal of an operation, by status; each names its codes. */
-export function errorResponses(own: readonly string[], kind: 'read' | 'write', tagged: boolean): Json {
+export function errorResponses(own: readonly string[], kind: 'read' | 'write', method: string, tagged: boolean): Json {
   const codes = [
     ...own,
     ...(kind === 'write' ? OF_WRITES : []),
-    ...(kind === 'write' && tagged ? ['REVISION_STALE'] : []),
+    ...(isConditional(method, tagged) ? ['REVISION_STALE'] : []),
     ...ALWAYS,
   ];
   const byStatus = new Map<number, string[]>();

@@ -88,7 +88,7 @@ function route(method: string, operation: Operation): Json {
       .replace(/^./, (first) => first.toLowerCase()),
     parameters: [...parameters, ...parametersOf(kind ?? 'read', method, tagged)],
     ...(requestBody && { requestBody }),
-    responses: { ...success, ...errorResponses(codes, kind ?? 'read', tagged) },
+    responses: { ...success, ...errorResponses(codes, kind ?? 'read', method, tagged) },
   };
 }
 

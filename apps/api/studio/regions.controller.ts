@@ -7,10 +7,13 @@ import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
 import { Text, Whole } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
+import { invalid } from '../http/problem';
 import { ApiController, Read } from '../http/routes';
 import { Command, ReadOne } from '../http/thing-routes';
 import { answer, object, pageOf, text, whole } from '../openapi/schema';
 import { Things } from '../reads/things';
+
+const MAX_NAME = 200;
 
 export class UpdatePerformance {
   @Text({ max: 100, example: '2026-04' })
@@ -54,6 +57,8 @@ export class RegionsController {
     @Body() { period, impressions, engagements, contentCount }: UpdatePerformance,
     @TheCall() call: Call,
   ): Promise<RegionView> {
+    if (region.length > MAX_NAME)
+      throw invalid({ pointer: '/region', message: `must have 1 to ${MAX_NAME} characters` });
     const update = { type: 'UpdatePerformance', region, period, impressions, engagements, contentCount } as const;
     const { state } = await this.commands.run(regionAggregate, region, update, call);
     return shown(state);

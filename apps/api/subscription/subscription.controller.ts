@@ -4,6 +4,7 @@ import { paymentKey, subscriptionAggregate, type SubscriptionCommand } from '#wo
 import { Commands, type Asked } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
+import { problem } from '../http/problem';
 import { ApiController, Read } from '../http/routes';
 import { Command, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
@@ -28,13 +29,17 @@ export class SubscriptionController {
 
   @Read('', {
     scope: 'read',
+    query: RevisionQuery,
     answer: subscriptionAnswer,
     tagged: true,
+    errors: ['READ_MODEL_BEHIND'],
     summary: 'The plan in force',
   })
-  async get(@TheCall() call: Call): Promise<SubscriptionView> {
+  async get(@Query() { minRevision = -1 }: RevisionQuery, @TheCall() call: Call): Promise<SubscriptionView> {
     // From the log: it is short, there before its first event, and one never reads less than one wrote.
     const { state, revision } = await this.commands.load(subscriptionAggregate, call.workspace, call.workspace);
+    // There is no lag to wait out: a revision that the log lacks is one that nobody has written.
+    if (revision < minRevision) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
     if (revision >= 0) call.revision(revision);
     return presentSubscription(state, call.at);
   }

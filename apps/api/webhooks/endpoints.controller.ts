@@ -208,7 +208,7 @@ export class EndpointsController {
     const contract = this.vetting.contract(config.contract);
     if (type !== undefined && !contract.types.includes(type))
       this.vetting.eventTypes(contract, [type.replaceAll('*', ' ')]);
-    return this.tests.send(contract, config, type, call.at);
+    return this.tests.send(contract, config, type, call);
   }
 
   @Write(':id/replay', {
@@ -216,6 +216,7 @@ export class EndpointsController {
     status: 202,
     body: ReplayDeliveries,
     answer: jobReference,
+    tagged: true,
     errors: ['ENDPOINT_NOT_FOUND'],
     summary: 'Send again what was made for it in a span of time',
   })

@@ -54,7 +54,8 @@ export async function startApp(
       bodyLimit: BODY_LIMIT,
       keepAliveTimeout: 65_000,
       forceCloseConnections: 'idle',
-      routerOptions: { maxParamLength: 200 },
+      // Counted before escapes are read: 200 characters of a name can take twelve each. What is longer is a 414.
+      routerOptions: { maxParamLength: 4_096 },
       frameworkErrors: refuseUnroutable,
     });
     const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
