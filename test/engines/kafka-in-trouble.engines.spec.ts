@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Kafka as CloudEventsKafka, type CloudEvent } from 'cloudevents';
 import { Kafka, type KafkaMessage } from 'kafkajs';
@@ -40,6 +40,14 @@ describe('the bus on Apache Kafka', () => {
     return read;
   }
 
+  /** Bytes that the broker keeps of a topic. */
+  function onDisk(topic: string): number {
+    const data = join(node.plan.folder, 'data');
+    const partitions = readdirSync(data).filter((name) => name.replace(/-\d+$/, '') === topic);
+    const logs = partitions.flatMap((name) => readdirSync(join(data, name)).map((file) => join(data, name, file)));
+    return logs.filter((file) => file.endsWith('.log')).reduce((sum, file) => sum + statSync(file).size, 0);
+  }
+
   const published = (workspace: string, n: number): BusMessage =>
     toBusMessage({
       id: `evt_0000000${n}-0000-8000-8000-000000000000`,
@@ -78,6 +86,7 @@ describe('the bus on Apache Kafka', () => {
     await bus.publish(sent);
     const got = await read('test.large.v1', sent.length);
     expect(got.map(({ value }) => String(value))).toEqual(sent.map(({ value }) => value));
+    expect(onDisk('test.large.v1')).toBeLessThan(sent.length * Buffer.byteLength(text) * 0.1);
   });
 
   it('parks a poison message in the dead-letter topic, with its reason and its place', async () => {
