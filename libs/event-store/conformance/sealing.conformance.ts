@@ -189,6 +189,21 @@ export function sealingConformance(name: string, open: () => Promise<OpenStore>)
       expect((await opening(cancelled!)).reason).toBeNull();
     });
 
+    it('is read by nobody when its key is destroyed on its way into the log, as if it had come before', async () => {
+      const append = store.append.bind(store);
+      jest.spyOn(store, 'append').mockImplementationOnce(async (...proposal) => {
+        await erase();
+        return append(...proposal);
+      });
+      await send(here, scheduling());
+      await send(here, cancelling);
+      const [scheduled, cancelled] = await store.read(stream);
+      for (const process of [here, processOf()]) {
+        expect((await opening(scheduled!, process)).content.text).toBeNull();
+        expect((await opening(cancelled!, process)).reason).toBe(REASON);
+      }
+    });
+
     it('stands in a snapshot as it stands in the log, and what is decided on one repeats it sealed', async () => {
       const snapshots = new KeptSnapshots();
       const early = processOf(snapshots);
