@@ -3,7 +3,7 @@ import { constants, gunzipSync } from 'node:zlib';
 import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
 
 describe('an export of a long audit log', () => {
-  const ENTRIES = 40_000;
+  const ENTRIES = 30_000;
   const BATCHES = ENTRIES / 2_000;
   let api: BootedApi;
   let send: Send;
