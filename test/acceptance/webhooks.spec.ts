@@ -453,6 +453,22 @@ describe('webhook endpoints', () => {
     expect([400, 422]).toContain(unknown.status);
   });
 
+  it('backfills after the second of two messages that one event became', async () => {
+    await client.endpoint(receiver.url('/two'), { eventTypes: ['image.generation_failed', 'operation.failed'] });
+    const failed = async (id: string) => {
+      await client.must(201, 'POST', '/operations', { id, kind: 'image' });
+      await client.must(200, 'POST', `/operations/${id}/fail`, { error: { code: 'x', message: 'm' } });
+    };
+    await failed('op_two1');
+    await eventually(() => expect(receiver.on('/two')).toHaveLength(2));
+    const startFrom = receiver.bodies('/two').find(({ type }) => type === 'operation.failed')!.id;
+    await client.endpoint(receiver.url('/second'), { eventTypes: ['operation.failed'], startFrom });
+    await failed('op_two2');
+    await eventually(() =>
+      expect(receiver.bodies('/second').map(({ data }) => data['operationId'])).toEqual(['op_two2']),
+    );
+  });
+
   it('serves what a subscriber should have received, in order, signed now, down or not', async () => {
     const { id, signingSecret } = await client.endpoint(receiver.url('/pull'), { eventTypes: ['account.connected'] });
     const path = `/webhooks/endpoints/${id}`;

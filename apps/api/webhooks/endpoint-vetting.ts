@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { publicEventId } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { contractNamed, contracts, unknownTypes, type Contract } from '#webhook-contracts';
 import { vetTarget } from '#webhook-sending';
 import { parseTime } from '../http/time';
 import { invalid } from '../http/problem';
 import { Things } from '../reads/things';
+import { EventPlaces } from '../stream/event-places';
 import { fail } from './webhooks.errors';
 
 const EVENT_ID = /^evt_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
@@ -12,10 +14,14 @@ const EVENT_ID = /^evt_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 /** Looks at what an endpoint asks for, before the log hears of it. Each refusal says what would be right. */
 @Injectable()
 export class EndpointVetting {
+  private readonly places: EventPlaces;
+
   constructor(
     @Inject(ENGINES) private readonly engines: Engines,
     private readonly things: Things,
-  ) {}
+  ) {
+    this.places = new EventPlaces(engines);
+  }
 
   /** Throws TARGET_REFUSED with the reason. */
   target(url: string): void {
@@ -44,10 +50,8 @@ export class EndpointVetting {
   /** `now`, an Instant, or an event id of this workspace; null is `now`. Throws EVENT_UNKNOWN, and 400 for anything else. */
   async startFrom(given: string | null, workspace: string): Promise<string | null> {
     if (given === null || given === 'now') return given;
-    if (given.startsWith('evt_')) {
-      if (!(await this.isEvent(given, workspace))) throw fail('EVENT_UNKNOWN', `There is no event ${given}.`);
-      return given;
-    }
+    if (given.startsWith('evt_'))
+      return (await this.isEvent(given, workspace)) ? given : this.eventOf(given, workspace);
     const time = parseTime(given);
     if (!time)
       throw invalid({ pointer: '/startFrom', message: 'must be now, a time in the form of RFC 3339, or an event id' });
@@ -63,5 +67,18 @@ export class EndpointVetting {
       .inWorkspace(workspace)
       .query('select 1 from read.audit where workspace = $1 and event_id = $2 limit 1', [workspace, uuid]);
     return found.length > 0;
+  }
+
+  /** The event that a further message of it (`operation.failed` beside the kind's own) belongs to: nothing follows that message in it. */
+  private async eventOf(id: string, workspace: string): Promise<string> {
+    const { position } = await this.places.find(workspace, id);
+    const [event] = await this.engines.db
+      .inWorkspace(workspace)
+      .query<{ id: string }>('select event_id as id from read.audit where workspace = $1 and position = $2', [
+        workspace,
+        position,
+      ]);
+    if (!event) throw fail('EVENT_UNKNOWN', `There is no event ${id}.`);
+    return publicEventId(event.id);
   }
 }
