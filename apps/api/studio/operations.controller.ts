@@ -68,10 +68,10 @@ export class OperationsController {
   })
   progress(
     @Param('id') id: string,
-    @Body() { done, failed = 0 }: ReportProgress,
+    @Body() { done, failed }: ReportProgress,
     @TheCall() call: Call,
   ): Promise<OperationView> {
-    return this.run(id, { type: 'ReportProgress', done, failed }, call);
+    return this.run(id, { type: 'ReportProgress', done, failed: failed ?? null }, call);
   }
 
   @Command(':id/complete', {

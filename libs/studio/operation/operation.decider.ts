@@ -19,7 +19,8 @@ interface Beginning {
 
 export type OperationCommand =
   | Command<'StartOperation', Beginning>
-  | Command<'ReportProgress', { readonly done: number; readonly failed: number }>
+  /** `failed` null: as many as before. */
+  | Command<'ReportProgress', { readonly done: number; readonly failed: number | null }>
   | Command<'CompleteOperation', Result>
   | Command<'FailOperation', { readonly error: OperationError }>;
 
@@ -56,8 +57,9 @@ export const operationDecider = decider<OperationCommand, OperationEvent, Operat
       return [{ type: 'OperationStarted', data: { operationId, kind, region, campaignId, total } }];
     },
 
-    ReportProgress: ({ done, failed }, state) => {
+    ReportProgress: ({ done, failed: reported }, state) => {
       const operation = running(state);
+      const failed = reported ?? operation.failed;
       const { total } = operation;
       ensure(total !== null, 'OPERATION_TOTAL_UNKNOWN');
       ensure(done + failed <= total, 'PROGRESS_EXCEEDS_TOTAL', `${done} done and ${failed} failed exceed ${total}.`);

@@ -26,7 +26,12 @@ const started = ({ kind = 'batch', region = null, total = 10, campaignId = null 
   type: 'OperationStarted',
   data: { operationId, kind, region, campaignId, total },
 });
-const report = (done: number, failed = 0): OperationCommand => ({ ...stamp, type: 'ReportProgress', done, failed });
+const report = (done: number, failed: number | null = 0): OperationCommand => ({
+  ...stamp,
+  type: 'ReportProgress',
+  done,
+  failed,
+});
 const progressed = (done: number, failed = 0): OperationEvent => ({
   type: 'OperationProgressed',
   data: { operationId, kind: 'batch', region: null, campaignId: null, done, failed, total: 10 },
@@ -92,6 +97,8 @@ describe('progress', () => {
     given(started(), progressed(3, 1)).when(report(3, 1)).then();
     given(started()).when(report(0)).then();
   });
+  it('keeps what had failed when that is not reported again', () =>
+    given(started(), progressed(3, 1)).when(report(5, null)).then(progressed(5, 1)));
   it('may reach the total', () => given(started()).when(report(9, 1)).then(progressed(9, 1)));
   it('may not exceed it', () => given(started()).when(report(9, 2)).fails('PROGRESS_EXCEEDS_TOTAL'));
   it('never goes back', () => {
