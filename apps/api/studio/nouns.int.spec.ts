@@ -215,6 +215,16 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect((await get(`${member}?minRevision=${revision}`)).headers['etag']).toBe(changed.headers['etag']);
   });
 
+  it('answers a payment that counts already with the revision of that payment', async () => {
+    const pay = (invoiceId: string) =>
+      post('/subscription/payments', { invoiceId, amountCents: 1, currency: 'usd', outcome: 'succeeded' });
+    const first = await pay('in_tag1');
+    await pay('in_tag2');
+    const again = await pay('in_tag1');
+    expect(again.headers['etag']).toBe(first.headers['etag']);
+    expect((await get('/subscription/payments/in_tag1')).headers['etag']).toBe(first.headers['etag']);
+  });
+
   it('says at which revision the subscription is, and when it is not so far', async () => {
     await post('/subscription/plan', { plan: 'business', effectiveAt: '2049-01-01T00:00:00Z' });
     const revision = JSON.parse((await get('/subscription')).headers['etag'] as string) as string;

@@ -76,7 +76,9 @@ export class SubscriptionController {
       outcome === 'succeeded'
         ? ({ type: 'RecordPayment', ...payment, outcome } as const)
         : ({ type: 'RecordPayment', ...payment, outcome, reason } as const);
-    const { state } = await this.commands.run(subscriptionAggregate, call.workspace, command, call);
+    const { state, events } = await this.commands.run(subscriptionAggregate, call.workspace, command, call);
+    // Without effect the payment is at the revision it had, which its GET shows, and not at that of the subscription.
+    if (events.length === 0) await this.payment(invoiceId, {}, call);
     // Repeated with other figures it has no effect: the answer is what counts.
     const counted = state.payments.get(paymentKey(outcome, invoiceId))!;
     return {
