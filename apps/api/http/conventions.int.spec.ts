@@ -154,10 +154,13 @@ describe('the conventions of the api', () => {
       status: 404,
       headers: { 'x-correlation-id': '0af7651916cd43dd8448eb211c80319c', traceparent },
     });
-    expect(await api.send('GET', '/posts/pst_none')).toMatchObject({
-      status: 404,
-      headers: { 'x-correlation-id': expect.stringMatching(/^[0-9a-f-]{36}$/) },
-    });
+    for (const unusable of [undefined, traceparent.replace(/0af\w+/, '0'.repeat(32)), `ff${traceparent.slice(2)}`])
+      expect(
+        await api.send('GET', '/posts/pst_none', undefined, { ...(unusable && { traceparent: unusable }) }),
+      ).toMatchObject({
+        status: 404,
+        headers: { 'x-correlation-id': expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f-]{27}$/) },
+      });
     expect(await api.send('GET', '/posts/pst_none', undefined, { 'x-actor': 'root' })).toMatchObject({ status: 400 });
   });
 

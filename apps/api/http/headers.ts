@@ -4,8 +4,8 @@ import type { Trace } from './caller';
 import { invalid } from './problem';
 
 const VISIBLE = /^[\x21-\x7e]{1,200}$/;
-/** W3C Trace Context: version, trace id, parent id, flags. */
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** W3C Trace Context: version (ff is none), trace id, parent id (neither is all zeros), flags. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const USER = idPattern('usr');
 
 /** One header as text; undefined when absent. */

@@ -55,6 +55,11 @@ const problem: Schema = {
     detail: text,
     correlationId: text,
     errors: list(inputError),
+    scope: { ...text, description: 'SCOPE_MISSING: the scope that is needed' },
+    reason: { ...text, description: 'TARGET_REFUSED: why' },
+    contracts: { ...list(text), description: 'CONTRACT_UNKNOWN: those there are' },
+    unknown: { ...list(text), description: 'EVENT_TYPE_UNKNOWN: those that the contract lacks' },
+    types: { ...list(text), description: 'EVENT_TYPE_UNKNOWN: those that it has' },
   },
   required: ['type', 'title', 'status', 'code', 'detail'],
 };
