@@ -1,5 +1,6 @@
 import { eventually, Receiver } from '#testing';
 import type { Client } from '../harness/client';
+import { HISTORY_MS, historyIsTold } from '../harness/history';
 import { Standalone } from '../harness/standalone';
 import { UnderLoad } from '../harness/under-load';
 import { tellVersions, type Ground } from './ground';
@@ -29,9 +30,10 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
       ground = await open();
       standalone = await Standalone.start({ RETRY_SCALE: '0.001', ...ground.env });
       client = standalone.client();
+      await historyIsTold(client, receiver);
       load = new UnderLoad(client, (await client.account()).id, receiver, HOOK);
       await client.endpoint(receiver.url(HOOK), { eventTypes: ['post.*'] });
-    }, 120_000);
+    }, 120_000 + HISTORY_MS);
     afterAll(async () => {
       await standalone?.remove();
       await ground?.close();

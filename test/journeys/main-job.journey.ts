@@ -1,3 +1,4 @@
+import { HISTORY_MS, historyIsTold } from '../harness/history';
 import { World } from './main-job.world';
 import { postStories } from './posts.stories';
 import { readingStories } from './reading.stories';
@@ -12,7 +13,8 @@ export function mainJob(name: string, env: () => Promise<Record<string, string>>
     let world: World | undefined;
     beforeAll(async () => {
       world = await World.open(await env());
-    }, 120_000);
+      await historyIsTold((await world.workspace()).client, world.receiver);
+    }, 120_000 + HISTORY_MS);
     afterAll(() => world?.close());
 
     describe('posts', () => postStories(() => world!));
