@@ -16,6 +16,11 @@ async function inUse(): Promise<StoredLog> {
       jsonEvent({ type: 'InvoiceSent', data: { n }, metadata: { by: 'somebody else' } }),
       binaryEvent({ type: 'Scanned', data: Buffer.from('no JSON') }),
     ]);
+  await others.appendToStream('ünï "q"/…', [
+    jsonEvent({ type: 'Ordered', data: [1], metadata: { commandId: 'c-1', $correlationId: 'x' } }),
+    jsonEvent({ type: 'Ordered', data: 'text', metadata: 7 }),
+    binaryEvent({ type: 'Scanned', data: Buffer.from([0, 255]), metadata: Buffer.from('{"commandId":') }),
+  ]);
   const realm = new EventStoreDbEventStore(double.url, { realm: 'another' });
   for (let n = 0; n < 20; n++) await realm.append('thing-ws_1:elsewhere', [event(`elsewhere/${n}`)], n - 1);
   await realm.close();

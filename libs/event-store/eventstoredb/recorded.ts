@@ -31,12 +31,16 @@ export function recordedOf(resolved: ResolvedEvent, realm?: string): RecordedEve
 }
 
 function isOurs({ type, streamId, isJson, metadata }: StoredEvent, realm: string | undefined): boolean {
-  const told = metadata as { commandId?: unknown; realm?: unknown } | undefined;
+  const told = metadata as
+    { commandId?: unknown; workspace?: unknown; occurredAt?: unknown; realm?: unknown } | undefined;
   return (
     isJson &&
     !type.startsWith('$') &&
     !streamId.startsWith('$') &&
+    // Others' events may name their commands too.
     typeof told?.commandId === 'string' &&
+    typeof told.workspace === 'string' &&
+    typeof told.occurredAt === 'string' &&
     told.realm === realm
   );
 }
