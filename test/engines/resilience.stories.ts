@@ -30,7 +30,7 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
       ground = await open();
       standalone = await Standalone.start({ RETRY_SCALE: '0.001', ...ground.env });
       client = standalone.client();
-      await historyIsTold(client, receiver);
+      await historyIsTold(standalone);
       load = new UnderLoad(client, (await client.account()).id, receiver, HOOK);
       await client.endpoint(receiver.url(HOOK), { eventTypes: ['post.*'] });
     }, 120_000 + HISTORY_MS);

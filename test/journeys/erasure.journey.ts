@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { eventually, Receiver, testDatabase, type TestDatabase } from '#testing';
 import type { Client } from '../harness/client';
 import { Program } from '../harness/program';
+import { HISTORY_MS, historyIsTold } from '../harness/history';
 import { Standalone } from '../harness/standalone';
 import { tablesWith } from '../harness/tables-with';
 
@@ -88,6 +89,7 @@ export function erasure(name: string, open: () => Promise<Record<string, string>
         PUBLISHER: 'none',
         ...engines,
       });
+      await historyIsTold(standalone);
       client = standalone.client();
       endpoint = await client.endpoint(receiver.url());
       const account = { id: 'acct_q', platform: 'instagram', username: WORDS.username, profileId: 'prof_1' };
@@ -116,7 +118,7 @@ export function erasure(name: string, open: () => Promise<Record<string, string>
         expect(await page('/audit-log?action=DestinationDue')).toHaveLength(1);
         expect(await page('/webhooks/deliveries?status=delivered')).toHaveLength(receiver.received.length);
       });
-    }, 120_000);
+    }, 120_000 + HISTORY_MS);
     afterAll(async () => {
       await standalone?.remove();
       await receiver?.close();

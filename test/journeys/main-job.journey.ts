@@ -13,7 +13,7 @@ export function mainJob(name: string, env: () => Promise<Record<string, string>>
     let world: World | undefined;
     beforeAll(async () => {
       world = await World.open(await env());
-      await historyIsTold((await world.workspace()).client, world.receiver);
+      await historyIsTold(world.standalone);
     }, 120_000 + HISTORY_MS);
     afterAll(() => world?.close());
 
