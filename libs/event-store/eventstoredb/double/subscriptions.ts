@@ -6,6 +6,7 @@ import {
   confirmationMessage,
   drained,
   eventMessage,
+  fellBehindMessage,
   type ReadReq,
   type ReadResp,
 } from './wire';
@@ -15,6 +16,8 @@ type Call = ServerWritableStream<ReadReq, ReadResp>;
 /** The server looks at so many records between two checkpoints, times the client's multiplier. */
 const CHECKPOINT_WINDOW = 32;
 const RECORDS_PER_TURN = 200;
+/** A live subscription that is so many records behind is told that it is, and later that it has caught up again. */
+const FAR_BEHIND = 20;
 
 /** What a test may do to the subscriptions of a node. */
 export interface SubscriptionFaults {
@@ -60,6 +63,10 @@ export class AllSubscription {
   private async run(): Promise<void> {
     if (this.busy) return;
     this.busy = true;
+    if (this.isCaughtUp && !this.faults.silent && this.log.records.length - this.next > FAR_BEHIND) {
+      this.isCaughtUp = false;
+      this.call.write(fellBehindMessage());
+    }
     while (this.unsubscribe && !this.faults.silent && this.next < this.log.records.length) {
       for (let turn = 0; turn < RECORDS_PER_TURN && this.next < this.log.records.length; turn++)
         this.send(this.log.records[this.next++]!);

@@ -198,6 +198,12 @@ export function caughtUpMessage(): ReadResp {
   return message;
 }
 
+export function fellBehindMessage(): ReadResp {
+  const message = new ReadResp();
+  message.setFellBehind(new ReadResp.FellBehind());
+  return message;
+}
+
 export function notFoundMessage(stream: string): ReadResp {
   const notFound = new ReadResp.StreamNotFound();
   notFound.setStreamIdentifier(identifierOf(stream));
