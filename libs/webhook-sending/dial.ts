@@ -7,6 +7,8 @@ import { isLocalhost } from './vet-target';
 
 /** While there is another address to try. */
 const ADDRESS_TIMEOUT_MS = 3_000;
+/** OpenSSL's own words stand among an address in memory and a line of its source: `…:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:…`. */
+const OPENSSL = /:error:[0-9A-F]{8}:[^:]*:[^:]*:([^:]+)/;
 
 export interface DialSettings {
   readonly sandbox: boolean;
@@ -95,7 +97,8 @@ function open(
     const fail = (error: Error) => {
       clearTimeout(timer);
       const { code, message } = error as NodeJS.ErrnoException;
-      reject(new StageError(dialling.stage, `${address} port ${port}: ${message || code || 'failed'}`));
+      const said = OPENSSL.exec(message)?.[1] ?? message;
+      reject(new StageError(dialling.stage, `${address} port ${port}: ${said || code || 'failed'}`));
     };
     const closed = () => fail(new Error('closed by the other side'));
     const done = () => {
