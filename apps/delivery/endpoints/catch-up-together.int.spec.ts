@@ -81,7 +81,8 @@ describe('endpoints on a log that must be read whole', () => {
       { within: 30_000, every: 100 },
     );
     expect(expected.size).toBe(100);
-    expect(counted.events).toBeLessThan(20 * log);
+    // How often depends on how long each waits for the others: some ten times, and 140 times if each walked alone.
+    expect(counted.events).toBeLessThan(60 * log);
 
     await happen('ws_3', 'four');
     await world.pass(worker);
