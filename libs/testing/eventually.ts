@@ -1,9 +1,13 @@
+/** What takes long is looked at less often: looking takes the machine from what is waited for. */
+const SELDOM_MS = 100;
+
 /** Waits for a condition, never for a duration: runs `check` until it stops throwing (and returns not false), or fails with its last error. */
 export async function eventually<T>(
   check: () => T | Promise<T>,
   { within = 10_000, every = 10 } = {},
 ): Promise<Exclude<T, false>> {
-  for (const deadline = Date.now() + within; ;) {
+  const began = Date.now();
+  for (const deadline = began + within; ;) {
     let failure: unknown;
     try {
       const result = await check();
@@ -13,6 +17,7 @@ export async function eventually<T>(
       failure = error;
     }
     if (Date.now() > deadline) throw failure;
-    await new Promise((again) => setTimeout(again, every));
+    const waited = Date.now() - began;
+    await new Promise((again) => setTimeout(again, Math.max(every, Math.min(SELDOM_MS, waited / 10))));
   }
 }
