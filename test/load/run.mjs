@@ -134,7 +134,7 @@ const wanted = (name) => !only || only.includes(name);
 if (wanted('rebuild')) {
   const { measureProjections } = await import('./projection.bench.mjs');
   const rates = [];
-  for (let run = 0; run < runs; run++) rates.push(await measureProjections({ events: quick ? 50_000 : 200_000 }));
+  for (let run = 0; run < runs; run++) rates.push(await measureProjections({ events: 200_000 }));
   for (const view of ['posts', 'audit'])
     tell({
       name: 'rebuild',
