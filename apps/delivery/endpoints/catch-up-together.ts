@@ -1,11 +1,9 @@
-import { byWorkspace, concerns, findStart, give, switchToLive, type CatchUpNeeds } from './catch-up';
+import { byWorkspace, concerns, findStart, give, restAsLong, switchToLive, type CatchUpNeeds } from './catch-up';
 import { catchingUp, endpointByNumber } from './endpoint-directory';
 
 const PAGE = 1_000;
 /** So many endpoints become live at once: the intakes wait meanwhile. */
 const SWITCHED_TOGETHER = 50;
-/** A long history takes turns with the live flow: after each part it rests as long as that took, at most so long. */
-const MAX_REST_MS = 100;
 
 export interface WalkNeeds extends CatchUpNeeds {
   readonly isStopped: () => boolean;
@@ -70,7 +68,7 @@ async function walk(needs: WalkNeeds, nos: readonly number[]): Promise<readonly 
 async function restingAsLong(work: () => Promise<void>): Promise<void> {
   const began = performance.now();
   await work();
-  await new Promise((next) => setTimeout(next, Math.min(MAX_REST_MS, performance.now() - began)));
+  await restAsLong(began);
 }
 
 async function unharmed({ onFault }: WalkNeeds, work: () => Promise<void>): Promise<boolean> {

@@ -146,6 +146,13 @@ export async function switchToLive(needs: CatchUpNeeds, nos: readonly number[]):
   after?.();
 }
 
+/** A long history takes turns with the live flow: after each part it rests as long as that took, at most so long. */
+const MAX_REST_MS = 100;
+
+/** Rests after a part that began at this time of `performance.now()`. */
+export const restAsLong = (began: number): Promise<void> =>
+  new Promise((next) => setTimeout(next, Math.min(MAX_REST_MS, performance.now() - began)));
+
 export function byWorkspace(events: readonly RecordedEvent[]): ReadonlyMap<string, readonly RecordedEvent[]> {
   const groups = new Map<string, RecordedEvent[]>();
   for (const event of events) {

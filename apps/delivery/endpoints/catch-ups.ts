@@ -1,4 +1,4 @@
-import { catchUpOnce, type CatchUpNeeds } from './catch-up';
+import { catchUpOnce, restAsLong, type CatchUpNeeds } from './catch-up';
 import { catchUpTogether } from './catch-up-together';
 
 const LOOK_MS = 1_000;
@@ -95,8 +95,7 @@ export class CatchUps {
     for (let more = true; more && !this.stopped;) {
       const began = performance.now();
       more = await catchUpOnce(this.needs, no);
-      // A long history takes turns with the live flow.
-      if (more) await new Promise((next) => setTimeout(next, Math.min(100, performance.now() - began)));
+      if (more) await restAsLong(began);
     }
   }
 }

@@ -101,12 +101,7 @@ export function batchAnswer(
   else if (expected === 'no-stream') wrong.setExpectedNoStream(new GoogleEmpty());
   else if (expected === 'any') wrong.setExpectedAny(new GoogleEmpty());
   else wrong.setExpectedStreamExists(new GoogleEmpty());
-  const details = new Any();
-  details.pack(wrong.serializeBinary(), 'event_store.client.WrongExpectedVersion');
-  const status = new Status();
-  status.setCode(FAILED_PRECONDITION);
-  status.setDetails(details);
-  answer.setError(status);
+  answer.setError(statusOf(FAILED_PRECONDITION, 'WrongExpectedVersion', wrong));
   return answer;
 }
 
@@ -116,13 +111,18 @@ export function batchTooLarge(correlationId: UUID, stream: string, maximum: numb
   answer.setStreamIdentifier(identifierOf(stream));
   const exceeded = new MaximumAppendSizeExceeded();
   exceeded.setMaxappendsize(maximum);
-  const details = new Any();
-  details.pack(exceeded.serializeBinary(), 'event_store.client.MaximumAppendSizeExceeded');
-  const status = new Status();
-  status.setCode(INVALID_ARGUMENT);
-  status.setDetails(details);
-  answer.setError(status);
+  answer.setError(statusOf(INVALID_ARGUMENT, 'MaximumAppendSizeExceeded', exceeded));
   return answer;
+}
+
+/** A refusal of the node, with what its client reads of it. */
+function statusOf(code: number, name: string, about: { serializeBinary(): Uint8Array }): Status {
+  const details = new Any();
+  details.pack(about.serializeBinary(), `event_store.client.${name}`);
+  const status = new Status();
+  status.setCode(code);
+  status.setDetails(details);
+  return status;
 }
 
 function appendedAt(at: bigint): AppendResp.Position {
