@@ -1,29 +1,38 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const ROOT = join(__dirname, '../..');
 
+/** Removes a folder for good, also while what was killed in it still dies. */
+export const removeFolder = (folder: string): void =>
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+
 /** A program of ours as a child process: its lines are kept, its end is awaited, nothing survives the test. */
 export class Program {
   readonly lines: string[] = [];
+  /** Its end, when all that it said is in `lines`. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   private readonly hearers = new Set<() => void>();
   private exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  /** A process is gone before all that it said has been read. */
+  private isRead = false;
 
   private constructor(private readonly child: ChildProcess) {
     for (const stream of [child.stdout!, child.stderr!]) {
       let rest = '';
-      stream.on('data', (chunk: Buffer) => {
-        const parts = (rest + chunk.toString()).split('\n');
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        const parts = (rest + chunk).split('\n');
         rest = parts.pop()!;
         this.lines.push(...parts);
         for (const hear of this.hearers) hear();
       });
     }
+    child.once('exit', (code, signal) => (this.exit = { code, signal }));
     this.ended = new Promise((done) =>
-      child.once('exit', (code, signal) => {
-        this.exit = { code, signal };
-        done(this.exit);
+      child.once('close', () => {
+        this.isRead = true;
+        done(this.exit!);
         for (const hear of this.hearers) hear();
       }),
     );
@@ -68,7 +77,7 @@ export class Program {
           const found = pattern.exec(line);
           if (found) return end(() => done(found));
         }
-        if (this.exit) end(() => fail(say(`ended with ${this.exit!.code ?? this.exit!.signal}`)));
+        if (this.isRead) end(() => fail(say(`ended with ${this.exit!.code ?? this.exit!.signal}`)));
       };
       const timer = setTimeout(() => end(() => fail(say(`${within} ms passed`))), within);
       this.hearers.add(look);
@@ -80,10 +89,10 @@ export class Program {
     if (this.isAlive) this.child.kill(name);
   }
 
-  /** SIGTERM, and SIGKILL of the whole group when that takes over 20 s. */
+  /** SIGTERM, and SIGKILL of the whole group when that takes over 40 s. */
   async stop(): Promise<number | null> {
     this.signal('SIGTERM');
-    const timer = setTimeout(() => this.kill(), 20_000);
+    const timer = setTimeout(() => this.kill(), 40_000);
     const { code } = await this.ended;
     clearTimeout(timer);
     return code;

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from './client';
-import { Program } from './program';
+import { Program, removeFolder } from './program';
 
 export const KEY = 'test_key_of_the_first_workspace_0123456789';
 
@@ -55,6 +55,6 @@ export class Standalone {
   /** Drains, ends, and leaves nothing behind. */
   async remove(): Promise<void> {
     if (this.program.isAlive) await this.program.stop();
-    rmSync(this.dataDir, { recursive: true, force: true });
+    removeFolder(this.dataDir);
   }
 }
