@@ -12,6 +12,9 @@ export interface CallOptions {
   readonly raw?: string;
 }
 
+/** Reads may wait so long for what was written just before: a second would do on a machine that has nothing else to do. */
+const PATIENCE = { prefer: 'wait=20' };
+
 /** The API as a service calls it; nothing is retried and no status is an exception. */
 export class Client {
   constructor(
@@ -34,6 +37,7 @@ export class Client {
         headers: {
           authorization: `Bearer ${this.key}`,
           ...(content !== undefined && { 'content-type': 'application/json' }),
+          ...(method === 'GET' && PATIENCE),
           ...headers,
         },
         ...(content !== undefined && { body: content }),

@@ -46,7 +46,7 @@ export class AuditController {
     @Query() { limit = DEFAULT_LIMIT, cursor, ...filters }: AuditQueryInput,
     @TheCall() call: Call,
   ): Promise<Page<AuditEntry>> {
-    await this.things.caughtUp('audit', call.workspace);
+    await this.things.caughtUp('audit', call.workspace, call.waitMs);
     return this.things.models.audit.list(call.workspace, filters, { limit, cursor });
   }
 
@@ -63,7 +63,7 @@ export class AuditController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.things.caughtUp('audit', call.workspace);
+    await this.things.caughtUp('audit', call.workspace, call.waitMs);
     const lines = Readable.from(
       exportAudit(this.things.models.audit, this.engines.keys, call.workspace, filters, format, cursor),
     );
@@ -84,7 +84,7 @@ export class AuditController {
     summary: 'Whether the log and the audit log are what they were',
   })
   async verify(@Query() query: AuditVerifyQuery, @TheCall() call: Call): Promise<Verdict> {
-    await this.things.caughtUp('audit', call.workspace);
+    await this.things.caughtUp('audit', call.workspace, call.waitMs);
     return verifyAudit(this.engines, call.workspace, { ...query, deadline: AbortSignal.timeout(VERIFY_MS) });
   }
 

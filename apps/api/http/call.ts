@@ -59,8 +59,8 @@ export class Call {
     return this.request.reservation?.isRetaken ?? false;
   }
 
-  /** How long a read waits for its revision, in ms. */
-  get waitMs(): number {
+  /** How long a read may wait for the read model, in ms; undefined when the caller leaves that to us. */
+  get waitMs(): number | undefined {
     return waitOf(this.request.headers);
   }
 

@@ -59,11 +59,10 @@ export function expectedRevisions(headers: IncomingHttpHeaders): readonly number
   return tags.map((tag) => (/^\d{1,15}$/.test(tag) ? Number(tag) : NEVER));
 }
 
-const DEFAULT_WAIT_MS = 5_000;
 const MAX_WAIT_SECONDS = 30;
 
-/** How long a read may wait for its revision: `Prefer: wait=<seconds>` (RFC 7240), at most 30 s. In ms. */
-export function waitOf(headers: IncomingHttpHeaders): number {
+/** How long a read may wait for the read model: `Prefer: wait=<seconds>` (RFC 7240), at most 30 s. In ms; undefined when that is not said. */
+export function waitOf(headers: IncomingHttpHeaders): number | undefined {
   const seconds = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i.exec(one(headers, 'prefer') ?? '')?.[1];
-  return seconds === undefined ? DEFAULT_WAIT_MS : Math.min(Number(seconds), MAX_WAIT_SECONDS) * 1_000;
+  return seconds === undefined ? undefined : Math.min(Number(seconds), MAX_WAIT_SECONDS) * 1_000;
 }

@@ -33,7 +33,10 @@ const parameters: Readonly<Record<string, Json>> = {
     { type: 'string', minLength: 1, maxLength: 255 },
   ),
   ifMatch: header('If-Match', 'The revision the thing must be at'),
-  prefer: header('Prefer', '`wait=<seconds>`: how long to wait for minRevision; 5 unless said otherwise, at most 30'),
+  prefer: header(
+    'Prefer',
+    '`wait=<seconds>`, at most 30: how long to wait for minRevision (5 unless said otherwise), and a list or the audit log for what this process wrote (1)',
+  ),
 };
 
 const headers: Readonly<Record<string, Json>> = {
@@ -73,7 +76,7 @@ const headerRef = (name: keyof typeof headers): Json => ({ $ref: `#/components/h
 /** The headers that every request of its kind may carry. */
 export function parametersOf(kind: 'read' | 'write', method: string, tagged: boolean): Json[] {
   const common = [parameter('correlationId'), parameter('traceparent')];
-  if (kind === 'read') return tagged ? [...common, parameter('prefer')] : common;
+  if (kind === 'read') return [...common, parameter('prefer')];
   return [
     ...common,
     parameter('actor'),

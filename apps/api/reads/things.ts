@@ -8,6 +8,7 @@ import type { Call } from '../http/call';
 import { DEFAULT_LIMIT, type PageQuery } from '../http/page.query';
 import { problem } from '../http/problem';
 
+const REVISION_WAIT_MS = 5_000;
 const LIST_WAIT_MS = 1_000;
 /** A stream of so many events is not read for what its view is about to have. */
 const LONG = 200;
@@ -74,20 +75,20 @@ export class Things implements OnApplicationShutdown {
     return seen;
   }
 
-  /** A page, newest first, that holds what this process wrote before (for as long as one second's wait allows). */
+  /** A page, newest first, that holds what this process wrote before (for as long as `caughtUp` waits). */
   async list<S extends object, Shown extends object>(
     query: KeyedQuery<S, Shown>,
     { limit = DEFAULT_LIMIT, cursor, ...filters }: PageQuery & Readonly<Record<string, string | number | undefined>>,
     call: Call,
   ): Promise<Page<Shown>> {
-    await this.caughtUp(query.view.name, call.workspace);
+    await this.caughtUp(query.view.name, call.workspace, call.waitMs);
     return query.list(call.workspace, filters as Record<string, string | undefined>, { limit, cursor });
   }
 
-  /** Resolves once a view has what this process wrote in the workspace, or after a second. */
-  async caughtUp(view: string, workspace: string): Promise<void> {
+  /** Resolves once a view has what this process wrote in the workspace, or after `waitMs` (a second). */
+  async caughtUp(view: string, workspace: string, waitMs = LIST_WAIT_MS): Promise<void> {
     const position = this.written.position(workspace);
-    if (position > 0) await this.progress.reached(view, position, LIST_WAIT_MS);
+    if (position > 0) await this.progress.reached(view, position, waitMs);
   }
 
   /** The thing as the log has it, through the view's own fold; undefined when it has no events before `until`. */
@@ -152,7 +153,7 @@ export class Things implements OnApplicationShutdown {
     const stream = streamName(view.category, call.workspace, streamIdOf(view, call.workspace, id));
     if (!found && !(await this.fromLog(view, stream, id))) return undefined;
     const isSeen = await this.progress
-      .revisionSeen(view.name, call.workspace, id, minRevision, call.waitMs)
+      .revisionSeen(view.name, call.workspace, id, minRevision, call.waitMs ?? REVISION_WAIT_MS)
       .catch(unlessUnbuilt);
     if (!isSeen) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
     return query.get(call.workspace, id);

@@ -91,7 +91,7 @@ export class SubjectsController {
   }
 
   private async view(id: string, ids: readonly string[], keys: readonly StoredKey[], call: Call): Promise<SubjectView> {
-    await this.things.caughtUp('audit', call.workspace);
+    await this.things.caughtUp('audit', call.workspace, call.waitMs);
     const erasedAt = keys.reduce<string | null>(
       (last, { erasedAt: at }) => (at && at > (last ?? '') ? at : last),
       null,
@@ -109,7 +109,7 @@ export class SubjectsController {
     { limit = DEFAULT_LIMIT, cursor }: PageQuery,
     call: Call,
   ): Promise<Page<SentView>> {
-    await this.things.caughtUp('audit', call.workspace);
+    await this.things.caughtUp('audit', call.workspace, call.waitMs);
     return this.subjects.sent(call.workspace, ids, { limit, cursor });
   }
 }

@@ -64,6 +64,7 @@ export async function bootApi(
     sender(
       running.url,
       options.env?.['POSTLEDGER_API_KEY'] && bearer === key ? options.env['POSTLEDGER_API_KEY'] : bearer,
+      options.views ? PATIENCE : {},
     );
   const views = options.views ? await projectViews(running.engines) : undefined;
   return {
@@ -82,9 +83,12 @@ export async function bootApi(
 
 let judge: Judge | undefined;
 
-/** A client of one base URL and one key. A body that is text or bytes is sent as it is. Rejects an answer that is not as the reference describes it. */
+/** Where views are told, reads may wait so long for what was written just before: a second would do on a machine that has nothing else to do. */
+const PATIENCE = { prefer: 'wait=20' };
+
+/** A client of one base URL and one key. A body that is text or bytes is sent as it is; `ofReads` are headers of every GET. Rejects an answer that is not as the reference describes it. */
 export const sender =
-  (base: string, key: string): Send =>
+  (base: string, key: string, ofReads: Record<string, string> = {}): Send =>
   (method, path, body, headers = {}) =>
     new Promise((resolve, reject) => {
       const payload =
@@ -92,6 +96,7 @@ export const sender =
       const given = {
         authorization: `Bearer ${key}`,
         ...(payload !== undefined && { 'content-type': 'application/json' }),
+        ...(method === 'GET' && ofReads),
         ...headers,
       };
       const request = httpRequest(
