@@ -1,4 +1,4 @@
-import { eventually, Receiver } from '#testing';
+import { eventually, Receiver, type Received } from '#testing';
 import type { Client } from '../harness/client';
 import { Standalone } from '../harness/standalone';
 import { postEzSignature, standardSignature, wrongs, type Body, type Data } from './verify';
@@ -35,7 +35,10 @@ describe('every contract, command in and webhook out', () => {
   const endpoints = new Map<string, string>();
   let workspace = '';
 
-  const bodies = (contract: string): Body[] => receiver.bodies<Body>(`/${contract}`);
+  /** In the order of their numbers: only an ordered endpoint is promised that they also come in it. */
+  const sent = (name: string): Received[] =>
+    receiver.on(`/${name}`).toSorted((one, other) => numberOf(one) - numberOf(other));
+  const bodies = (name: string): Body[] => sent(name).map(({ body }) => JSON.parse(body) as Body);
   const typeOf = (body: Body): string => body['type'] ?? body['event'];
   const dataOf = (body: Body): Data => body['data'] ?? body['payload'];
   /** Waits until `contract` got `count` messages about what `about` says, and gives them as [type, data]. */
@@ -466,12 +469,14 @@ describe('every contract, command in and webhook out', () => {
     await client.must(200, 'POST', '/campaigns/cmp_1/close');
     const completed = { campaignId: 'cmp_1', totalPosts: 2, successCount: 1, failedCount: 1 };
     await eventually(() => expect(find(about(bodies('core'), 'cmp_1'), 'campaign.completed')).toEqual([completed]));
-    expect(find(about(bodies('core'), 'cmp_1'), 'campaign.progressed')).toContainEqual({
-      campaignId: 'cmp_1',
-      settled: 2,
-      total: expect.any(Number),
-      succeeded: 1,
-    });
+    await eventually(() =>
+      expect(find(about(bodies('core'), 'cmp_1'), 'campaign.progressed')).toContainEqual({
+        campaignId: 'cmp_1',
+        settled: 2,
+        total: expect.any(Number),
+        succeeded: 1,
+      }),
+    );
     await eventually(() =>
       expect(find(about(bodies('posternity'), 'cmp_1'), 'campaign.completed')).toEqual([completed]),
     );
@@ -518,10 +523,16 @@ describe('every contract, command in and webhook out', () => {
     await eventually(() =>
       expect(bodies('core').map(typeOf)).toEqual(
         expect.arrayContaining([
+          'team.member_invited',
+          'team.member_joined',
+          'team.role_changed',
+          'subscription.upgraded',
+          'subscription.cancelled',
+          'payment.succeeded',
+          'payment.failed',
+          'media.processed',
           'account.credential_expiring',
           'account.disconnected',
-          'media.processed',
-          'payment.failed',
         ]),
       ),
     );
@@ -641,6 +652,19 @@ describe('every contract, command in and webhook out', () => {
     expect(plain).toEqual({ workspaceId: workspace, correlationId: expect.any(String) });
   });
 
+  it('has sent all that it will, by the list of what each should have received', async () => {
+    const last = 'region.performance_updated';
+    await eventually(() => expect(bodies('core').map(typeOf)).toContain(last));
+    for (const [name, id] of endpoints) {
+      const { data } = await client.must<{ data: { sequence: number }[] }>(
+        200,
+        'GET',
+        `/webhooks/endpoints/${id}/events?limit=200`,
+      );
+      await eventually(() => expect(sent(name).map(numberOf)).toEqual(data.map(({ sequence }) => sequence)));
+    }
+  });
+
   it('wraps each body as its contract says, keys and order', () => {
     const keys: Record<Contract, string[]> = {
       core: ['id', 'type', 'createdAt', 'data'],
@@ -741,6 +765,7 @@ describe('every contract, command in and webhook out', () => {
   });
 });
 
+const numberOf = ({ headers }: Received): number => Number(headers['webhook-sequence'] ?? Infinity);
 const sorted = (all: [string, Data][]): [string, Data][] => [...all].sort((a, b) => key(a).localeCompare(key(b)));
 const key = ([type, data]: [string, Data]): string =>
   `${type} ${data['destinationId'] ?? ''} ${data['platform'] ?? ''} ${data['published_url'] ?? ''} ${data['revision'] ?? ''}`;

