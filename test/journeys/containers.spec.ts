@@ -82,7 +82,7 @@ describe('each command of the compose file', () => {
           if (!program.isAlive) throw new Error(program.lines.join('\n'));
           expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
         },
-        { within: 30_000, every: 50 },
+        { within: 60_000, every: 50 },
       );
       expect(await program.stop()).toBe(0);
     } finally {

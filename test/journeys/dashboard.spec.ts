@@ -36,7 +36,7 @@ if (!isThere) process.stderr.write(`The dashboard is not tested: ${CHROMIUM} is 
     target = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
     [standalone, browser] = await Promise.all([
       Standalone.start({ RETRY_SCALE: '0.00001' }),
-      chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] }),
+      chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: 90_000 }),
     ]);
     client = standalone.client();
   });
@@ -49,7 +49,7 @@ if (!isThere) process.stderr.write(`The dashboard is not tested: ${CHROMIUM} is 
   beforeEach(async () => {
     trouble = [];
     context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(60_000);
     page = await context.newPage();
     page.on('request', (request) => {
       if (!request.url().startsWith(`${standalone.url}/`)) trouble.push(`requested ${request.url()}`);
@@ -67,11 +67,17 @@ if (!isThere) process.stderr.write(`The dashboard is not tested: ${CHROMIUM} is 
     await page.goto(`${standalone.url}/#key=${KEY}`);
     await page.getByRole('navigation').waitFor();
     await page.goto(`${standalone.url}/#/${view}`);
+    const [name] = view.split(/[/?]/);
+    await page.locator(`#nav a[aria-current="page"][href="#/${name}"]`).waitFor();
     await page.locator('h1').waitFor();
   };
   const row = (text: string) => page.locator('tbody tr').filter({ hasText: text });
-  const account = (id: string, username: string) =>
-    client.must(201, 'POST', '/accounts', { id, platform: 'mastodon', username, profileId: 'prof_main' });
+  /** Connected, and in the lists that a page reads once. */
+  const account = async (id: string, username: string) => {
+    await client.must(201, 'POST', '/accounts', { id, platform: 'mastodon', username, profileId: 'prof_main' });
+    for (const list of ['/accounts?limit=200', `/audit-log?entityId=${id}`])
+      await eventually(async () => expect((await client.get(list)).text).toContain(id));
+  };
   const post = (id: string, accountId: string, more: object = {}) =>
     client.schedule(accountId, { id, destinations: [{ accountId, platform: 'mastodon' }], ...more });
 
@@ -166,7 +172,7 @@ if (!isThere) process.stderr.write(`The dashboard is not tested: ${CHROMIUM} is 
 
     await page.getByRole('link', { name: 'Deliveries' }).click();
     await page.getByRole('button', { name: 'Parked only' }).click();
-    await row('account.connected').getByText('parked', { exact: true }).waitFor({ timeout: 30_000 });
+    await row('account.connected').getByText('parked', { exact: true }).waitFor();
     await row('account.connected').getByRole('link', { name: /^whe_/ }).waitFor();
     await row('account.connected').getByRole('link', { name: /^dlv_/ }).click();
     await page.getByRole('cell', { name: '500' }).first().waitFor();

@@ -1,9 +1,9 @@
 import { execFileSync, execSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Program, ROOT } from '../harness/program';
+import { Program, removeFolder, ROOT } from '../harness/program';
 import { Standalone } from '../harness/standalone';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'postledger-door-'));
@@ -14,9 +14,9 @@ describe('the front door', () => {
   describe('npm start', () => {
     const dataDir = folder();
     let program: Program;
-    afterAll(() => {
-      program.kill();
-      rmSync(dataDir, { recursive: true, force: true });
+    afterAll(async () => {
+      await program?.stop();
+      removeFolder(dataDir);
     });
 
     it('shows the main job: connected, scheduled, on the bus, published, partly failed, received and verified, retried and recovered', async () => {
@@ -131,7 +131,7 @@ describe('the front door', () => {
     });
     afterAll(() => {
       busy.close();
-      for (const made of folders) rmSync(made, { recursive: true, force: true });
+      folders.forEach(removeFolder);
     });
 
     cases.push(
@@ -218,7 +218,7 @@ describe('the front door', () => {
     await program.line(/Waiting for PostgreSQL at 127\.0\.0\.1:1: .*ECONNREFUSED/);
     program.kill();
     await program.ended;
-    rmSync(made, { recursive: true, force: true });
+    removeFolder(made);
   });
 
   it('starts empty when told so', async () => {

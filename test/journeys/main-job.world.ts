@@ -94,6 +94,14 @@ export class Subscriber {
     return this.requests().map(({ body }) => JSON.parse(body) as T);
   }
 
+  /** The same by their numbers: only an ordered endpoint is promised that they also come in that order. */
+  inSequence(): CoreBody[] {
+    const number = ({ headers }: Received) => Number(headers['webhook-sequence']);
+    return this.requests()
+      .toSorted((one, other) => number(one) - number(other))
+      .map(({ body }) => JSON.parse(body) as CoreBody);
+  }
+
   types(): string[] {
     return this.bodies().map(({ type }) => type);
   }
@@ -104,7 +112,7 @@ export class Subscriber {
 
   /** Waits until exactly these types have come, in any order. */
   async receives(...types: string[]): Promise<void> {
-    await eventually(() => expect(this.types().sort()).toEqual([...types].sort()), { within: 30_000 });
+    await eventually(() => expect(this.types().sort()).toEqual([...types].sort()), { within: 60_000 });
   }
 
   verify(headers: Readonly<Record<string, string | string[] | undefined>>, body: string): void {
@@ -127,5 +135,5 @@ export const settled = (client: Client, postId: string, status: string): Promise
       expect(body.status).toBe(status);
       return body;
     },
-    { within: 30_000, every: 25 },
+    { within: 60_000, every: 25 },
   );

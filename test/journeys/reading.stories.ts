@@ -101,7 +101,7 @@ export function readingStories(world: () => World): void {
     const [hook, foreign] = [await world().subscriber(mine.client), await world().subscriber(theirs.client)];
     const account = await mine.client.account('ann');
     const post = await mine.client.schedule(account.id);
-    await eventually(() => expect(hook.types()).toContain('post.published'), { within: 30_000 });
+    await eventually(() => expect(hook.types()).toContain('post.published'), { within: 60_000 });
     await settled(mine.client, post.id, 'published');
     const delivery = await mine.client.must<{ data: { id: string }[] }>(200, 'GET', '/webhooks/deliveries');
     for (const path of [
@@ -150,7 +150,7 @@ export function readingStories(world: () => World): void {
     const folder = mkdtempSync(join(tmpdir(), 'postledger-poll-'));
     try {
       writeFileSync(join(folder, 'poll.mjs'), script);
-      const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'poll.mjs')], { timeout: 30_000 });
+      const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'poll.mjs')], { timeout: 90_000 });
       expect(stdout.split('\n')).toEqual([
         expect.stringMatching(/^Published to mastodon: https:\/\/mastodon\.social\/@ann\/\d+$/),
         'Failed on linkedin: Token expired',
