@@ -2,11 +2,15 @@ import { eventually, Receiver } from '#testing';
 import { DeliveriesQuery } from '#read-models';
 import { World } from '../testing/world';
 
+/** Its contract has the longest time-out: thirty seconds. */
+const PATIENT = { contract: 'posternity', eventTypes: ['region.*'] };
+const BEFORE_TIME_OUT = { within: 28_000 };
+
 describe('endpoints do not hold each other up', () => {
   let world: World;
   let receiver: Receiver;
   beforeEach(async () => {
-    [world, receiver] = await Promise.all([World.open({ retryScale: 0.02 }), Receiver.open()]);
+    [world, receiver] = await Promise.all([World.open(), Receiver.open()]);
   });
   afterEach(async () => {
     await world.close();
@@ -22,27 +26,28 @@ describe('endpoints do not hold each other up', () => {
     const worker = await world.worker();
     for (let n = 0; n < 60; n++) {
       receiver.always(`/e${n}`, n < 30 ? 'hang' : 204);
-      await world.register(`whe_${n}`, receiver.url(`/e${n}`), { eventTypes: ['region.*'] });
+      await world.register(`whe_${n}`, receiver.url(`/e${n}`), PATIENT);
     }
     await world.pass(worker);
     await liveEndpoints(60);
     await world.happen('a', 300);
     const messages = await world.fresh();
     for (let at = 0; at < messages.length; at += 50) await worker.handle(messages.slice(at, at + 50));
-    // Long before the first of the hanging has reached its time-out of fifteen seconds.
     await eventually(() => {
       for (let n = 30; n < 60; n++) expect(receiver.on(`/e${n}`)).toHaveLength(300);
-    });
+    }, BEFORE_TIME_OUT);
     for (let n = 0; n < 30; n++) expect(receiver.on(`/e${n}`).length).toBeLessThanOrEqual(8);
-    const { inFlight, buffered } = worker.parts.dispatcher.load;
-    expect(inFlight).toBeLessThanOrEqual(30 * 8);
-    expect(buffered).toBeLessThanOrEqual(30 * 200);
+    await eventually(() => {
+      const { inFlight, buffered } = worker.parts.dispatcher.load;
+      expect(inFlight).toBeLessThanOrEqual(30 * 8);
+      expect(buffered).toBeLessThanOrEqual(30 * 200);
+    });
     worker.kill();
-  }, 90_000);
+  });
 
   it('when thirty that kept up hang all at once, the others hardly notice', async () => {
     const worker = await world.worker();
-    for (let n = 0; n < 40; n++) await world.register(`whe_${n}`, receiver.url(`/e${n}`), { eventTypes: ['region.*'] });
+    for (let n = 0; n < 40; n++) await world.register(`whe_${n}`, receiver.url(`/e${n}`), PATIENT);
     await world.pass(worker);
     await liveEndpoints(40);
     await world.happen('a', 60);
@@ -54,15 +59,11 @@ describe('endpoints do not hold each other up', () => {
     await world.happen('a', 300);
     const messages = await world.fresh();
     for (let at = 0; at < messages.length; at += 50) await worker.handle(messages.slice(at, at + 50));
-    // Long before the first of the hanging has reached its time-out of fifteen seconds.
-    await eventually(
-      () => {
-        for (let n = 30; n < 40; n++) expect(receiver.on(`/e${n}`)).toHaveLength(360);
-      },
-      { within: 8_000 },
-    );
+    await eventually(() => {
+      for (let n = 30; n < 40; n++) expect(receiver.on(`/e${n}`)).toHaveLength(360);
+    }, BEFORE_TIME_OUT);
     worker.kill();
-  }, 90_000);
+  });
 
   it('and one with a rate gets its deliveries evenly, not in bursts', async () => {
     const worker = await world.worker();
@@ -71,12 +72,22 @@ describe('endpoints do not hold each other up', () => {
     await world.pass(worker);
     await liveEndpoints(2);
     await world.happen('a', 40);
+    const began = performance.now();
     await world.pass(worker);
     await eventually(() => expect(receiver.on('/free')).toHaveLength(40));
     await eventually(() => expect(receiver.on('/paced')).toHaveLength(40));
-    const at = receiver.on('/paced').map((request) => request.at);
-    expect(at.at(-1)! - at[0]!).toBeGreaterThanOrEqual(39 * 20 * 0.95);
-    for (let n = 10; n < 40; n++) expect(at[n]! - at[n - 10]!).toBeGreaterThanOrEqual(10 * 20 * 0.6);
+    const arrived = receiver.on('/paced').map(({ at }) => at - began);
+    arrived.forEach((at, n) => expect(at).toBeGreaterThanOrEqual(n * 20));
+    // Those that were sent evenly may come together where the receiver was busy: how it was sent, the sender says.
+    const sent = await eventually(async () => {
+      const rows = await world.test.db.query<{ ms: number }>(
+        `select extract(epoch from a.at)::float8 * 1000 as ms from delivery.attempt a
+         join delivery.delivery d on d.id = a.delivery_id join delivery.endpoint e on e.no = d.endpoint where e.id = 'whe_paced' order by 1`,
+      );
+      expect(rows).toHaveLength(40);
+      return rows.map(({ ms }) => ms);
+    });
+    for (let n = 10; n < 40; n++) expect(sent[n]! - sent[n - 10]!).toBeGreaterThanOrEqual(10 * 20 * 0.6);
   });
 
   it('and one that was away gets all of its backlog when it is back, and of a state only the newest where it wants that', async () => {
@@ -101,11 +112,11 @@ describe('endpoints do not hold each other up', () => {
       return data.map(({ status, reason }) => reason ?? status);
     };
     await eventually(async () => expect(await statuses('whe_all')).toEqual(Array(20).fill('delivered')), {
-      within: 30_000,
+      within: 60_000,
     });
     await eventually(
       async () => expect(new Set(await statuses('whe_latest'))).toEqual(new Set(['delivered', 'superseded'])),
-      { within: 30_000 },
+      { within: 60_000 },
     );
     const delivered = (
       await deliveries.list('ws_1', { endpointId: 'whe_latest', status: 'delivered' }, { limit: 50 })
@@ -113,5 +124,5 @@ describe('endpoints do not hold each other up', () => {
     // The newest of both entities.
     expect(delivered).toEqual(expect.arrayContaining([20, 19]));
     expect((await statuses('whe_latest')).filter((status) => status === 'superseded').length).toBeGreaterThan(0);
-  }, 90_000);
+  });
 });

@@ -78,7 +78,7 @@ describe('endpoints on a log that must be read whole', () => {
         for (const [path, ids] of expected)
           expect([path, requests(path)]).toEqual([path, ids.map((id, n) => ({ id, sequence: n + 1 }))]);
       },
-      { within: 30_000, every: 100 },
+      { within: 90_000, every: 100 },
     );
     expect(expected.size).toBe(100);
     // How often depends on how long each waits for the others: some ten times, and 140 times if each walked alone.

@@ -60,7 +60,7 @@ describe('an endpoint is a subscription to the log', () => {
       () => {
         for (const [name, ids] of expected) expect(idsAt(receiver, `/${name}`).sort()).toEqual([...ids].sort());
       },
-      { within: 30_000, every: 200 },
+      { within: 60_000, every: 200 },
     );
     for (const name of expected.keys()) expect(sequencesAt(receiver, `/${name}`)).toEqual([1, 2, 3]);
   });
@@ -79,7 +79,7 @@ describe('an endpoint is a subscription to the log', () => {
     await handling;
     await workers[0]!.handle(events);
     await eventually(() => expect(new Set(idsAt(receiver, '/killed'))).toEqual(new Set(ids)), {
-      within: 30_000,
+      within: 60_000,
       every: 200,
     });
     expect([...new Set(sequencesAt(receiver, '/killed'))]).toEqual(upTo(1_500));

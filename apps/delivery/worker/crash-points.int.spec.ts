@@ -5,7 +5,7 @@ import type { DeliveryWorker } from './delivery-worker';
 const sequences = (receiver: Receiver, path: string): number[] =>
   [...new Set(receiver.on(path).map(({ headers }) => Number(headers['webhook-sequence'])))].sort((a, b) => a - b);
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
-const TAKE_OVER = { within: 30_000, every: 50 };
+const TAKE_OVER = { within: 60_000, every: 50 };
 
 /**
  * A worker is stopped dead at each point where it could be, another goes on: everything arrives, under the ids and bytes it had,
