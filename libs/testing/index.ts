@@ -1,5 +1,6 @@
 export { testDatabase, type TestDatabase } from './test-database';
 export { eventually } from './eventually';
+export { ownPort } from './own-port';
 export { readings, type Reading } from './plan';
 export { Receiver, type Received, type Reply } from './receiver';
 export { scenariosOf, type Given } from './given';

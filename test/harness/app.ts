@@ -1,5 +1,4 @@
-import { freePort } from '#postgres';
-import { eventually } from '#testing';
+import { eventually, ownPort } from '#testing';
 import { Program } from './program';
 
 const SHARED = {
@@ -24,7 +23,7 @@ export class App {
 
   /** With `dieAt` it kills itself there, once it is armed. */
   static async start(name: AppName, env: Record<string, string>, dieAt?: Point): Promise<App> {
-    const port = await freePort();
+    const port = await ownPort();
     const [when, text] = dieAt ?? [];
     const program = Program.start(
       [...(dieAt ? ['-r', './test/harness/die-at.cjs'] : []), `dist/apps/${name}/main.js`],
@@ -45,7 +44,7 @@ export class App {
   }
 
   /** Waits until it says that it can work; rejects with what it said when it ends instead. */
-  ready(within = 40_000): Promise<void> {
+  ready(within = 90_000): Promise<void> {
     return eventually(
       async () => {
         if (!this.program.isAlive) throw new Error(this.program.lines.join('\n'));

@@ -1,9 +1,8 @@
 import { CommandHandler } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { systemClock, uuidv7 } from '#kernel';
-import { freePort } from '#postgres';
 import { mediaAggregate } from '#studio';
-import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { eventually, ownPort, testDatabase, type TestDatabase } from '#testing';
 import { rebuildable } from '../../apps/projector/projections/all-projections';
 import { verifyProjection } from '../../apps/projector/rebuild/verify';
 import { Program } from '../harness/program';
@@ -59,7 +58,7 @@ describe('two projectors on one database', () => {
   });
 
   async function start(name: string): Promise<Process> {
-    const [port, database] = [await freePort(), new URL(test.url)];
+    const [port, database] = [await ownPort(), new URL(test.url)];
     database.searchParams.set('application_name', name);
     const program = Program.start(['dist/apps/projector/main.js'], {
       POSTLEDGER_MODE: 'sandbox',
