@@ -31,8 +31,8 @@ describe('an EventStoreDB that asks who comes, over TLS,', () => {
 
   const at = (who: string, query: string): EventStoreDbEventStore =>
     new EventStoreDbEventStore(`esdb://${who}localhost:${double.port}?tls=true${query}`, {
-      deadlineMs: 2_000,
-      attemptMs: 1_000,
+      deadlineMs: 20_000,
+      attemptMs: 10_000,
     });
   const trusted = `&tlsCAFile=${caFile}`;
 

@@ -85,7 +85,7 @@ describe('the log on PostgreSQL, tortured,', () => {
     const byId = new Map(log.map((one) => [one.id, one]));
     for (const [id, { revision, position }] of acknowledged) expect(byId.get(id)).toMatchObject({ revision, position });
     await eventually(() => followers.forEach(({ after, events }) => expect(events).toHaveLength(log.length - after)), {
-      within: 20_000,
+      within: 60_000,
     });
     control.abort();
     for (const { after, events, done } of followers) {

@@ -23,7 +23,7 @@ export interface BusLab {
 const KEYS = Array.from({ length: 40 }, (_, i) => `pst_${i}`);
 
 /** What every bus must do. `within` (ms) is how long a takeover may last on this engine. */
-export function busConformance(name: string, start: () => Promise<BusLab>, { within = 15_000 } = {}): void {
+export function busConformance(name: string, start: () => Promise<BusLab>, { within = 30_000 } = {}): void {
   describe(`${name} as a bus`, () => {
     let lab: BusLab;
     let bus: Bus;
@@ -342,5 +342,5 @@ export function busConformance(name: string, start: () => Promise<BusLab>, { wit
 
 /** Publishing rejects while the engine is away; the caller tries again. */
 async function untilPublished(bus: Bus, messages: Parameters<Bus['publish']>[0]): Promise<void> {
-  await eventually(() => bus.publish(messages), { within: 20_000, every: 20 });
+  await eventually(() => bus.publish(messages), { within: 60_000, every: 20 });
 }

@@ -18,7 +18,7 @@ const RELEASES: readonly (readonly [level: number, release: string])[] = [
   [8, '3.4'],
   [4, '3.3'],
 ];
-const TIMEOUT_MS = 1_000;
+const TIMEOUT_MS = 3_000;
 const API_VERSIONS = 18;
 /** The first version of the request whose answer names features; brokers since 2.4 know it. */
 const WITH_FEATURES = 3;

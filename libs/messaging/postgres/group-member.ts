@@ -77,7 +77,9 @@ export class GroupMember {
     const first = rows[0]!;
     this.renewedAt = asked;
     this.head = first.head;
-    this.share = Math.floor(PARTITIONS / first.members) + (first.rank < PARTITIONS % first.members ? 1 : 0);
+    // None lives when this lease has ended on its way to us.
+    const members = Math.max(1, first.members);
+    this.share = Math.floor(PARTITIONS / members) + (first.rank < PARTITIONS % members ? 1 : 0);
     this.free = first.free;
     this.follow(first.incarnation);
     const owned = new Map(rows.flatMap((row) => (row.partition === null ? [] : [[row.partition, row.epoch] as const])));
