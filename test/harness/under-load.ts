@@ -18,7 +18,7 @@ export class UnderLoad {
   ) {}
 
   /** Waits until so many more commands were accepted. */
-  more(count: number, within = 60_000): Promise<unknown> {
+  more(count: number, within = 120_000): Promise<unknown> {
     const before = this.ledger.acknowledged.length;
     return eventually(() => expect(this.ledger.acknowledged.length).toBeGreaterThan(before + count), { within });
   }

@@ -81,7 +81,7 @@ describe('an api that is killed between an effect and its answer', () => {
 
     // Well before the five seconds after which a process asks for a key again.
     if (toEnd)
-      await eventually(async () => expect((await toEnd.get('/posts/pst_none')).status).toBe(401), { within: 2_500 });
+      await eventually(async () => expect((await toEnd.get('/posts/pst_none')).status).toBe(401), { within: 4_000 });
     const again = send(client);
     // A dead holder is known by its lease, which ends after six seconds: here at once.
     await test.db.query('update api.idempotency set lease_until = now() where answer is null');

@@ -33,7 +33,7 @@ describe('two of each app on one database', () => {
     let isOver = false;
     const writers = Array.from({ length: 4 }, (_, n) => ledger.write(client, account, `two_${n}`, () => isOver));
     const moreThan = (n: number) =>
-      eventually(() => expect(ledger.acknowledged.length).toBeGreaterThan(n), { within: 40_000 });
+      eventually(() => expect(ledger.acknowledged.length).toBeGreaterThan(n), { within: 120_000 });
     await moreThan(100);
     for (const app of ['delivery', 'projector', 'api'] as const) {
       const before = ledger.acknowledged.length;
@@ -45,5 +45,5 @@ describe('two of each app on one database', () => {
     isOver = true;
     await Promise.all(writers);
     await expectNothingLost(ledger, () => receiver.on('/hook'));
-  }, 180_000);
+  }, 400_000);
 });

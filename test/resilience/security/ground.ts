@@ -46,7 +46,7 @@ export class Ground {
 export async function attempt(
   client: Client,
   targetUrl: string,
-  { attempts = 1, within = 10_000 } = {},
+  { attempts = 1, within = 60_000 } = {},
 ): Promise<Delivery> {
   const { id: endpointId } = await client.endpoint(targetUrl, { eventTypes: ['account.connected'] });
   await client.account('security', 'mastodon');
