@@ -28,7 +28,9 @@ module.exports = {
     '^#([a-z-]+)$': '<rootDir>/libs/$1/index.ts',
     '^#(.+)$': '<rootDir>/libs/$1.ts',
   },
-  globalSetup: '<rootDir>/libs/testing/global-setup.ts',
+  globalSetup: process.env.POSTLEDGER_ENGINES
+    ? '<rootDir>/test/engines/global-setup.ts'
+    : '<rootDir>/libs/testing/global-setup.ts',
   globalTeardown: '<rootDir>/libs/testing/global-teardown.ts',
   // A net for what hangs: it has to outlast the slowest machine, and proves nothing.
   testTimeout: 120_000,

@@ -31,13 +31,13 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
     await kafka.stop();
     others.push(await App.start('projector', env()), await App.start('api', env()));
     deliveries.push(await App.start('delivery', env()), await App.start('delivery', env()));
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await Promise.all(everyone().map(({ program }) => program.stop()));
     await kafka?.remove();
     await receiver.close();
     await test.drop();
-  }, 60_000);
+  }, 180_000);
 
   it('waits for a Kafka that is not there yet, says so in a sentence, and starts when it is', async () => {
     await Promise.all(
@@ -52,7 +52,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
     const client = new Client(() => others[1]!.url, KEY);
     load = new UnderLoad(client, (await client.account()).id, receiver, HOOK);
     await client.endpoint(receiver.url(HOOK), { eventTypes: ['post.*'] });
-  }, 90_000);
+  }, 240_000);
 
   it('loses nothing when one of two delivery apps is killed in mid-batch, and shares again with its successor', async () => {
     await load.strike(async () => {
@@ -66,7 +66,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
       // Twelve partitions for two members: both get work as soon as the group has missed the dead one.
       await eventually(() => Promise.all(deliveries.map(expectTaking)), { within: 90_000 });
     });
-  }, 180_000);
+  }, 300_000);
 
   it('loses nothing when the broker is gone for longer than anything is tried, and comes back', async () => {
     await load.strike(async () => {
@@ -75,7 +75,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
       await kafka.restart();
     });
     await isReady();
-  }, 180_000);
+  }, 300_000);
 
   it('loses nothing when a second broker joins and leads, is killed, comes back and leaves', async () => {
     const second = await KafkaNode.start({ joins: kafka });
@@ -96,7 +96,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
     } finally {
       await second.remove();
     }
-  }, 180_000);
+  }, 300_000);
 
   it('has said everything on Kafka in the order of each post, and nothing twice under two ids', async () => {
     const said = await readAll(new Kafka({ brokers: [`127.0.0.1:${kafka.port}`], logLevel: 0 }), TOPICS.posts);
@@ -117,7 +117,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
     expect(new Set(said.map(({ key }) => key))).toEqual(
       new Set([...load.ledger.acknowledged, ...load.ledger.unanswered.filter((id) => ids.has(id) || newest.has(id))]),
     );
-  }, 60_000);
+  }, 180_000);
 
   async function expectTaking({ url }: App): Promise<void> {
     const metrics = await (await fetch(`${url}/metrics`)).text();
@@ -139,7 +139,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
           );
           expect(waiting!.intakes).toBeGreaterThanOrEqual(count);
         },
-        { within: 30_000 },
+        { within: 90_000 },
       );
       await work();
     });

@@ -22,7 +22,7 @@ export async function lead(anyNode: KafkaNode, topics: readonly string[], nodes:
             expect([...isr].sort()).toEqual([...replicas].sort());
           }
       },
-      { within: 60_000, every: 100 },
+      { within: 120_000, every: 100 },
     );
   });
 }
@@ -53,7 +53,7 @@ export async function readAll(kafka: KafkaClient, topic: string): Promise<Said[]
           place: String(headers!['postledger-position']),
         }),
     });
-    await eventually(() => expect(said.length).toBeGreaterThanOrEqual(count), { within: 30_000 });
+    await eventually(() => expect(said.length).toBeGreaterThanOrEqual(count), { within: 90_000 });
   } finally {
     await consumer.disconnect();
   }

@@ -45,7 +45,8 @@ busConformance(
       async open() {
         const door = doorOf();
         const bus = new KafkaBus(node.url, {
-          sessionTimeoutMs: 2_000,
+          // Longer than a busy machine keeps a member waiting: one that is missed gets its messages twice.
+          sessionTimeoutMs: 6_000,
           ...(door.factory && { socketFactory: door.factory }),
         });
         doors.set(bus, door);
@@ -64,5 +65,5 @@ busConformance(
       },
     };
   },
-  { within: 30_000 },
+  { within: 60_000 },
 );

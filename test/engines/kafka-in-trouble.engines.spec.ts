@@ -20,7 +20,7 @@ describe('the bus on Apache Kafka', () => {
   beforeAll(async () => {
     node = await KafkaNode.start();
     bus = new KafkaBus(node.url, { sessionTimeoutMs: 2_000 });
-  });
+  }, 180_000);
   afterAll(async () => {
     await bus?.close();
     await node?.remove();
@@ -35,7 +35,7 @@ describe('the bus on Apache Kafka', () => {
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({ eachMessage: async ({ message }) => void read.push(message) });
-    await eventually(() => expect(read.length).toBeGreaterThanOrEqual(count), { within: 20_000 });
+    await eventually(() => expect(read.length).toBeGreaterThanOrEqual(count), { within: 60_000 });
     await consumer.disconnect();
     return read;
   }
@@ -99,7 +99,7 @@ describe('the bus on Apache Kafka', () => {
       },
     });
     await bus.publish([numbered('test.poison.v1', 'pst_1', 1)]);
-    await eventually(async () => expect(await subscription.lag()).toBe(0), { within: 20_000 });
+    await eventually(async () => expect(await subscription.lag()).toBe(0), { within: 60_000 });
     const [parked] = await read(deadLetterTopic('test.poison.v1'), 1);
     expect(String(parked!.key)).toBe('pst_1');
     expect(String(parked!.headers!['ce_id'])).toBe('evt_pst_1_1');
@@ -168,7 +168,7 @@ describe('the bus on Apache Kafka', () => {
         child.stdout!.on('data', (chunk: Buffer) => (printed += chunk.toString()));
         await eventually(
           () => expect(printed).toContain('evt_00000002-0000-8000-8000-000000000000 post.published pst_1'),
-          { within: 30_000 },
+          { within: 90_000 },
         );
       } finally {
         child?.kill('SIGKILL');
@@ -197,12 +197,12 @@ describe('the bus on Apache Kafka', () => {
       for (let i = from; i < from + third; i += 50) await outbox.publish(sent.slice(i, i + 50));
     };
     await publish(0);
-    await eventually(() => expect(ledger.distinct).toBeGreaterThan(third / 2), { within: 30_000 });
+    await eventually(() => expect(ledger.distinct).toBeGreaterThan(third / 2), { within: 90_000 });
     await node.stop();
     await publish(third);
-    await eventually(() => expect(faults.length).toBeGreaterThan(0), { within: 30_000 });
+    await eventually(() => expect(faults.length).toBeGreaterThan(0), { within: 90_000 });
     await node.restart();
-    await eventually(() => expect(ledger.distinct).toBeGreaterThan(third), { within: 60_000 });
+    await eventually(() => expect(ledger.distinct).toBeGreaterThan(third), { within: 90_000 });
     const last = publish(2 * third);
     await node.kill();
     await last;
@@ -213,7 +213,7 @@ describe('the bus on Apache Kafka', () => {
     await target.close();
     await outbox.close();
     await test.drop();
-  }, 240_000);
+  }, 300_000);
 });
 
 /** The guide's first code block of a language. */

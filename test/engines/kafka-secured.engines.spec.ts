@@ -9,7 +9,7 @@ const KEYS = ['pst_1', 'pst_2', 'pst_3'];
 
 describe('a Kafka that asks who comes', () => {
   let node: KafkaNode;
-  beforeAll(async () => void (node = await KafkaNode.start({ user: USER })), 60_000);
+  beforeAll(async () => void (node = await KafkaNode.start({ user: USER })), 180_000);
   afterAll(() => node?.remove());
 
   /** The address of a listener; `who` as it stands in a URL. */
@@ -38,7 +38,7 @@ describe('a Kafka that asks who comes', () => {
     await bus.publish(sent);
     const ledger = new Ledger();
     await bus.subscribe({ group: topic, topics: [topic], onBatch: ledger.handle });
-    await eventually(() => expect(ledger.missing(sent)).toEqual([]), { within: 30_000 });
+    await eventually(() => expect(ledger.missing(sent)).toEqual([]), { within: 60_000 });
     expect(ledger.disorder()).toEqual([]);
     // The release is told before anybody says who they are, over TLS too.
     const [major, minor] = KafkaNode.version.split('.');

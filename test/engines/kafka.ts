@@ -1,64 +1,12 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  closeSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { freePort } from '#postgres';
+import { join } from 'node:path';
+import { ownPort } from '#testing';
+import { installKafka, JARS, VERSION } from './install-kafka';
 import { certificateOf, scramArguments, serverProperties, type KafkaUser, type NodePlan } from './kafka-properties';
-
-const VERSION = '4.1.0';
-const CACHE = resolve(__dirname, '../../.cache/kafka');
-const JARS = join(CACHE, `jars-${VERSION}`);
-
-const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-  <groupId>postledger</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
-  <dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version></dependency></dependencies>
-</project>
-`;
-
-/** Fetches Apache Kafka from Maven Central, once; the jars stay in `.cache/kafka`. Installs Java and Maven when missing and root. */
-export function installKafka(): void {
-  if (existsSync(JARS)) return;
-  for (const [command, debian] of [
-    ['java', 'default-jre-headless'],
-    ['mvn', 'maven'],
-  ] as const) {
-    if (runs(command)) continue;
-    if (process.getuid?.() !== 0) throw new Error(`Kafka for the tests needs ${command}: install ${debian}.`);
-    execFileSync('apt-get', ['install', '-y', '-q', debian], { stdio: ['ignore', 'ignore', 'inherit'] });
-  }
-  mkdirSync(CACHE, { recursive: true });
-  const folder = mkdtempSync(join(CACHE, 'download-'));
-  writeFileSync(join(folder, 'pom.xml'), POM);
-  execFileSync('mvn', ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'jars')}`], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    timeout: 300_000,
-  });
-  renameSync(join(folder, 'jars'), JARS);
-  rmSync(folder, { recursive: true, force: true });
-}
-
-const runs = (command: string): boolean => {
-  try {
-    execFileSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 interface KafkaOptions {
   /** The node whose cluster this one joins, as a broker; without it, the node is a cluster of its own. */
@@ -87,11 +35,11 @@ export class KafkaNode {
     const plan: NodePlan = {
       id: joins ? joins.plan.id + 1 : 1,
       folder,
-      port: await freePort(),
-      controllerPort: joins?.plan.controllerPort ?? (await freePort()),
+      port: await ownPort(),
+      controllerPort: joins?.plan.controllerPort ?? (await ownPort()),
       isController: !joins,
       ...(user && {
-        secured: { user, ports: { sasl: await freePort(), tls: await freePort(), both: await freePort() } },
+        secured: { user, ports: { sasl: await ownPort(), tls: await ownPort(), both: await ownPort() } },
       }),
     };
     const node = new KafkaNode(plan, joins?.cluster ?? clusterId());
@@ -135,7 +83,7 @@ export class KafkaNode {
     });
     closeSync(log);
     this.child = child;
-    for (const deadline = Date.now() + 60_000; !(await answers(this.port));) {
+    for (const deadline = Date.now() + 150_000; !(await answers(this.port));) {
       if (child.exitCode !== null || Date.now() > deadline)
         throw new Error(`Kafka did not start:\n${this.lastWords()}`);
       await new Promise((again) => setTimeout(again, 50));

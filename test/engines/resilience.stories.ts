@@ -38,11 +38,11 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
       await standalone?.remove();
       await ground?.close();
       await receiver.close();
-    });
+    }, 180_000);
 
     const ready = async (): Promise<HealthAnswer> => (await client.get<HealthAnswer>('/health/ready')).body;
     const isReady = () =>
-      eventually(async () => expect(await ready()).toMatchObject({ status: 'ready' }), { within: 60_000, every: 50 });
+      eventually(async () => expect(await ready()).toMatchObject({ status: 'ready' }), { within: 120_000, every: 50 });
     const more = (count: number) => load.more(count);
     const underLoad = async (strike: () => Promise<void>): Promise<void> => {
       await load.strike(strike);
@@ -68,7 +68,7 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
           await ground!.kafka.restart();
           await standalone!.start();
         }),
-      180_000,
+      300_000,
     );
 
     it(
@@ -81,14 +81,14 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
               const { status, parts } = await ready();
               expect([status, parts['bus']]).toEqual(['unavailable', expect.objectContaining({ ok: false })]);
             },
-            { within: 30_000, every: 100 },
+            { within: 90_000, every: 100 },
           );
           // Commands need no bus: they are accepted, and wait in the outbox.
           await more(100);
           await ground!.kafka.restart();
           await isReady();
         }),
-      180_000,
+      300_000,
     );
 
     it(
@@ -99,7 +99,7 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
           await more(50);
           await ground!.kafka.restart();
         }),
-      180_000,
+      300_000,
     );
 
     if (!isDouble) return;
@@ -125,7 +125,7 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
           await more(20);
           double.speak();
         }),
-      180_000,
+      300_000,
     );
 
     it(
@@ -142,7 +142,7 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
                 expect.objectContaining({ ok: false, detail: expect.stringContaining('EventStoreDB') }),
               ]);
             },
-            { within: 30_000, every: 100 },
+            { within: 90_000, every: 100 },
           );
           const refused = await client.post('/accounts', {
             platform: 'instagram',
@@ -154,7 +154,7 @@ export function resilience(name: string, open: () => Promise<Ground>, { double: 
           await double.connectWire();
           await isReady();
         }),
-      180_000,
+      300_000,
     );
   });
 }
