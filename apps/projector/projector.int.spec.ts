@@ -88,9 +88,11 @@ describe('the projector', () => {
       correlationId: 'c1',
       previousHash: audit[2]!.hash,
     });
-    const messages = await test.db.query<{ type: string }>('select type from bus.message order by position');
-    expect(messages.map(({ type }) => type)).toEqual(['post.scheduled', 'post.destination_due']);
-    expect(woken).toContain('bus');
+    await eventually(async () => {
+      const messages = await test.db.query<{ type: string }>('select type from bus.message order by position');
+      expect(messages.map(({ type }) => type)).toEqual(['post.scheduled', 'post.destination_due']);
+      expect(woken).toContain('bus');
+    });
   });
 
   it('waits for the time of a post, and of a retry', async () => {

@@ -36,6 +36,7 @@ const WITHOUT_TEXT = ['GET /api/v1/subscription', 'GET /api/v1/audit-log/verify'
 const AS_OWNER: readonly (readonly [RegExp, string])[] = [
   [/\blog\.(event|head|snapshot)\b/, 'the log is read by stream, whose name holds the workspace'],
   [/\bapi\.key\b.*\bhash = any/s, 'a key is found by its hash, and says the workspace'],
+  [/^update api\.key set last_used_at\b/, 'which keys were used is written down for all workspaces together'],
   [/\bprojector\.checkpoint\b/, 'how far each view is: names and positions'],
   [/\bsubject\.key\b/, 'the wrapped keys of personal data, which the reader may not see at all'],
   [

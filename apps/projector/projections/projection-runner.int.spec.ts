@@ -127,7 +127,7 @@ describe('a projection', () => {
     expect(await rows('counted')).toEqual(upTo(6));
     poison = 0;
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(10)));
-    expect(sick.stopped).toBeUndefined();
+    await eventually(() => expect(sick.stopped).toBeUndefined());
   });
 
   it('writes no row once another leads', async () => {

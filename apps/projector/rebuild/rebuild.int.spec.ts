@@ -111,7 +111,7 @@ describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
       { version: 1, status: 'retired' },
       { version: 2, status: 'current' },
     ]);
-    expect(await dropRetired(test.db, projection, 60_000)).toEqual([]);
+    expect(await dropRetired(test.db, projection, 3_600_000)).toEqual([]);
     expect(await dropRetired(test.db, projection, 0)).toEqual([1]);
     expect(await test.db.query(`select to_regclass('read.${name}_v1') as found`)).toEqual([{ found: null }]);
   });

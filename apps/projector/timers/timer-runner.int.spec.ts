@@ -129,11 +129,13 @@ describe('the timers', () => {
     const looked = jest.spyOn(test.db, 'query');
     const run = running.run(stop.signal);
     try {
-      await eventually(() => expect(looked).toHaveBeenCalledTimes(2));
+      // What is due and what is next, and then it rests for a second; or the next time, should that have passed.
+      await eventually(() => looked.mock.calls.length > 0 && looked.mock.calls.length % 2 === 0);
       await set(timer('far', 1, { dueAt: plus(NOON, 3_600_000) }), timer('near', 2, { dueAt: plus(NOON, 500) }));
       looked.mockClear();
       running.wake(plus(NOON, 3_600_000));
-      await new Promise((later) => setImmediate(later));
+      // What a wake leads to comes without any timer, and no timer comes in between.
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve();
       expect(looked).not.toHaveBeenCalled();
       now = plus(NOON, 500);
       running.wake(plus(NOON, 500));
