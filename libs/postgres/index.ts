@@ -1,7 +1,7 @@
 export { Database, planned, type Reads, type Sql, type TransactionOptions, type Workspaces } from './database';
 export { migrate, migrations } from './migrate';
 export { lockRows } from './row-security';
-export { EmbeddedServer, freePort } from './embedded/embedded-server';
+export { EmbeddedServer } from './embedded/embedded-server';
 export { EmbeddedServerError } from './embedded/embedded-server-error';
 export { arrayOrNull, joinedTexts, plainArray, plainArrayOrNull } from './batch';
 export { OPEN, writeFenced, type Write } from './fenced-write';

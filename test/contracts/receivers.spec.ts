@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { freePort } from '#postgres';
-import { eventually } from '#testing';
+import { eventually, ownPort } from '#testing';
 import { sample, signHeaders } from '#webhook-contracts';
 import { generateSecret } from '#webhook-signing';
 import { contract } from './recorded';
@@ -112,7 +111,7 @@ describe.each(['express.mjs', 'fastify.mjs', 'nest.ts'])('the example %s of the 
     }
     writeFileSync(join(folder, file), example(file));
     if (file.endsWith('.ts')) expect(compile(file)).toBe('');
-    const port = await freePort();
+    const port = await ownPort();
     url = `http://127.0.0.1:${port}/hooks`;
     const child = spawn(process.execPath, [file.replace(/\.ts$/, '.js')], {
       cwd: folder,

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownPort } from '#testing';
 import { Client } from './client';
 import { Program, removeFolder } from './program';
 
@@ -11,7 +12,7 @@ export class Standalone {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'postledger-run-'));
   program!: Program;
   url = '';
-  private port = '0';
+  private port: string | undefined;
 
   private constructor(private readonly env: Record<string, string | undefined>) {}
 
@@ -23,6 +24,7 @@ export class Standalone {
 
   /** Starts, or starts again on the same data and port. */
   async start(args: readonly string[] = ['--empty']): Promise<void> {
+    this.port ??= String(await ownPort());
     this.program = Program.start(['dist/apps/standalone/main.js', ...args], {
       DATA_DIR: this.dataDir,
       PORT: this.port,

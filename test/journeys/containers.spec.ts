@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import Ajv from 'ajv';
 import { parse } from 'yaml';
 import { settingsSchema } from '#platform';
-import { freePort } from '#postgres';
-import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { eventually, ownPort, testDatabase, type TestDatabase } from '#testing';
 import { Program, ROOT } from '../harness/program';
 
 interface Service {
@@ -63,7 +62,7 @@ describe('each command of the compose file', () => {
   afterAll(() => test.drop());
 
   it.each(apps)('%s starts alone, gets ready and drains', async (_name, { command, environment }) => {
-    const port = String(await freePort());
+    const port = String(await ownPort());
     const secretKey = Buffer.alloc(32, 5).toString('base64');
     const program = Program.start(command!, {
       ...environment,

@@ -241,7 +241,7 @@ async function answers(port: number, password: string, gone: () => boolean, said
   }
 }
 
-export const freePort = (): Promise<number> =>
+const freePort = (): Promise<number> =>
   new Promise((done, fail) => {
     const server = createServer();
     server.once('error', fail);
