@@ -59,7 +59,7 @@ describe('a target with https', () => {
     ca: string[],
     {
       host = NAME,
-      timeoutMs = 5_000,
+      timeoutMs = 20_000,
       ...settings
     }: Partial<SenderSettings> & { host?: string; timeoutMs?: number } = {},
   ) => {
@@ -85,7 +85,7 @@ describe('a target with https', () => {
     await post(port, [good.cert]);
     for (let i = 0; i < 5; i++)
       expect(
-        await sender.send({ url: `https://${NAME}:${port}/in`, headers: {}, body: '{}', timeoutMs: 5_000 }),
+        await sender.send({ url: `https://${NAME}:${port}/in`, headers: {}, body: '{}', timeoutMs: 20_000 }),
       ).toMatchObject({ ok: true });
     expect(sockets).toHaveLength(1);
   });
@@ -146,7 +146,7 @@ describe('a target with https', () => {
 
   it('times out in a handshake that never ends, and the connection is dropped', async () => {
     const silent = await listen(createTcp((socket) => void socket.resume()));
-    const exchange = await post(silent, [], { timeoutMs: 100 });
+    const exchange = await post(silent, [], { timeoutMs: 500 });
     expect(exchange).toMatchObject({
       ok: false,
       error: { stage: 'timeout', message: expect.stringContaining('TLS handshake') },

@@ -16,7 +16,7 @@ describe('the sender', () => {
   const send = (
     url: string,
     more: { timeoutMs?: number; signal?: AbortSignal; headers?: Record<string, string>; body?: string | Buffer } = {},
-  ) => sender.send({ url, headers: HEADERS, body: BODY, timeoutMs: 5_000, ...more });
+  ) => sender.send({ url, headers: HEADERS, body: BODY, timeoutMs: 20_000, ...more });
   async function listen(server: Server): Promise<string> {
     server.on('connection', (socket) => connections.push(socket.on('error', () => undefined)));
     await new Promise<void>((up) => server.listen(0, '127.0.0.1', up));
@@ -118,7 +118,7 @@ describe('the sender', () => {
       const url = await http((_, response) => void response.end());
       process.env['HTTP_PROXY'] = process.env['http_proxy'] = 'http://127.0.0.1:9';
       try {
-        expect(await use().send({ url, headers: {}, body: BODY, timeoutMs: 5_000 })).toMatchObject({ ok: true });
+        expect(await use().send({ url, headers: {}, body: BODY, timeoutMs: 20_000 })).toMatchObject({ ok: true });
       } finally {
         delete process.env['HTTP_PROXY'];
         delete process.env['http_proxy'];
@@ -280,13 +280,13 @@ describe('the sender', () => {
 
     it('timeout: no answer comes', async () => {
       const url = await raw(() => undefined);
-      const exchange = await send(url, { timeoutMs: 60 });
+      const exchange = await send(url, { timeoutMs: 400 });
       expect(exchange).toMatchObject({
         ok: false,
         error: { stage: 'timeout', message: expect.stringContaining('waiting for the response headers') },
       });
-      expect(exchange.durationMs).toBeGreaterThanOrEqual(55);
-      expect(exchange.durationMs).toBeLessThan(2_000);
+      expect(exchange.durationMs).toBeGreaterThanOrEqual(395);
+      expect(exchange.durationMs).toBeLessThan(10_000);
       await eventually(() => expect(connections[0]!.destroyed).toBe(true));
     });
 
@@ -298,7 +298,7 @@ describe('the sender', () => {
       });
       const exchange = await send(url, { timeoutMs: 100 });
       expect(exchange).toMatchObject({ ok: false, error: { stage: 'timeout' } });
-      expect(exchange.durationMs).toBeLessThan(2_000);
+      expect(exchange.durationMs).toBeLessThan(10_000);
     });
 
     it('timeout: a body that drips does not buy time, even behind a 200', async () => {
@@ -307,14 +307,14 @@ describe('the sender', () => {
         const timer = setInterval(() => response.write('.'), 10);
         response.on('close', () => clearInterval(timer));
       });
-      const exchange = await send(url, { timeoutMs: 150 });
+      const exchange = await send(url, { timeoutMs: 500 });
       expect(exchange).toMatchObject({
         ok: false,
         statusCode: 200,
         error: { stage: 'timeout', message: expect.stringContaining('reading the response body') },
       });
       expect(exchange.response).toMatch(/^\.+$/);
-      expect(exchange.durationMs).toBeLessThan(2_000);
+      expect(exchange.durationMs).toBeLessThan(10_000);
     });
 
     it('timeout: waiting for a connection counts', async () => {
@@ -371,9 +371,9 @@ describe('the sender', () => {
 
   it('lets a path that hangs cost another path of its origin nothing', async () => {
     const url = await http((request, response) => void (request.url === '/ok' && response.end()));
-    const hanging = Array.from({ length: 50 }, () => send(url, { timeoutMs: 3_000 }));
+    const hanging = Array.from({ length: 50 }, () => send(url, { timeoutMs: 60_000 }));
     const quick = new URL('/ok', url).href;
-    for (let i = 0; i < 50; i++) expect(await send(quick, { timeoutMs: 1_000 })).toMatchObject({ ok: true });
+    for (let i = 0; i < 50; i++) expect(await send(quick)).toMatchObject({ ok: true });
     connections.forEach((socket) => socket.destroy());
     await Promise.all(hanging);
   });
