@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '#testing';
 import { Database } from '../database';
 import { EmbeddedServer } from './embedded-server';
 
@@ -44,4 +45,23 @@ describe('the embedded server', () => {
       expect(await wayIn(server.localUrl())).toBe('loopback');
     },
   );
+
+  it('starts after one that was killed when the last of its processes has ended', async () => {
+    const folder = join(base, 'killed');
+    const killed = await EmbeddedServer.start({ folder });
+    const database = new Database(killed.url());
+    const [late] = await database.query<{ pid: number }>(
+      "select pid from pg_stat_activity where backend_type = 'checkpointer'",
+    );
+    process.kill(late!.pid, 'SIGSTOP');
+    process.kill(killed.pid, 'SIGKILL');
+    await database.end();
+    const said: string[] = [];
+    const starting = EmbeddedServer.start({ folder, onLog: (line) => said.push(line) });
+    starting.catch(() => undefined);
+    await eventually(() => expect(said.join()).toContain('is still in use'));
+    process.kill(late!.pid, 'SIGCONT');
+    server = await starting;
+    expect(await wayIn(server.url())).toBe('loopback');
+  });
 });

@@ -17,6 +17,11 @@ const SUPERVISOR =
 /** A socket's path must fit into 108 bytes on Linux and 104 elsewhere. */
 const MAX_SOCKET_PATH = 100;
 
+/** PostgreSQL's hint after "pre-existing shared memory block is still in use". */
+const STILL_IN_USE = /Terminate any old server processes/;
+/** A process of a killed server that is still there after so long does not end by itself. */
+const LATE_MS = 15_000;
+
 /** Sized for one machine shared with the apps. Durability stays on. */
 const FLAGS = {
   listen_addresses: '127.0.0.1',
@@ -74,26 +79,9 @@ export class EmbeddedServer {
       `${name}=${value}`,
     ]);
     const [command, ...prefix] = [...user.prefix, binaries.postgres];
-    const child = spawn(
-      '/bin/sh',
-      ['-c', SUPERVISOR, 'postgres-supervisor', command!, ...prefix, '-D', cluster, '-p', String(port), ...flags],
-      {
-        stdio: ['pipe', 'ignore', 'pipe'],
-        detached: true,
-        cwd: folder,
-        env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
-        ...user.ids,
-      },
-    );
-    const said: string[] = [];
-    child.stderr!.on('data', (chunk: Buffer) => {
-      said.push(chunk.toString());
-      if (said.length > 20) said.shift();
-      options.onLog?.(chunk.toString().trimEnd());
-    });
-    child.unref();
-    (child.stderr as unknown as { unref(): void }).unref();
-    await answers(port, password, () => child.exitCode !== null, said);
+    const args = [command!, ...prefix, '-D', cluster, '-p', String(port), ...flags];
+    const launch = (): Promise<ChildProcess> => launched(args, { folder, port, password, user, onLog: options.onLog });
+    const child = await afterTheLate(launch);
     const pid = Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0]);
     return new EmbeddedServer(port, child, password, pid, socketFolder);
   }
@@ -221,6 +209,47 @@ function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
 /** A server that was killed leaves its socket, named by a port that is never used again. */
 function removeSockets(folder: string): void {
   for (const name of readdirSync(folder)) if (name.startsWith('.s.PGSQL.')) rmSync(join(folder, name));
+}
+
+interface Launch {
+  readonly folder: string;
+  readonly port: number;
+  readonly password: string;
+  readonly user: RunAs;
+  readonly onLog: ((line: string) => void) | undefined;
+}
+
+/** The supervised server, when it answers. Throws an EmbeddedServerError with its last words when it ends instead. */
+async function launched(args: string[], { folder, port, password, user, onLog }: Launch): Promise<ChildProcess> {
+  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'postgres-supervisor', ...args], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
+    cwd: folder,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+    ...user.ids,
+  });
+  const said: string[] = [];
+  child.stderr!.on('data', (chunk: Buffer) => {
+    said.push(chunk.toString());
+    if (said.length > 20) said.shift();
+    onLog?.(chunk.toString().trimEnd());
+  });
+  child.unref();
+  (child.stderr as unknown as { unref(): void }).unref();
+  await answers(port, password, () => child.exitCode !== null, said);
+  return child;
+}
+
+/** Where the postmaster was killed, others of its processes may end a moment later, and no new server starts before they have. */
+async function afterTheLate(launch: () => Promise<ChildProcess>): Promise<ChildProcess> {
+  for (const deadline = performance.now() + LATE_MS; ;) {
+    try {
+      return await launch();
+    } catch (error) {
+      if (!STILL_IN_USE.test((error as Error).message) || performance.now() > deadline) throw error;
+      await new Promise((again) => setTimeout(again, 100));
+    }
+  }
 }
 
 async function answers(port: number, password: string, gone: () => boolean, said: string[]): Promise<void> {
