@@ -22,7 +22,7 @@ export async function historyIsTold(standalone: Standalone): Promise<void> {
     for (let told = 1, took = Infinity; took > AT_ONCE_MS; told++) {
       const began = performance.now();
       await client.account(`history_${told}`);
-      await eventually(() => expect(receiver.on(HOOK)).toHaveLength(told), { within: end - began });
+      await eventually(() => expect(receiver.on(HOOK).length).toBeGreaterThanOrEqual(told), { within: end - began });
       took = performance.now() - began;
     }
     await client.must(204, 'DELETE', `/webhooks/endpoints/${id}`);
