@@ -126,7 +126,7 @@ describe.each(['express.mjs', 'fastify.mjs', 'nest.ts'])('the example %s of the 
       });
       child.once('exit', (code) => reject(new Error(`${file} ended with ${code}: ${output}`)));
     });
-  }, 180_000);
+  }, 600_000);
 
   const post = async (body: string, headers: Record<string, string>) => {
     const response = await fetch(url, { method: 'POST', body, headers });

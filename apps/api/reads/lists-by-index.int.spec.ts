@@ -99,7 +99,7 @@ describe('every list, by every filter', () => {
     await Promise.all([lane(), lane()]);
     await test.db.script('vacuum analyze delivery.delivery');
     expect(await lockRows(test.db)).toBeUndefined();
-  }, 180_000);
+  }, 600_000);
   afterAll(() => test.drop());
 
   /** What the statements of one list did. Those that are not to be answered get no rows. */
