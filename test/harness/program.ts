@@ -63,7 +63,7 @@ export class Program {
   }
 
   /** The first line, past or to come, that matches; rejects with what was said when the program ends or `within` ms pass. */
-  line(pattern: RegExp, within = 60_000): Promise<RegExpExecArray> {
+  line(pattern: RegExp, within = 100_000): Promise<RegExpExecArray> {
     return new Promise((done, fail) => {
       const end = (act: () => void) => {
         clearTimeout(timer);

@@ -90,7 +90,7 @@ export function webhookStories(world: () => World): void {
     for (const { subscribers, accounts } of histories)
       for (const [n, subscriber] of subscribers.entries()) {
         const due = accounts.slice(n);
-        await eventually(() => expect(heard(subscriber).sort()).toEqual([...due].sort()), { within: 45_000 });
+        await eventually(() => expect(heard(subscriber).sort()).toEqual([...due].sort()), { within: 90_000 });
         const inSequence = subscriber.requests().toSorted((a, b) => sequence(a) - sequence(b));
         expect(inSequence.map(sequence)).toEqual(upTo(due.length));
         // Across entities only a bus without partitions of its own keeps the order of the log.
@@ -99,7 +99,7 @@ export function webhookStories(world: () => World): void {
             inSequence.map(({ body }) => (JSON.parse(body) as { data: { accountId: string } }).data.accountId),
           ).toEqual(due);
       }
-  }, 120_000);
+  }, 300_000);
 
   it('gives by pull, byte for byte and signed, what it sent', async () => {
     const { client } = await world().workspace();
@@ -137,6 +137,6 @@ function deliveryOf(client: Client, { id }: Subscriber, status: string, count = 
       expect(data[0]!.status).toBe(status);
       return client.must<Delivery>(200, 'GET', `/webhooks/deliveries/${data[0]!.id}`);
     },
-    { within: 45_000, every: 50 },
+    { within: 90_000, every: 50 },
   );
 }
