@@ -41,6 +41,15 @@ describe('canonical JSON', () => {
         expect(canonicalJson(JSON.parse(text))).toBe(text);
       }),
     ));
+
+  it('writes every text and every name as ECMAScript does', () =>
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(canonicalJson(text)).toBe(JSON.stringify(text));
+        expect(canonicalJson({ [text]: [text] })).toBe(JSON.stringify({ [text]: [text] }));
+      }),
+      { examples: [['"'], ['\\'], ['a\n'], ['\u007f\ud800']] },
+    ));
 });
 
 describe('an audit entry', () => {

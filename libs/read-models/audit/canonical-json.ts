@@ -4,6 +4,7 @@
  * it makes no list of members on the way.
  */
 export function canonicalJson(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   let text = '';
   if (Array.isArray(value)) {
@@ -13,12 +14,30 @@ export function canonicalJson(value: unknown): string {
   for (const name of sortedNames(value)) {
     const member = (value as Readonly<Record<string, unknown>>)[name];
     if (member === undefined) continue;
-    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(member)}`;
+    text += `${text === '' ? '' : ','}${quotedName(name)}:${canonicalJson(member)}`;
   }
   return `{${text}}`;
 }
 
+/** Text that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+
+const MOST_NAMES = 2_000;
+/** The names of members come again with every event of a type. */
+const names = new Map<string, string>();
+
+function quotedName(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  if (names.size >= MOST_NAMES) names.clear();
+  const text = quoted(name);
+  names.set(name, text);
+  return text;
+}
+
 function sortedNames(value: object): string[] {
-  const names = Object.keys(value);
-  return names.some((name, at) => at > 0 && names[at - 1]! > name) ? names.sort() : names;
+  const all = Object.keys(value);
+  return all.some((name, at) => at > 0 && all[at - 1]! > name) ? all.sort() : all;
 }
