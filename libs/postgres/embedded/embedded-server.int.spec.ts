@@ -28,6 +28,16 @@ describe('the embedded server', () => {
     }
   };
 
+  /** Process id of the one without which there is no shutdown. */
+  const checkpointer = async (of: EmbeddedServer): Promise<number> => {
+    const database = new Database(of.url());
+    const [row] = await database.query<{ pid: number }>(
+      "select pid from pg_stat_activity where backend_type = 'checkpointer'",
+    );
+    await database.end();
+    return row!.pid;
+  };
+
   it('lets its owner in by a socket and others by loopback, whatever its folder is called', async () => {
     const folder = join(base, 'Größe & 100% Data');
     mkdirSync(folder);
@@ -46,21 +56,27 @@ describe('the embedded server', () => {
     },
   );
 
+  it('stops also when its shutdown hangs, and starts again', async () => {
+    const folder = join(base, 'hanging');
+    const hanging = await EmbeddedServer.start({ folder, patienceMs: 100 });
+    await hanging.ensureDatabase('kept');
+    process.kill(await checkpointer(hanging), 'SIGSTOP');
+    await hanging.stop();
+    server = await EmbeddedServer.start({ folder });
+    expect(await wayIn(server.url('kept'))).toBe('loopback');
+  });
+
   it('starts after one that was killed when the last of its processes has ended', async () => {
     const folder = join(base, 'killed');
     const killed = await EmbeddedServer.start({ folder });
-    const database = new Database(killed.url());
-    const [late] = await database.query<{ pid: number }>(
-      "select pid from pg_stat_activity where backend_type = 'checkpointer'",
-    );
-    process.kill(late!.pid, 'SIGSTOP');
+    const late = await checkpointer(killed);
+    process.kill(late, 'SIGSTOP');
     process.kill(killed.pid, 'SIGKILL');
-    await database.end();
     const said: string[] = [];
     const starting = EmbeddedServer.start({ folder, onLog: (line) => said.push(line) });
     starting.catch(() => undefined);
     await eventually(() => expect(said.join()).toContain('is still in use'));
-    process.kill(late!.pid, 'SIGCONT');
+    process.kill(late, 'SIGCONT');
     server = await starting;
     expect(await wayIn(server.url())).toBe('loopback');
   });

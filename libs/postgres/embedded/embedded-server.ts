@@ -21,6 +21,8 @@ const MAX_SOCKET_PATH = 100;
 const STILL_IN_USE = /Terminate any old server processes/;
 /** A process of a killed server that is still there after so long does not end by itself. */
 const LATE_MS = 15_000;
+/** PostgreSQL 18 that is told to shut down at the moment when its recovery begins does not. */
+const PATIENCE_MS = 30_000;
 
 /** Sized for one machine shared with the apps. Durability stays on. */
 const FLAGS = {
@@ -44,6 +46,8 @@ export interface EmbeddedOptions {
   readonly folder: string;
   /** Any free port when left out. */
   readonly port?: number;
+  /** How long a shutdown may take (30,000 ms); then it ends without its last checkpoint, and the next start recovers. */
+  readonly patienceMs?: number;
   /** Overrides of the server's settings. */
   readonly flags?: Record<string, string>;
   readonly onLog?: (line: string) => void;
@@ -59,6 +63,7 @@ export class EmbeddedServer {
     readonly pid: number,
     /** Where its Unix socket is; undefined where there can be none. */
     private readonly socketFolder: string | undefined,
+    private readonly patienceMs: number,
   ) {}
 
   /** Makes the cluster when there is none, starts it and waits until it answers. Throws an EmbeddedServerError when it cannot. */
@@ -83,7 +88,7 @@ export class EmbeddedServer {
     const launch = (): Promise<ChildProcess> => launched(args, { folder, port, password, user, onLog: options.onLog });
     const child = await afterTheLate(launch);
     const pid = Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    return new EmbeddedServer(port, child, password, pid, socketFolder);
+    return new EmbeddedServer(port, child, password, pid, socketFolder, options.patienceMs ?? PATIENCE_MS);
   }
 
   /**
@@ -132,13 +137,15 @@ export class EmbeddedServer {
     }
   }
 
-  /** Fast shutdown: rolls open transactions back, writes a checkpoint. */
+  /** Fast shutdown: rolls open transactions back, writes a checkpoint. Immediate shutdown when that takes too long. */
   async stop(): Promise<void> {
     if (this.child.exitCode !== null) return;
     const ended = new Promise((done) => this.child.once('exit', done));
     this.child.ref();
     this.child.stdin!.end();
+    const hurry = setTimeout(() => process.kill(this.pid, 'SIGQUIT'), this.patienceMs);
     await ended;
+    clearTimeout(hurry);
   }
 }
 
@@ -197,13 +204,16 @@ function initialise(folder: string, cluster: string, initdb: string, user: RunAs
 /** A server that outlived its owner by a moment is stopped before a new one starts on the same folder. */
 function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
   if (!existsSync(join(cluster, 'postmaster.pid'))) return;
-  const [command, ...args] = [...user.prefix, pgCtl, 'stop', '-D', cluster, '-m', 'fast', '-w', '-t', '30'];
-  spawnSync(command!, args, {
-    stdio: 'ignore',
-    cwd: cluster,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    ...user.ids,
-  });
+  for (const mode of ['fast', 'immediate']) {
+    const [command, ...args] = [...user.prefix, pgCtl, 'stop', '-D', cluster, '-m', mode, '-w', '-t', '30'];
+    const { status } = spawnSync(command!, args, {
+      stdio: 'ignore',
+      cwd: cluster,
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      ...user.ids,
+    });
+    if (status === 0 || !existsSync(join(cluster, 'postmaster.pid'))) return;
+  }
 }
 
 /** A server that was killed leaves its socket, named by a port that is never used again. */
