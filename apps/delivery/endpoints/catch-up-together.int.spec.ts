@@ -2,8 +2,8 @@ import type { EventStore, ReadAllOptions } from '#event-store';
 import { eventually, Receiver } from '#testing';
 import { World } from '../testing/world';
 
-/** What a page takes from a node elsewhere. */
-const PAGE_MS = 20;
+/** What a page takes from a node elsewhere, and so long that a slow machine has heard of most endpoints when a walk ends. */
+const PAGE_MS = 120;
 
 /** Counts what is read of a log that has no index by workspace, as EventStoreDB has none. */
 class Counted {
