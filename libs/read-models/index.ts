@@ -5,7 +5,7 @@ export { KeyedQuery, type Found } from './keyed/keyed-query';
 export { cursorAt, positionOf, pageOf, type Page, type PageOptions } from './keyed/cursor';
 export { keyedViews, readModels, type ReadModels } from './read-models';
 export { ViewProgress } from './progress';
-export { auditEntry, hashOf, type AuditEntry } from './audit/audit-entry';
+export { hashOf, type AuditEntry } from './audit/audit-entry';
 export { AuditTable } from './audit/audit-table';
 export { AuditQuery, entryOf, type AuditFilters, type AuditRow } from './audit/audit.query';
 export * from './accounts/accounts.view';

@@ -24,7 +24,7 @@ export const viewProjection = (view: KeyedView): Projection =>
 /** Builds the audit log: of every event, as it is stored. */
 export const auditProjection: Projection = ofTables({
   name: 'audit',
-  shape: '2',
+  shape: '3',
   wants: () => true,
   table: (version, name) => new AuditTable(version, name),
   read: (events) => events,

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { parseStream, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
-import { canonicalJson } from './canonical-json';
+import { canonicalJson, quoted } from './canonical-json';
 
 /** One entry of the audit log, as `GET /audit-log` answers. */
 export interface AuditEntry {
@@ -41,21 +41,32 @@ function hide(value: unknown): unknown {
   );
 }
 
-/** The link of one entry (docs/reference/audit-chain.md): SHA-256, hex, over the UTF-8 of the canonical array of its fields. */
-export const hashOf = (entry: Omit<AuditEntry, 'hash'>): string => hash('sha256', linkText(entry), 'hex');
+/**
+ * The link of one entry (docs/reference/audit-chain.md): SHA-256, hex, over the UTF-8 of the canonical array of its fields. `data`: its data
+ * as canonical JSON.
+ */
+export const hashOf = (entry: Omit<AuditEntry, 'hash'>, data = canonicalJson(entry.data)): string =>
+  hash('sha256', linkText(entry, data), 'hex');
 
-/** All but the data has one spelling in any case. */
-function linkText(it: Omit<AuditEntry, 'hash'>): string {
-  const { previousHash, id, position, at, action, entityType, entityId, actor, correlationId, causationId } = it;
-  const about = [previousHash, id, position, at, action, entityType, entityId, actor, correlationId, causationId];
-  return `${JSON.stringify([...about, it.revisionBefore, it.revision]).slice(0, -1)},${canonicalJson(it.data)}]`;
+function linkText(it: Omit<AuditEntry, 'hash'>, data: string): string {
+  const thing = `${quoted(it.action)},${quoted(it.entityType)},${quoted(it.entityId)}`;
+  const cause = `${quoted(it.actor)},${quoted(it.correlationId)},${quotedOrNull(it.causationId)}`;
+  return `[${quotedOrNull(it.previousHash)},${quoted(it.id)},${it.position},${quoted(it.at)},${thing},${cause},${it.revisionBefore},${it.revision},${data}]`;
 }
+
+const quotedOrNull = (text: string | null): string => (text === null ? 'null' : quoted(text));
 
 /** Streams whose data may hold a secret's box. */
 const MAY_HOLD_SECRETS = 'webhook_endpoint';
 
+/** An entry, and its data as the audit log keeps it: as canonical JSON. */
+export interface LinkedEntry {
+  readonly entry: AuditEntry;
+  readonly data: string;
+}
+
 /** What the audit log says of an event, linked to the entry before it in its workspace. */
-export function auditEntry(event: RecordedEvent, previousHash: string | null): AuditEntry {
+export function linkedEntry(event: RecordedEvent, previousHash: string | null): LinkedEntry {
   const { category, id } = parseStream(event.stream);
   const { occurredAt, actor, correlationId, causationId } = event.metadata;
   const entry = {
@@ -73,5 +84,6 @@ export function auditEntry(event: RecordedEvent, previousHash: string | null): A
     data: category === MAY_HOLD_SECRETS ? withoutSecrets(event.data) : event.data,
     previousHash,
   };
-  return { ...entry, hash: hashOf(entry) };
+  const data = canonicalJson(entry.data);
+  return { entry: { ...entry, hash: hashOf(entry, data) }, data };
 }

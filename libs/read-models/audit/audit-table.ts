@@ -2,7 +2,7 @@ import type { RecordedEvent } from '#event-store';
 import { subjectIn } from '#personal-data';
 import { arrayOrNull, plainArray, type Sql, type Write } from '#postgres';
 import { firstDifference, type Difference } from '../keyed/first-difference';
-import { auditEntry, type AuditEntry } from './audit-entry';
+import { linkedEntry, type LinkedEntry } from './audit-entry';
 
 /** The newest link of a workspace's chain. */
 interface Head {
@@ -74,7 +74,7 @@ export class AuditTable {
       return { workspace, event, ...link(head, event) };
     });
     this.moved = moved;
-    const data = rows.map(({ entry }) => JSON.stringify(entry.data));
+    const data = rows.map((row) => row.data);
     const params = [
       lines(rows, ({ workspace }) => workspace),
       plainArray(rows.map(({ entry }) => entry.position)),
@@ -129,15 +129,15 @@ export class AuditTable {
 }
 
 /** Adds an event to a chain. */
-function link(head: Head, event: RecordedEvent): { entry: AuditEntry; latest: number } {
-  const entry = auditEntry(event, head.hash);
+function link(head: Head, event: RecordedEvent): LinkedEntry & { readonly latest: number } {
+  const { entry, data } = linkedEntry(event, head.hash);
   const at = Date.parse(entry.at);
   head.lag = Math.max(head.lag, head.latest - at);
   head.latest = Math.max(head.latest, at);
   head.entries++;
   head.position = event.position;
   head.hash = entry.hash;
-  return { entry, latest: head.latest };
+  return { entry, data, latest: head.latest };
 }
 
 const SAVE_HEADS = `insert into projector.audit_head (version, workspace, entries, position, hash, latest, lag)

@@ -1,7 +1,7 @@
 import type { EventStore, RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import type { Workspaces } from '#postgres';
-import { auditEntry, hashOf, type AuditEntry } from './audit-entry';
+import { hashOf, linkedEntry, type AuditEntry } from './audit-entry';
 import { AUDIT_COLUMNS, entryOf, type AuditRow } from './audit.query';
 
 /** `changed`: differs from the log, or its link is wrong. `missing`: the log has it. `inserted`: the log has it not. `out of order`: it stands elsewhere in the log. */
@@ -186,7 +186,7 @@ async function breakOf(
   previous: string | null,
 ): Promise<BreakReason | undefined> {
   if (event && row && event.id === row.event_id)
-    return isSame(auditEntry(event, previous), row) ? undefined : 'changed';
+    return isSame(linkedEntry(event, previous).entry, row) ? undefined : 'changed';
   if (event && (await hasRow(parts.db, workspace, event.id))) return 'out of order';
   if (row && (await hasEvent(parts.store, workspace, row))) return 'out of order';
   if (event && row) return 'changed';

@@ -22,7 +22,8 @@ export function canonicalJson(value: unknown): string {
 /** Text that JSON writes as it is. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+/** A text as JSON. */
+export const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
 const MOST_NAMES = 2_000;
 /** The names of members come again with every event of a type. */
