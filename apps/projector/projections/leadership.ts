@@ -2,8 +2,10 @@ import type { Database } from '#postgres';
 
 const LOCK = 7_305_003;
 const TICK_MS = 500;
+/** After the session of a frozen leader was ended: its locks are free in a moment. */
+const SOON_MS = 50;
 /** A leader that was not seen for so long is frozen or cut off; another takes over. */
-export const LEASE_MS = 2_500;
+const LEASE_MS = 2_000;
 
 export interface LeadershipOptions {
   readonly db: Database;
@@ -31,11 +33,16 @@ const SEEN = 'update projector.leader set seen_at = now() where name = any($1) a
 
 // Above every epoch that a checkpoint has ever had, also one that a rebuild by hand gave it.
 const ENTHRONE = `insert into projector.leader as l (name, epoch, pid, process)
-  select $1, 1 + coalesce(max(c.epoch), 0), pg_backend_pid(), $2 from projector.checkpoint c where c.name = $1
+  select name, 1 + coalesce(max(c.epoch), 0), pg_backend_pid(), $2 from unnest($1::text[]) name left join projector.checkpoint c using (name) group by name
   on conflict (name) do update set epoch = greatest(l.epoch + 1, excluded.epoch), pid = excluded.pid, process = excluded.process, seen_at = now()
-  returning epoch`;
+  returning name, epoch`;
 
 const FENCE = "update projector.checkpoint set epoch = $2 where name = $1 and epoch < $2 and status = 'current'";
+
+interface Crowned {
+  readonly name: string;
+  readonly epoch: number;
+}
 
 type Session = Awaited<ReturnType<Database['session']>>;
 
@@ -76,18 +83,21 @@ export class Leadership {
   }
 
   private tick(): void {
+    const { tickMs = TICK_MS, onFault } = this.options;
     this.ticking = this.beat()
       .catch((error: Error) => {
-        this.options.onFault(error);
+        onFault(error);
         this.lose();
+        return false;
       })
-      .finally(() => {
+      .then((hasEvicted) => {
         this.ticking = undefined;
-        if (!this.stopped) this.timer = setTimeout(() => this.tick(), this.options.tickMs ?? TICK_MS);
+        if (!this.stopped) this.timer = setTimeout(() => this.tick(), hasEvicted ? SOON_MS : tickMs);
       });
   }
 
-  private async beat(): Promise<void> {
+  /** Shows itself, and takes what is free. Resolves with whether more will be in a moment. */
+  private async beat(): Promise<boolean> {
     const { db, names, process } = this.options;
     const session = (this.session ??= await this.open(db));
     if (this.ended.size > 0) {
@@ -97,16 +107,17 @@ export class Leadership {
     const led = this.led;
     if (led.length > 0) await session.query(SEEN, [led]);
     const open = names.filter((name) => !this.reigns.has(name));
-    if (open.length === 0) return;
+    if (open.length === 0) return false;
     const taken = (await session.query<{ name: string }>(TAKE, [open])).map(({ name }) => name);
-    if (taken.length < open.length)
-      await session.query(EVICT, [open.filter((name) => !taken.includes(name)), LEASE_MS]);
-    for (const name of taken) {
-      const [row] = await session.query<{ epoch: number }>(ENTHRONE, [name, process]);
+    const others = open.filter((name) => !taken.includes(name));
+    const evicted = others.length > 0 ? await session.query(EVICT, [others, LEASE_MS]) : [];
+    const crowned = taken.length > 0 ? await session.query<Crowned>(ENTHRONE, [taken, process]) : [];
+    for (const { name, epoch } of crowned) {
       // Waits for a transaction of the former leader that still holds the row; the server ends one that is frozen.
-      await session.query(FENCE, [name, row!.epoch]);
-      this.reign(session, name, row!.epoch);
+      await session.query(FENCE, [name, epoch]);
+      this.reign(session, name, epoch);
     }
+    return evicted.length > 0;
   }
 
   private reign(session: Session, name: string, epoch: number): void {
