@@ -1,7 +1,6 @@
-import { rmSync } from 'node:fs';
+import { removeFolder } from './remove-folder';
 
 export default async function tearDown(): Promise<void> {
   await globalThis.testServer?.server.stop();
-  if (globalThis.testServer)
-    rmSync(globalThis.testServer.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  if (globalThis.testServer) removeFolder(globalThis.testServer.folder);
 }

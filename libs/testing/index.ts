@@ -1,6 +1,7 @@
 export { testDatabase, type TestDatabase } from './test-database';
 export { eventually } from './eventually';
 export { ownPort } from './own-port';
+export { removeFolder } from './remove-folder';
 export { readings, type Reading } from './plan';
 export { Receiver, type Received, type Reply } from './receiver';
 export { scenariosOf, type Given } from './given';

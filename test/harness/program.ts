@@ -1,12 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const ROOT = join(__dirname, '../..');
-
-/** Removes a folder for good, also while what was killed in it still dies. */
-export const removeFolder = (folder: string): void =>
-  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 
 /** A program of ours as a child process: its lines are kept, its end is awaited, nothing survives the test. */
 export class Program {

@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ownPort } from '#testing';
+import { ownPort, removeFolder } from '#testing';
 import { Client } from './client';
-import { Program, removeFolder } from './program';
+import { Program } from './program';
 
 export const KEY = 'test_key_of_the_first_workspace_0123456789';
 

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Program, removeFolder, ROOT } from '../harness/program';
+import { removeFolder } from '#testing';
+import { Program, ROOT } from '../harness/program';
 import { Standalone } from '../harness/standalone';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'postledger-door-'));

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database, EmbeddedServer, migrate } from '#postgres';
-import { eventually, Receiver } from '#testing';
+import { eventually, Receiver, removeFolder } from '#testing';
 import { World } from '../testing/world';
 
 const WAVE = 40;
@@ -36,7 +36,7 @@ describe('PostgreSQL stopped for some seconds while deliveries are under way', (
     await world.close();
     await receiver.close();
     await server.stop();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+    removeFolder(folder);
   });
 
   const idsAndBytes = (sequence: number) =>

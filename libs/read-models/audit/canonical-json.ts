@@ -1,3 +1,5 @@
+import { Recent } from '#kernel';
+
 /**
  * JSON with one spelling only (RFC 8785): no spaces, members sorted by their names' UTF-16 units, numbers and strings as
  * ECMAScript writes them. Members without a value are left out, as JSON has none. Every entry of the audit chain pays for it, so
@@ -25,14 +27,12 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 /** A text as JSON. */
 export const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
-const MOST_NAMES = 2_000;
 /** The names of members come again with every event of a type. */
-const names = new Map<string, string>();
+const names = new Recent<string, string>(2_000);
 
 function quotedName(name: string): string {
   const known = names.get(name);
   if (known !== undefined) return known;
-  if (names.size >= MOST_NAMES) names.clear();
   const text = quoted(name);
   names.set(name, text);
   return text;
