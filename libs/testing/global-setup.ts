@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Database } from '../postgres/database';
 import { EmbeddedServer } from '../postgres/embedded/embedded-server';
 import { migrate } from '../postgres/migrate';
+import { copyCluster } from './copy-cluster';
 
 export const TEMPLATE = 'postledger_template';
 
@@ -11,18 +12,31 @@ declare global {
   var testServer: { server: EmbeddedServer; folder: string } | undefined;
 }
 
-/** One PostgreSQL for the whole run; a migrated template database that each test file clones. */
+/** One PostgreSQL for the whole run, with a migrated template database that each test file clones, and a migrated cluster to copy. */
 export default async function setUp(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'postledger-test-'));
+  const made = join(folder, 'made');
+  await makeCluster(made);
+  const used = join(folder, 'used');
+  copyCluster(made, used);
   // fsync off: a test run's data need not survive a power cut, and killed processes do not need it.
   const server = await EmbeddedServer.start({
-    folder,
+    folder: used,
     flags: { fsync: 'off', full_page_writes: 'off', max_connections: '400' },
   });
-  await server.ensureDatabase(TEMPLATE);
-  const db = new Database(server.url(TEMPLATE));
-  await migrate(db);
-  await db.end();
   process.env['TEST_POSTGRES_URL'] = server.url();
+  process.env['TEST_CLUSTER'] = made;
   globalThis.testServer = { server, folder };
+}
+
+/** A cluster as a first start leaves it, with the database of the programs and that of the test files. */
+async function makeCluster(folder: string): Promise<void> {
+  const server = await EmbeddedServer.start({ folder, flags: { fsync: 'off' } });
+  for (const name of ['postledger', TEMPLATE]) {
+    await server.ensureDatabase(name);
+    const db = new Database(server.url(name));
+    await migrate(db);
+    await db.end();
+  }
+  await server.stop();
 }

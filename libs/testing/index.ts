@@ -1,5 +1,6 @@
 export { testDatabase, type TestDatabase } from './test-database';
 export { eventually } from './eventually';
+export { copyCluster } from './copy-cluster';
 export { ownPort } from './own-port';
 export { removeFolder } from './remove-folder';
 export { readings, type Reading } from './plan';

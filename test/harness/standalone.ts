@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ownPort, removeFolder } from '#testing';
+import { copyCluster, ownPort, removeFolder } from '#testing';
 import { Client } from './client';
 import { Program } from './program';
 
@@ -18,6 +18,7 @@ export class Standalone {
 
   static async start(env: Record<string, string | undefined> = {}): Promise<Standalone> {
     const standalone = new Standalone(env);
+    copyCluster(process.env['TEST_CLUSTER']!, join(standalone.dataDir, 'postgres'));
     await standalone.start();
     return standalone;
   }
