@@ -193,12 +193,6 @@ describe('every list, by every filter', () => {
     expect(found).toEqual([]);
   });
 
-  it('entries by the id of their event', async () => {
-    const text = 'select position from read.audit where workspace = $1 and event_id = $2 limit 1';
-    const found = await readings(test.db, WORKSPACE, text, [WORKSPACE, '00000000-0000-0000-0000-000000000000']);
-    expect(faultsOf('an id', found)).toEqual([]);
-  });
-
   it('deliveries', async () => {
     const singles = [
       {},

@@ -1,4 +1,4 @@
-import type { EventStore, RecordedEvent } from '#event-store';
+import { parseStream, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import type { Workspaces } from '#postgres';
 import { hashOf, linkedEntry, type AuditEntry } from './audit-entry';
@@ -187,7 +187,7 @@ async function breakOf(
 ): Promise<BreakReason | undefined> {
   if (event && row && event.id === row.event_id)
     return isSame(linkedEntry(event, previous).entry, row) ? undefined : 'changed';
-  if (event && (await hasRow(parts.db, workspace, event.id))) return 'out of order';
+  if (event && (await hasRow(parts.db, workspace, event))) return 'out of order';
   if (row && (await hasEvent(parts.store, workspace, row))) return 'out of order';
   if (event && row) return 'changed';
   return event ? 'missing' : 'inserted';
@@ -204,14 +204,16 @@ function isSame(expected: AuditEntry, row: AuditRow): boolean {
   }
 }
 
-async function hasRow(db: Workspaces, workspace: string, eventId: string): Promise<boolean> {
-  return (
-    (
-      await db
-        .inWorkspace(workspace)
-        .query('select 1 from read.audit where workspace = $1 and event_id = $2 limit 1', [workspace, eventId])
-    ).length > 0
-  );
+/** Among the entries of its own thing. */
+async function hasRow(db: Workspaces, workspace: string, { id, stream }: RecordedEvent): Promise<boolean> {
+  const rows = await db
+    .inWorkspace(workspace)
+    .query('select 1 from read.audit where workspace = $1 and entity_id = $2 and event_id = $3 limit 1', [
+      workspace,
+      parseStream(stream).id,
+      id,
+    ]);
+  return rows.length > 0;
 }
 
 async function hasEvent(store: EventStore, workspace: string, row: AuditRow): Promise<boolean> {
