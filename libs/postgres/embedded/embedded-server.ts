@@ -145,9 +145,18 @@ export class EmbeddedServer {
     const ended = new Promise((done) => this.child.once('exit', done));
     this.child.ref();
     this.child.stdin!.end();
-    const hurry = setTimeout(() => process.kill(this.pid, 'SIGQUIT'), this.patienceMs);
+    const hurry = setTimeout(() => this.quit(), this.patienceMs);
     await ended;
     clearTimeout(hurry);
+  }
+
+  /** Immediate shutdown, unless it has ended in this very moment. */
+  private quit(): void {
+    try {
+      process.kill(this.pid, 'SIGQUIT');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }
 
