@@ -1,6 +1,10 @@
 import type { Database } from '#postgres';
 import { moveCheckpoint, type OpenedBuild } from './checkpoint';
+import { Gate } from './gate';
 import type { Projection } from './projection';
+
+/** More keep no processor busier, and each holds a connection for as long as a long table takes. */
+const INDEXES_AT_ONCE = 3;
 
 /**
  * Makes a build that has caught up with the current one the current one, in one transaction: readers go from a table to one that
@@ -12,7 +16,8 @@ export async function switchBuild(
   { build, checkpoint }: OpenedBuild,
 ): Promise<boolean> {
   // Before the switch, since it takes its time.
-  await Promise.all((build.indexes ?? []).map((make) => db.script(make)));
+  const gate = new Gate(INDEXES_AT_ONCE);
+  await Promise.all((build.indexes ?? []).map((make) => gate.run(() => db.script(make))));
   return db.tx(async (sql) => {
     const [current] = await sql.query<{ position: number }>(
       "select position from projector.checkpoint where name = $1 and status = 'current' for update",
