@@ -3,7 +3,7 @@ import { upcast } from '#public-messages';
 import { AuditTable, KeyedTable, type KeyedView } from '#read-models';
 import type { Projection, ScratchBuild } from './projection';
 
-/** A burst of commands reaches a view in a few transactions; alone, a command reaches it at once. Fewer still for what nobody reads on a page. */
+/** A burst of commands reaches a view in a few transactions, the audit log in fewer still; alone, a command reaches both at once. */
 const PACE_MS = { view: 20, audit: 60 } as const;
 
 type Table = Pick<
