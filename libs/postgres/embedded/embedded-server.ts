@@ -257,7 +257,10 @@ async function launched(args: string[], { folder, port, password, user, onLog }:
   });
   child.unref();
   (child.stderr as unknown as { unref(): void }).unref();
-  await answers(port, password, () => child.exitCode !== null, said);
+  // Not at its exit: its last words may still be on their way then, and they say why.
+  let isGone = false;
+  child.once('close', () => (isGone = true));
+  await answers(port, password, () => isGone, said);
   return child;
 }
 
