@@ -193,6 +193,13 @@ describe('every list, by every filter', () => {
     expect(found).toEqual([]);
   });
 
+  it('the entry of an event among those of its thing', async () => {
+    const text = 'select 1 from read.audit where workspace = $1 and entity_id = $2 and event_id = $3 limit 1';
+    const nowhere = '00000000-0000-0000-0000-000000000000';
+    const found = await readings(test.db, WORKSPACE, text, [WORKSPACE, 'id_77', nowhere]);
+    expect(faultsOf('an id', found)).toEqual([]);
+  });
+
   it('deliveries', async () => {
     const singles = [
       {},
