@@ -1,9 +1,8 @@
 // npm run bench: measures this machine. Receiver, generator and feeder are processes of their own; warm-up, three runs each.
 import { spawnSync } from 'node:child_process';
-import os from 'node:os';
 import { join } from 'node:path';
 import { build, checkNode, install } from '../../apps/standalone/start.mjs';
-import { round, writeReport } from './report.mjs';
+import { machine, round, writeReport } from './report.mjs';
 
 const HELP = `npm run bench [-- options]
 
@@ -91,9 +90,9 @@ function tell({ name, what, unit, taken, limit, target, lessIsBetter = false }) 
   const { value: _, ...details } = taken[Math.floor(taken.length / 2)];
   const reached = lessIsBetter ? median <= target : median >= target;
   const ratio = limit && median / limit;
-  results.push({ name, what, unit, min, median, max, target, reached, limit, ratio, ...details });
+  results.push({ name, what, unit, runs: taken.length, min, median, max, target, reached, limit, ratio, ...details });
   // After each figure: what a later one breaks off is not lost.
-  writeReport({ runs, results }, args.includes('--write'));
+  writeReport(results, args.includes('--write'));
   const numbers = Object.entries(details).filter(([, value]) => typeof value === 'number');
   const more = numbers.map(([key, value]) => `${key} ${round(value)}`);
   console.log(
@@ -106,7 +105,7 @@ const system = await openSystem();
 const stage = { system, receiver, ...stageSize };
 try {
   console.log(
-    `${os.cpus().length} cores (${os.cpus()[0].model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}; all processes on this machine`,
+    `${machine.cores} cores (${machine.model}), ${machine.memoryGiB} GiB, Node ${machine.node}; all processes on this machine`,
   );
   if (!only || only.some((name) => name !== 'commands')) await scenarios.deliveries(1)({ ...stage, count: 3_000 });
   await scenarios.commands({ ...stage, seconds: quick ? 5 : 15 });
