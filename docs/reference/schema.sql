@@ -671,7 +671,7 @@ begin
   end loop;
 end $function$;
 
-CREATE OR REPLACE FUNCTION bus.publish(partitions smallint[], topics text, keys text, ids text, types text, all_headers text, all_values text)
+CREATE OR REPLACE FUNCTION bus.publish(partitions smallint[], topics text, keys text, ids text, types text, all_headers text, all_values text, separator text)
  RETURNS text
  LANGUAGE plpgsql
 AS $function$
@@ -688,8 +688,8 @@ begin
   end if;
   insert into bus.message (position, created_at, partition, topic, key, id, type, headers, value)
     select last - count + m.n, made, m.partition, m.topic, m.key, m.id, m.type, m.headers, m.value
-    from unnest(partitions, string_to_array(topics, E'\x1f'), string_to_array(keys, E'\x1f'), string_to_array(ids, E'\x1f'),
-                string_to_array(types, E'\x1f'), string_to_array(all_headers, E'\x1f'), string_to_array(all_values, E'\x1f'))
+    from unnest(partitions, string_to_array(topics, separator), string_to_array(keys, separator), string_to_array(ids, separator),
+                string_to_array(types, separator), string_to_array(all_headers, separator), string_to_array(all_values, separator))
       with ordinality as m(partition, topic, key, id, type, headers, value, n);
   perform pg_notify('bus_published', last::text);
   return last || ' ' || coalesce((select id::text from bus.incarnation), '');

@@ -72,6 +72,16 @@ export function busConformance(name: string, start: () => Promise<BusLab>, { wit
       expect(received[0]).toEqual({ ...sent, headers, partition: expect.any(Number), offset: expect.any(Number) });
     });
 
+    it('takes keys of any characters, several in one batch', async () => {
+      const keys = ['\x1f', 'a\x1fb', 'a\nb', ' ', '{"a":1}'];
+      const ledger = new Ledger();
+      await consume(bus, ledger.handle);
+      await bus.publish(keys.map((key) => numbered(topic, key, 1)));
+      await eventually(() => expect(ledger.ids.toSorted()).toEqual(keys.map((key) => `evt_${key}_1`).toSorted()), {
+        within,
+      });
+    });
+
     it('keeps the order of each key through many batches and several publishers', async () => {
       const ledger = new Ledger();
       await consume(bus, ledger.handle, { maxBatch: 50 });

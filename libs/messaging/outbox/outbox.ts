@@ -1,4 +1,4 @@
-import { OPEN, plainArray, writeFenced, type Sql, type Write } from '#postgres';
+import { joinedTexts, OPEN, plainArray, writeFenced, type Sql, type Write } from '#postgres';
 import type { BusMessage } from '../port/bus';
 
 /** Partitions of the PostgreSQL bus: the unit that the members of a consumer group share. Fixed, since order per key hangs on it. */
@@ -22,30 +22,22 @@ export interface Published {
   readonly incarnation: string;
 }
 
-const PUBLISH = 'select bus.publish($1, $2, $3, $4, $5, $6, $7) as answer from fence';
-
-/** Between the elements of a list on their way into the database: JSON does not hold it, and a name that did would be refused there. */
-const SEPARATOR = '\x1f';
+const PUBLISH = 'select bus.publish($1, $2, $3, $4, $5, $6, $7, $8) as answer from fence';
 
 /**
  * Appends messages to the bus: they exist if the statement's transaction commits. Holds the bus's head until then. Once committed, give
  * `publishedOf` its answer, and that to the bus. At least one message.
  */
 export function outboxWrite(messages: readonly BusMessage[]): Write {
-  const list = (of: (message: BusMessage) => string): string => messages.map(of).join(SEPARATOR);
-  return {
-    text: PUBLISH,
-    params: [
-      plainArray(messages.map(partitionOf)),
-      list(({ topic }) => topic),
-      list(({ key }) => key),
-      list(({ id }) => id),
-      list(({ type }) => type),
-      list(({ headers }) => JSON.stringify(headers)),
-      list(({ value }) => value),
-    ],
-    answers: true,
-  };
+  const { texts, separator } = joinedTexts(
+    messages.map(({ topic }) => topic),
+    messages.map(({ key }) => key),
+    messages.map(({ id }) => id),
+    messages.map(({ type }) => type),
+    messages.map(({ headers }) => JSON.stringify(headers)),
+    messages.map(({ value }) => value),
+  );
+  return { text: PUBLISH, params: [plainArray(messages.map(partitionOf)), ...texts, separator], answers: true };
 }
 
 /** What the answer of an `outboxWrite` says of its messages. */
