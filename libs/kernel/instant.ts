@@ -7,8 +7,15 @@ export const instant = (value: Date | number | string): Instant => new Date(valu
 /** Epoch milliseconds of an instant. */
 export const millis = (at: Instant): number => Date.parse(at);
 
-/** The instant `ms` milliseconds after (or, when negative, before) `at`. */
-export const plus = (at: Instant, ms: number): Instant => instant(millis(at) + ms);
+/** The first and the last moment that PostgreSQL and a sortable text hold, in every time zone. */
+export const FIRST_INSTANT = instant('0001-01-02T00:00:00.000Z');
+export const LAST_INSTANT = instant('9999-12-31T23:59:59.999Z');
+
+const [FIRST_MS, LAST_MS] = [millis(FIRST_INSTANT), millis(LAST_INSTANT)];
+
+/** The instant `ms` milliseconds after (or, when negative, before) `at`; the first or the last there is, where it would lie beyond. */
+export const plus = (at: Instant, ms: number): Instant =>
+  instant(Math.min(LAST_MS, Math.max(FIRST_MS, millis(at) + ms)));
 
 /** The system's one source of the present moment; tests inject their own. */
 export type Clock = () => Instant;

@@ -89,11 +89,14 @@ it('announces a nearer one at once, and disconnects in its moment', async () => 
   ).toBe(409);
 });
 
-it('is disconnected, announced or not, when its credential had expired before it came', async () => {
-  const id = await connect('2020-01-01T00:00:00Z');
-  await eventually(() => expect(types(id).at(-1)).toBe('disconnected'));
-  expect(await read(id)).toMatchObject({ status: 'disconnected', disconnectedReason: 'token_expired' });
-});
+it.each(['2020-01-01T00:00:00Z', '0001-01-02T00:00:00Z'])(
+  'is disconnected, announced or not, when its credential had expired before it came: %s',
+  async (expiresAt) => {
+    const id = await connect(expiresAt);
+    await eventually(() => expect(types(id).at(-1)).toBe('disconnected'));
+    expect(await read(id)).toMatchObject({ status: 'disconnected', disconnectedReason: 'token_expired' });
+  },
+);
 
 it('forgets an expiry that a renewal has put off, and announces the new one', async () => {
   const passesAt = inMs(NEAR);

@@ -1,9 +1,7 @@
-import { instant, type Instant } from '#kernel';
+import { FIRST_INSTANT, instant, LAST_INSTANT, millis, type Instant } from '#kernel';
 
 const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
-/** PostgreSQL and a sortable text both end here. */
-const FIRST = Date.parse('0001-01-02T00:00:00.000Z');
-const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+const [FIRST, LAST] = [millis(FIRST_INSTANT), millis(LAST_INSTANT)];
 
 /** An RFC 3339 time, with any offset, as an Instant in UTC with milliseconds (finer digits are cut); undefined for anything else. */
 export function parseTime(text: string): Instant | undefined {
