@@ -1,6 +1,8 @@
 import { execFileSync, execSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeFolder } from '#testing';
@@ -56,7 +58,14 @@ describe('the front door', () => {
       expect(program.isAlive).toBe(true);
     });
 
-    it('ends with 0 on Ctrl-C, after a drain', async () => {
+    it('ends with 0 on Ctrl-C, after a drain that waits for no connection without a request', async () => {
+      const [, host, port] = await program.line(/API +http:\/\/([\d.]+):(\d+)/);
+      for (const sent of ['', 'GET /health/li']) {
+        const socket = connect({ host, port: Number(port) });
+        socket.on('error', () => undefined);
+        await once(socket, 'connect');
+        socket.write(sent);
+      }
       program.signal('SIGINT');
       expect(await program.ended).toEqual({ code: 0, signal: null });
       await program.line(/^Stopped\.$/);

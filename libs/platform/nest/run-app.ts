@@ -10,6 +10,7 @@ import { openEngines, type Engines, type OpenOptions } from '../engines';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
 import { refuseUnroutable } from './unroutable';
+import { endUnusedConnections } from './unused-connections';
 
 /** One app, or several composed. */
 export interface AppDefinition {
@@ -63,6 +64,7 @@ export async function startApp(
       abortOnError: false,
     });
     started = app;
+    endUnusedConnections(adapter.getInstance());
     await definition.configure?.(app, engines);
     for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
     // First the modules, then what feeds them.
