@@ -58,6 +58,9 @@ export function timestampOf(text: string, { toleranceSeconds = 300, now }: Verif
   }
   const timestamp = Number(text);
   const ahead = timestamp - secondsOf(now ?? Date.now());
+  // What is no number is neither less nor more than another: every timestamp would pass.
+  if (Number.isNaN(ahead) || typeof toleranceSeconds !== 'number' || Number.isNaN(toleranceSeconds))
+    throw new TypeError('`now` must be a Date or a number, and `toleranceSeconds` a number.');
   if (ahead < -toleranceSeconds) {
     throw new WebhookVerificationError(
       'TIMESTAMP_TOO_OLD',

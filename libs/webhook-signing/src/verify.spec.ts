@@ -129,6 +129,16 @@ describe.each(schemes)('verifying $name', ({ kind, verify, headers, signature })
     expect(check({ now: undefined })).toBe('TIMESTAMP_TOO_OLD');
   });
 
+  it.each([
+    { now: Number.NaN },
+    { now: new Date('x') },
+    { now: (() => now) as unknown as number },
+    { toleranceSeconds: Number.NaN },
+    { toleranceSeconds: '5m' as unknown as number },
+  ])('lets nothing pass by a clock or a tolerance that is no number: %j', (input) =>
+    expect(() => verify({ secret, headers: headers([secret]), body, now, ...input })).toThrow(TypeError),
+  );
+
   it('refuses a header that is not there, empty, or of another version alone', () => {
     const without = headers([secret]);
     delete without[signature];
