@@ -469,6 +469,18 @@ describe('webhook endpoints', () => {
     );
   });
 
+  it('backfills after the event of a delivery, by the id that its contract gives it', async () => {
+    const { id: post } = await client.account('begins');
+    await client.endpoint(receiver.url('/ez'), { contract: 'post-ez', eventTypes: ['*'] });
+    await client.schedule(post, { id: 'pst_begin_1' });
+    await eventually(() => expect(receiver.on('/ez')).toHaveLength(1));
+    const startFrom = receiver.bodies('/ez')[0]!.id;
+    await client.endpoint(receiver.url('/ez-after'), { contract: 'post-ez', eventTypes: ['*'], startFrom });
+    await client.schedule(post, { id: 'pst_begin_2' });
+    await eventually(() => expect(JSON.stringify(receiver.bodies('/ez-after'))).toContain('pst_begin_2'));
+    expect(JSON.stringify(receiver.bodies('/ez-after'))).not.toContain('pst_begin_1');
+  });
+
   it('serves what a subscriber should have received, in order, signed now, down or not', async () => {
     const { id, signingSecret } = await client.endpoint(receiver.url('/pull'), { eventTypes: ['account.connected'] });
     const path = `/webhooks/endpoints/${id}`;
@@ -553,8 +565,11 @@ describe('webhook endpoints', () => {
     expect(receiver.on('/elsewhere')).toEqual([]);
     await test();
     expect((await client.must<Body>(200, 'GET', `/webhooks/endpoints/${id}`))['status']).toBe('enabled');
-    const unknown = await test({ type: 'post.nothing' });
-    expect([unknown.status, unknown.body['code']]).toEqual([422, 'EVENT_TYPE_UNKNOWN']);
+    for (const type of ['post.nothing', 'post.*'])
+      expect(await test({ type })).toMatchObject({
+        status: 422,
+        body: { code: 'EVENT_TYPE_UNKNOWN', unknown: [type] },
+      });
     const dead = await client.endpoint('http://127.0.0.1:1/', { eventTypes: ['team.*'] });
     const answer = await client.must<Body>(200, 'POST', `/webhooks/endpoints/${dead.id}/test`);
     expect(answer).toMatchObject({ delivered: false, error: expect.any(String) });

@@ -40,37 +40,32 @@ export class EndpointVetting {
   /** Throws EVENT_TYPE_UNKNOWN with the types that the contract has. */
   eventTypes(contract: Contract, wanted: readonly string[]): void {
     const unknown = unknownTypes(contract, wanted);
-    if (unknown.length > 0)
-      throw fail('EVENT_TYPE_UNKNOWN', `The contract ${contract.name} has no ${unknown.join(', ')}.`, {
-        unknown,
-        types: contract.types,
-      });
+    if (unknown.length > 0) throw typesUnknown(contract, unknown);
+  }
+
+  /** Throws EVENT_TYPE_UNKNOWN unless it is one type of the contract, by its whole name. */
+  eventType(contract: Contract, type: string): void {
+    if (!contract.types.includes(type)) throw typesUnknown(contract, [type]);
   }
 
   /** `now`, an Instant, or an event id of this workspace; null is `now`. Throws EVENT_UNKNOWN, and 400 for anything else. */
   async startFrom(given: string | null, workspace: string): Promise<string | null> {
     if (given === null || given === 'now') return given;
-    if (given.startsWith('evt_'))
-      return (await this.isEvent(given, workspace)) ? given : this.eventOf(given, workspace);
+    if (given.startsWith('evt_')) return this.eventOf(given, workspace);
     const time = parseTime(given);
     if (!time)
       throw invalid({ pointer: '/startFrom', message: 'must be now, a time in the form of RFC 3339, or an event id' });
     return time;
   }
 
-  /** Asks the audit log, which holds every event of the workspace. */
-  private async isEvent(id: string, workspace: string): Promise<boolean> {
-    const uuid = EVENT_ID.exec(id)?.[1];
-    if (!uuid) return false;
-    await this.things.caughtUp('audit', workspace);
-    const found = await this.engines.db
-      .inWorkspace(workspace)
-      .query('select 1 from read.audit where workspace = $1 and event_id = $2 limit 1', [workspace, uuid]);
-    return found.length > 0;
-  }
-
-  /** The event that a further message of it (`operation.failed` beside the kind's own) belongs to: nothing follows that message in it. */
+  /**
+   * The event that an id of a webhook belongs to: its own, that of a further message of it (`operation.failed` beside the kind's own;
+   * nothing follows that message in it), or that of the delivery which brought it, where a contract names those.
+   */
   private async eventOf(id: string, workspace: string): Promise<string> {
+    await this.things.caughtUp('audit', workspace);
+    const delivered = await this.broughtBy(id, workspace);
+    if (delivered) return publicEventId(delivered);
     const { position } = await this.places.find(workspace, id);
     const [event] = await this.engines.db
       .inWorkspace(workspace)
@@ -81,4 +76,22 @@ export class EndpointVetting {
     if (!event) throw fail('EVENT_UNKNOWN', `There is no event ${id}.`);
     return publicEventId(event.id);
   }
+
+  private async broughtBy(id: string, workspace: string): Promise<string | undefined> {
+    const uuid = EVENT_ID.exec(id)?.[1];
+    if (!uuid) return undefined;
+    const [row] = await this.engines.db
+      .inWorkspace(workspace)
+      .query<{ id: string }>(
+        'select d.event_id as id from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where d.id = $1 and e.workspace = $2',
+        [uuid, workspace],
+      );
+    return row?.id;
+  }
 }
+
+const typesUnknown = (contract: Contract, unknown: readonly string[]): Error =>
+  fail('EVENT_TYPE_UNKNOWN', `The contract ${contract.name} has no ${unknown.join(', ')}.`, {
+    unknown,
+    types: contract.types,
+  });

@@ -206,8 +206,7 @@ export class EndpointsController {
   async test(@Param('id') id: string, @Body() { type }: TestEndpoint, @TheCall() call: Call): Promise<TestResult> {
     const { config } = await this.load(id, call);
     const contract = this.vetting.contract(config.contract);
-    if (type !== undefined && !contract.types.includes(type))
-      this.vetting.eventTypes(contract, [type.replaceAll('*', ' ')]);
+    if (type !== undefined) this.vetting.eventType(contract, type);
     return this.tests.send(contract, config, type, call);
   }
 
