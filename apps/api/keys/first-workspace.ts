@@ -46,6 +46,9 @@ export async function ensureFirstWorkspace(
 
   if (apiKey !== undefined) {
     await issue(ENVIRONMENT_KEY, 'POSTLEDGER_API_KEY', apiKey);
+    // One that was ended is wanted again by a setting that still names it; first the log says so.
+    const reactivate = { type: 'ReactivateApiKey', at, actor: 'system' } as const;
+    await engines.commands.handle(apiKeyAggregate, ENVIRONMENT_KEY, reactivate, { ...context, commandId: uuidv7() });
     await useEnvironmentKey(engines, workspaceId, apiKey);
     return { workspaceId };
   }

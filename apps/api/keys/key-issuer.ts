@@ -48,11 +48,11 @@ export class KeyIssuer {
     return text;
   }
 
-  /** Ends a key in every process. False when there is none, or it has ended already. */
+  /** Ends a key in every process; one that has ended stays so. False when there is none. */
   async revoke(workspace: string, id: string): Promise<boolean> {
     // The other processes are told by the very commit that ends it: one that dies right after has told them.
     const rows = await this.engines.db.query(
-      `with ended as (update api.key set revoked_at = now() where workspace = $1 and id = $2 and revoked_at is null returning id)
+      `with ended as (update api.key set revoked_at = coalesce(revoked_at, now()) where workspace = $1 and id = $2 returning id)
        select id, pg_notify('keys_changed', '') from ended`,
       [workspace, id],
     );

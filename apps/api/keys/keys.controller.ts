@@ -1,5 +1,6 @@
 import { Body, Inject, Param, Query } from '@nestjs/common';
 import { apiKeyAggregate, apiKeyErrors } from '#workspace';
+import { staleRevision } from '#event-store';
 import { errorsOf } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { Commands } from '../commands/commands';
@@ -61,9 +62,18 @@ export class KeysController {
     summary: 'End a key at once',
   })
   async revoke(@Param('id') id: string, @TheCall() call: Call): Promise<void> {
-    // First the key, then the log: it must not open anything once the log says that it ended.
-    const ended = await this.issuer.revoke(call.workspace, id);
-    if (!ended && !call.isRetaken) throw fail('API_KEY_NOT_FOUND');
-    await this.commands.run(apiKeyAggregate, id, { type: 'RevokeApiKey' }, call);
+    await this.refuseUnlessLive(id, call);
+    // First the key, then the log: it must not open anything once the log says that it ended. What ended is refused no more.
+    if (!(await this.issuer.revoke(call.workspace, id))) throw fail('API_KEY_NOT_FOUND');
+    await this.commands.run(apiKeyAggregate, id, { type: 'RevokeApiKey' }, call, null);
+  }
+
+  /** Throws API_KEY_NOT_FOUND and REVISION_STALE as the command would, unless it is done already. */
+  private async refuseUnlessLive(id: string, call: Call): Promise<void> {
+    const { state, revision } = await this.commands.load(apiKeyAggregate, call.workspace, id);
+    const isLive = state.status === 'live';
+    if (isLive && (call.expected?.includes(revision) ?? true)) return;
+    if (await this.commands.isDone(apiKeyAggregate, id, call)) return;
+    throw isLive ? staleRevision(revision) : fail('API_KEY_NOT_FOUND');
   }
 }

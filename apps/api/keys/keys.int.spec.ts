@@ -19,6 +19,9 @@ describe('workspaces and keys', () => {
     await api.close();
   });
 
+  const logged = async (id: string) =>
+    (await api.running.engines.store.read(`api_key-${api.workspace}:${id}`)).map(({ type }) => type);
+
   it('makes a workspace with a key that may do all but make workspaces', async () => {
     const { status, body } = await api.send('POST', '/workspaces', { id: 'ws_acme', name: 'Acme' });
     expect({ status, body }).toEqual({ status: 201, body: { id: 'ws_acme', apiKey: expect.any(String) } });
@@ -109,6 +112,37 @@ describe('workspaces and keys', () => {
       status: 404,
       body: { code: 'API_KEY_NOT_FOUND' },
     });
+  });
+
+  it('leaves a key alone when it refuses to end it, and ends it in key and log alike', async () => {
+    const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    const end = (tag: string) => api.send('DELETE', `/api-keys/${id}`, undefined, { 'if-match': tag });
+    expect(await end('"7"')).toMatchObject({ status: 412, body: { code: 'REVISION_STALE' } });
+    expect((await api.as(key)('GET', '/posts')).status).toBe(200);
+    expect(await logged(id)).toEqual(['ApiKeyIssued']);
+    expect(await end('"7", "0"')).toMatchObject({ status: 204 });
+    expect((await api.as(key)('GET', '/posts')).status).toBe(401);
+    expect(await logged(id)).toEqual(['ApiKeyIssued', 'ApiKeyRevoked']);
+    expect(await end('"1"')).toMatchObject({ status: 404, body: { code: 'API_KEY_NOT_FOUND' } });
+  });
+
+  it('refuses under an Idempotency-Key without effect, also when the process died before it could say so', async () => {
+    const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    const end = () =>
+      api.send('DELETE', `/api-keys/${id}`, undefined, { 'if-match': '"7"', 'idempotency-key': `end ${id}` });
+    expect((await end()).status).toBe(412);
+    await api.running.engines.db.query(
+      "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = $1",
+      [`end ${id}`],
+    );
+    expect((await end()).status).toBe(412);
+    expect((await api.as(key)('GET', '/posts')).status).toBe(200);
   });
 
   it('ends a key within five seconds even in a process that hears nothing', async () => {
@@ -210,6 +244,20 @@ describe('workspaces and keys', () => {
     );
     await eventually(async () => expect((await api.send('GET', '/posts')).status).toBe(401));
     await ensureFirstWorkspace(engines, { apiKey: api.key });
+  });
+
+  it('issues the key of the environment anew when it was ended and the next start names it still', async () => {
+    const { key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['admin'] })).body as { key: string };
+    const end = () => api.as(key)('DELETE', '/api-keys/key_environment');
+    for (const ended of [1, 2]) {
+      expect(await end()).toMatchObject({ status: 204 });
+      expect((await api.send('GET', '/posts')).status).toBe(401);
+      expect((await end()).status).toBe(404);
+      await ensureFirstWorkspace(api.running.engines, { apiKey: api.key });
+      await eventually(async () => expect((await api.send('GET', '/posts')).status).toBe(200));
+      const anew = Array.from({ length: ended }, () => ['ApiKeyRevoked', 'ApiKeyIssued']);
+      expect(await logged('key_environment')).toEqual(['ApiKeyIssued', ...anew.flat()]);
+    }
   });
 });
 

@@ -190,10 +190,10 @@ class Handling<C extends CommandBase, E extends Message, S> {
       if (this.context.repeatable && this.known.commands.has(this.context.commandId)) return this.effect();
       const { state, revision, position } = this.known;
       const isStale = this.expected !== undefined && this.expected !== revision;
-      if (isStale && revision !== NO_STREAM) throw stale(revision);
+      if (isStale && revision !== NO_STREAM) throw staleRevision(revision);
       // Of a thing that is not there, the decider says so first: it is not found rather than changed.
       const decided = decide(this.it.decider, this.command, state);
-      if (isStale) throw stale(revision);
+      if (isStale) throw staleRevision(revision);
       if (decided.length === 0) return { state, revision, position, events: [] };
       const handled = await this.append(decided);
       if (handled) return handled;
@@ -269,7 +269,8 @@ class Handling<C extends CommandBase, E extends Message, S> {
   }
 }
 
-const stale = (actual: Revision): DomainError =>
+/** What If-Match is refused with. */
+export const staleRevision = (actual: Revision): DomainError =>
   new DomainError(
     'REVISION_STALE',
     'stale',

@@ -7,7 +7,8 @@ export type ApiKeyCommand =
       'IssueApiKey',
       { readonly keyId: string; readonly name: string; readonly scopes: readonly string[]; readonly kind: KeyKind }
     >
-  | Command<'RevokeApiKey'>;
+  | Command<'RevokeApiKey'>
+  | Command<'ReactivateApiKey'>;
 
 export type ApiKey =
   | { readonly status: 'absent' }
@@ -31,6 +32,13 @@ export const apiKeyDecider = decider<ApiKeyCommand, ApiKeyEvent, ApiKey>({
       // A revoked key is gone for whoever asks: it is never listed again.
       ensure(key.status === 'live', 'API_KEY_NOT_FOUND');
       return [{ type: 'ApiKeyRevoked', data: { keyId: key.keyId } }];
+    },
+
+    ReactivateApiKey: (_, key) => {
+      ensure(key.status !== 'absent', 'API_KEY_NOT_FOUND');
+      if (key.status === 'live') return [];
+      const { keyId, name, scopes, kind } = key;
+      return [{ type: 'ApiKeyIssued', data: { keyId, name, scopes, kind } }];
     },
   },
   evolve: {

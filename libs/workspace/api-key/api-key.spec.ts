@@ -8,6 +8,7 @@ const stamp = { at: instant('2026-04-22T12:00:00.000Z'), actor: 'key_0' };
 const key = { keyId: 'key_1', name: 'Poster', scopes: ['read', 'commands'], kind: 'service' as const };
 const issue: ApiKeyCommand = { ...stamp, type: 'IssueApiKey', ...key };
 const revoke: ApiKeyCommand = { ...stamp, type: 'RevokeApiKey' };
+const reactivate: ApiKeyCommand = { ...stamp, type: 'ReactivateApiKey' };
 const issued: ApiKeyEvent = { type: 'ApiKeyIssued', data: key };
 const revoked: ApiKeyEvent = { type: 'ApiKeyRevoked', data: { keyId: 'key_1' } };
 
@@ -19,5 +20,12 @@ describe('an API key', () => {
   });
   it('is revoked', () => given(issued).when(revoke).then(revoked));
   it('is gone once revoked', () => given(issued, revoked).when(revoke).fails('API_KEY_NOT_FOUND'));
-  it('must exist', () => given().when(revoke).fails('API_KEY_NOT_FOUND'));
+  it('is issued anew when it was revoked and is wanted again', () => {
+    given(issued, revoked).when(reactivate).then(issued);
+    given(issued).when(reactivate).then();
+  });
+  it('must exist', () => {
+    given().when(revoke).fails('API_KEY_NOT_FOUND');
+    given().when(reactivate).fails('API_KEY_NOT_FOUND');
+  });
 });
