@@ -87,6 +87,17 @@ describe('the conventions of the api', () => {
       });
   });
 
+  it('refuses a body that nests too deep, with an Idempotency-Key and an escape too', async () => {
+    for (const [deep, headers] of [
+      [`${'['.repeat(6_000)}${']'.repeat(6_000)}`, { 'idempotency-key': 'deep' }],
+      [`${'['.repeat(6_000)}"\\u0041"${']'.repeat(6_000)}`, {}],
+    ] as const)
+      expect(await api.send('POST', '/campaigns', `{"name":"n","profileId":"p","x":${deep}}`, headers)).toMatchObject({
+        ...problem(400, 'VALIDATION_FAILED'),
+        body: { errors: [{ pointer: '' }] },
+      });
+  });
+
   it('refuses an unknown query parameter, of a command too', async () => {
     expect(await api.send('GET', '/posts?colour=red')).toMatchObject({
       status: 400,
