@@ -1,4 +1,4 @@
-import type { Dto } from './fields';
+import type { Dto } from './readings';
 import type { Scope } from './scopes';
 
 /** Who calls: what a key stands for. */

@@ -9,8 +9,6 @@ import {
   IsInt,
   IsNumber,
   IsString,
-  length as isLength,
-  Length,
   Matches,
   Max,
   Min,
@@ -19,32 +17,9 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { idPattern, type IdPrefix } from '#kernel';
+import { reading, type Dto } from './readings';
+import { hasLength } from './text-length';
 import { parseTime } from './time';
-
-/** Makes an instance of one class out of plain input. */
-export type Dto = new () => object;
-
-/** What is done to a field before it is checked: a class for its value, or text turned into what the field holds. */
-export interface Reading {
-  readonly nested?: () => Dto;
-  readonly each?: boolean;
-  readonly read?: (value: unknown) => unknown;
-}
-
-const READINGS = Symbol('readings');
-
-/** The readings of a DTO class, its bases' included. */
-export const readingsOf = (dto: object): ReadonlyMap<string, Reading> =>
-  (Reflect.getMetadata(READINGS, dto) as Map<string, Reading> | undefined) ?? new Map();
-
-const reading =
-  (how: Reading): PropertyDecorator =>
-  (target, key) =>
-    Reflect.defineMetadata(
-      READINGS,
-      new Map([...readingsOf(target), [String(key), { ...readingsOf(target).get(String(key)), ...how }]]),
-      target,
-    );
 
 export interface FieldOptions {
   readonly optional?: boolean;
@@ -93,7 +68,13 @@ export const Text = ({ min = 1, max, ...options }: FieldOptions & { min?: number
     options,
     { type: 'string', minLength: min, maxLength: max },
     IsString({ message: 'must be text' }),
-    Length(min, max, { message: `must have ${min} to ${max} characters` }),
+    ValidateBy({
+      name: 'hasLength',
+      validator: {
+        validate: (value) => hasLength(value, min, max),
+        defaultMessage: () => `must have ${min} to ${max} characters`,
+      },
+    }),
   );
 
 /** Text of a given form. */
@@ -253,7 +234,7 @@ export const TextList = ({
     },
     ...listRules(min, max),
     everyOne('must be text', (one) => typeof one === 'string'),
-    everyOne(`must have 1 to ${length} characters`, (one) => isLength(one, 1, length)),
+    everyOne(`must have 1 to ${length} characters`, (one) => hasLength(one, 1, length)),
     ...(pattern
       ? [everyOne(`must match ${pattern.source}`, (one) => typeof one === 'string' && pattern.test(one))]
       : []),

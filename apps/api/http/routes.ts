@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiBody, ApiExtension, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { AnswerSchema } from '../openapi/schema';
 import type { RouteContract } from './caller';
-import type { Dto } from './fields';
+import type { Dto } from './readings';
 import type { Scope } from './scopes';
 
 export const PREFIX = 'api/v1';

@@ -1,7 +1,8 @@
 import { IsDefined, validateSync } from 'class-validator';
 import fc from 'fast-check';
 import { PostsQuery, ReportOutcome, SchedulePost } from '../posts/posts.dto';
-import { Flag, Nested, NestedList, Text, Whole, type Dto } from './fields';
+import { Flag, Nested, NestedList, Text, Whole } from './fields';
+import type { Dto } from './readings';
 import { keepsRules } from './rules';
 
 class Inner {

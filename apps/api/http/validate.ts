@@ -1,7 +1,7 @@
 import { validateSync, type ValidationError } from 'class-validator';
-import { readingsOf, type Dto, type Reading } from './fields';
 import { escapePointer } from './json-body';
 import { invalid, type InputError } from './problem';
+import { readingsOf, type Dto, type Reading } from './readings';
 import { keepsRules } from './rules';
 
 /**

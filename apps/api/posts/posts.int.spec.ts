@@ -212,6 +212,7 @@ describe('posts over HTTP', () => {
     ['/destinations/0', { destinations: ['acct_ig'] }],
     ['/destinations/0/platform', { destinations: [{ accountId: 'acct_ig', platform: 'Instagram' }] }],
     ['/content/text', { content: { text: 'x'.repeat(10_001) } }],
+    ['/content/text', { content: { text: '❤️'.repeat(10_000) } }],
     ['/content', { content: [] }],
     ['/content', { content: null }],
     ['/id', { id: 'post_1' }],
