@@ -286,5 +286,15 @@ export const NestedList = (
     ),
   );
 
+/** What its owner calls something, such as a region: 1–200 characters. It becomes part of streams and keys, so no control characters. */
+export const Name = (options: FieldOptions = {}): PropertyDecorator =>
+  applyDecorators(
+    Text({ max: 200, ...options }),
+    ApiProperty({ pattern: NO_CONTROLS.source }),
+    Matches(NO_CONTROLS, { message: 'must not hold control characters' }),
+  );
+
+const NO_CONTROLS = /^\P{Cc}*$/u;
+
 /** A free reference to something that is not ours: 1–200 characters. */
 export const Reference = (options: FieldOptions = {}): PropertyDecorator => Text({ max: 200, ...options });

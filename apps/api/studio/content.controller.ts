@@ -5,7 +5,7 @@ import { contentAggregate, contentErrors } from '#studio';
 import { Commands } from '../commands/commands';
 import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
-import { Text, TextList } from '../http/fields';
+import { Name, Text, TextList } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
 import { newThingId } from '../http/path-id';
 import { ApiController, Read } from '../http/routes';
@@ -14,7 +14,7 @@ import { answer, erased, list, nullable, object, oneOf, pageOf, text } from '../
 import { Things } from '../reads/things';
 
 export class AdaptContent {
-  @Text({ max: 200, example: 'emea/nordics' })
+  @Name({ example: 'emea/nordics' })
   region!: string;
 
   @Text({ max: 35, example: 'da-DK' })
@@ -25,7 +25,7 @@ export class AdaptContent {
 }
 
 export class ContentQuery extends PageQuery {
-  @Text({ max: 200, optional: true })
+  @Name({ optional: true })
   region?: string;
 }
 

@@ -5,7 +5,7 @@ import { galleryAggregate, galleryErrors } from '#studio';
 import { Commands } from '../commands/commands';
 import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
-import { Text, TextList } from '../http/fields';
+import { Name, TextList } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
 import { newThingId } from '../http/path-id';
 import { ApiController, Read } from '../http/routes';
@@ -14,7 +14,7 @@ import { answer, list, object, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
 
 export class UpdateGallery {
-  @Text({ max: 200, example: 'emea/nordics' })
+  @Name({ example: 'emea/nordics' })
   region!: string;
 
   @TextList({ max: 1_000, length: 200 })
@@ -25,7 +25,7 @@ export class UpdateGallery {
 }
 
 export class GalleriesQuery extends PageQuery {
-  @Text({ max: 200, optional: true })
+  @Name({ optional: true })
   region?: string;
 }
 

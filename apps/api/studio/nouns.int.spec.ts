@@ -236,11 +236,24 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     });
   });
 
+  it('refuses control characters in the name of a region, wherever it stands', async () => {
+    for (const region of ['\u001f', 'a\nb', '\u007f', '\u0085'])
+      for (const [path, body] of [
+        ['/galleries/gal_named/update', { region, added: [], removed: [] }],
+        ['/content/cnt_named/adaptation', { region, locale: 'da-DK' }],
+        ['/operations', { kind: 'batch', region }],
+      ] as const)
+        expect(await post(path, body)).toMatchObject({ status: 400, body: { errors: [{ pointer: '/region' }] } });
+    expect(await post('/operations', { kind: 'batch', region: null })).toMatchObject({ status: 201 });
+  });
+
   it('takes a region that looks like a path, in every plane of Unicode', async () => {
     const performance = { period: '2026-04', impressions: 1, engagements: 0, contentCount: 1 };
     const named = (name: string) => post(`/regions/${encodeURIComponent(name)}/performance`, performance);
     expect((await named('北'.repeat(200))).status).toBe(200);
-    expect((await named('x'.repeat(201))).status).toBe(400);
+    expect((await named('🌍'.repeat(200))).status).toBe(200);
+    for (const name of ['x'.repeat(201), '🌍'.repeat(201), '\u001f', 'a\nb', 'a\u007f'])
+      expect(await named(name)).toMatchObject({ status: 400, body: { errors: [{ pointer: '/region' }] } });
     for (const region of ['emea/nordics', 'a:b-c', '北欧 𝔘 🇩🇰', '100%']) {
       const path = `/regions/${encodeURIComponent(region)}`;
       const performance = { period: '2026-04', impressions: Number.MAX_SAFE_INTEGER, engagements: 0, contentCount: 1 };

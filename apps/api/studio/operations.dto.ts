@@ -1,5 +1,5 @@
 import { OPERATION_KINDS, type OperationKind } from '#studio';
-import { Id, Nested, OneOf, Text, TextList, Whole } from '../http/fields';
+import { Id, Name, Nested, OneOf, Text, TextList, Whole } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { answer, list, nullable, object, oneOf, pageOf, text, whole } from '../openapi/schema';
 
@@ -13,7 +13,7 @@ export class StartOperation {
   @OneOf(OPERATION_KINDS)
   kind!: OperationKind;
 
-  @Text({ max: 200, optional: true, nullable: true, example: 'emea/nordics' })
+  @Name({ optional: true, nullable: true, example: 'emea/nordics' })
   region?: string | null;
 
   @Whole({ min: 1, max: 1_000_000_000, optional: true, nullable: true, description: 'How much there is to do' })
@@ -68,7 +68,7 @@ export class OperationsQuery extends PageQuery {
   @OneOf(STATUSES, { optional: true })
   status?: string;
 
-  @Text({ max: 200, optional: true })
+  @Name({ optional: true })
   region?: string;
 
   @Id('cmp', { optional: true })

@@ -5,15 +5,18 @@ import { regionAggregate, regionErrors } from '#studio';
 import { Commands } from '../commands/commands';
 import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
-import { Text, Whole } from '../http/fields';
+import { Name, Text, Whole } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
-import { invalid } from '../http/problem';
 import { ApiController, Read } from '../http/routes';
 import { Command, ReadOne } from '../http/thing-routes';
+import { validated } from '../http/validate';
 import { answer, object, pageOf, text, whole } from '../openapi/schema';
 import { Things } from '../reads/things';
 
-const MAX_NAME = 200;
+class InPath {
+  @Name()
+  region!: string;
+}
 
 export class UpdatePerformance {
   @Text({ max: 100, example: '2026-04' })
@@ -57,8 +60,7 @@ export class RegionsController {
     @Body() { period, impressions, engagements, contentCount }: UpdatePerformance,
     @TheCall() call: Call,
   ): Promise<RegionView> {
-    if (region.length > MAX_NAME)
-      throw invalid({ pointer: '/region', message: `must have 1 to ${MAX_NAME} characters` });
+    validated(InPath, { region });
     const update = { type: 'UpdatePerformance', region, period, impressions, engagements, contentCount } as const;
     const { state } = await this.commands.run(regionAggregate, region, update, call);
     return shown(state);
