@@ -121,6 +121,20 @@ describe('the conventions of the api', () => {
     });
   });
 
+  it('points to names that hold a slash or a tilde, wherever they are unknown', async () => {
+    const escaped = { status: 400, body: { errors: [{ pointer: '/a~1b' }, { pointer: '/c~0d' }] } };
+    const names = { 'a/b': 1, 'c~d': 2 };
+    expect(await api.send('GET', '/posts?a/b=1&c~d=2')).toMatchObject(escaped);
+    expect(await api.send('POST', '/posts?a/b=1&c~d=2', {})).toMatchObject(escaped);
+    expect(await api.send('POST', '/campaigns/cmp_1/close', names)).toMatchObject(escaped);
+    const ofBody = { 'content-length': String(JSON.stringify(names).length) };
+    expect(await api.send('DELETE', '/api-keys/key_1', names, ofBody)).toMatchObject(escaped);
+    expect(await api.send('GET', '/posts?a/b=%00')).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/a~1b' }] },
+    });
+  });
+
   it('refuses NUL and half a surrogate pair, and says where', async () => {
     expect(
       await api.send('POST', '/accounts', '{"platform":"instagram","username":"a\\u0000b","profileId":"p"}'),

@@ -6,7 +6,7 @@ import type { KeyStore } from '../keys/key-store';
 import { rateHeaders, type RateLimit } from '../rate-limit/rate-limit';
 import type { RouteContract } from './caller';
 import { idempotencyKeyOf, traceOf } from './headers';
-import { parseJson, UNSTORABLE } from './json-body';
+import { escapePointer, parseJson, unknownName, UNSTORABLE } from './json-body';
 import { invalid, problem, problemOf, type Problem } from './problem';
 import { validated } from './validate';
 
@@ -201,14 +201,13 @@ function checkInput(request: FastifyRequest, { body, query }: RouteContract): vo
   );
   if (wrong.length > 0)
     throw invalid(
-      ...wrong.map(([name]) => ({ pointer: `/${name}`, message: 'holds a character that cannot be stored' })),
+      ...wrong.map(([name]) => ({
+        pointer: `/${escapePointer(name)}`,
+        message: 'holds a character that cannot be stored',
+      })),
     );
   if (query) request.query = validated(query, request.query);
-  else {
-    const unknown = Object.keys(request.query as object);
-    if (unknown.length > 0)
-      throw invalid(...unknown.map((name) => ({ pointer: `/${name}`, message: 'is not known here' })));
-  }
+  else refuseNames(request.query as object);
   if (body) request.body = validated(body, request.body === undefined ? {} : request.body);
   else if (request.body !== undefined) checkEmpty(request.body);
 }
@@ -216,9 +215,13 @@ function checkInput(request: FastifyRequest, { body, query }: RouteContract): vo
 function checkEmpty(body: unknown): void {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw invalid({ pointer: '', message: 'must be a JSON object' });
-  const unknown = Object.keys(body);
-  if (unknown.length > 0)
-    throw invalid(...unknown.map((name) => ({ pointer: `/${name}`, message: 'is not known here' })));
+  refuseNames(body);
+}
+
+/** Where nothing is asked for, every name is unknown. */
+function refuseNames(given: object): void {
+  const unknown = Object.keys(given);
+  if (unknown.length > 0) throw invalid(...unknown.map((name) => unknownName(name)));
 }
 
 /** An answer as its caller may read it: things that have lost something to an erasure say so. */

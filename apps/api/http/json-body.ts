@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { invalid } from './problem';
+import { invalid, type InputError } from './problem';
 
 /** Text that PostgreSQL or UTF-8 cannot hold: NUL, and a half of a surrogate pair without its other half. */
 export const UNSTORABLE = /\0|\p{Surrogate}/u;
@@ -56,11 +56,17 @@ function refuseUnstorable(value: unknown, pointer: string): void {
   } else if (value !== null && typeof value === 'object') {
     for (const [key, each] of Object.entries(value)) {
       if (UNSTORABLE.test(key)) throw invalid({ pointer, message: 'has a field name that cannot be stored' });
-      if (key === '__proto__') throw invalid({ pointer: `${pointer}/__proto__`, message: 'is not known here' });
+      if (key === '__proto__') throw invalid(unknownName(key, pointer));
       refuseUnstorable(each, `${pointer}/${escapePointer(key)}`);
     }
   }
 }
+
+/** What is said of a field or parameter that nobody asked for, at the top or below `at`. */
+export const unknownName = (name: string, at = ''): InputError => ({
+  pointer: `${at}/${escapePointer(name)}`,
+  message: 'is not known here',
+});
 
 /** A key as one part of a JSON pointer (RFC 6901). */
 export const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');

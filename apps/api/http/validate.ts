@@ -1,5 +1,5 @@
 import { validateSync, type ValidationError } from 'class-validator';
-import { escapePointer } from './json-body';
+import { escapePointer, unknownName } from './json-body';
 import { invalid, type InputError } from './problem';
 import { readingsOf, type Dto, type Reading } from './readings';
 import { keepsRules } from './rules';
@@ -33,7 +33,7 @@ function hydrate(dto: Dto, plain: object, at: string, unknown: InputError[]): ob
   for (const key of Object.keys(plain)) {
     const how = readings.get(key);
     if (how) instance[key] = read(how, (plain as Record<string, unknown>)[key], `${at}/${key}`, unknown);
-    else unknown.push({ pointer: `${at}/${escapePointer(key)}`, message: 'is not known here' });
+    else unknown.push(unknownName(key, at));
   }
   return instance;
 }
