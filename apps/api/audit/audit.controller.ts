@@ -34,6 +34,13 @@ const TAKES_GZIP = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i;
 /** A verification that takes longer says how far it came. */
 const VERIFY_MS = 25_000;
 
+/** What was asked for already, and then the rest. */
+async function* startingWith<T>(first: IteratorResult<T, void>, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}
+
 @ApiController('audit-log', 'Audit log')
 export class AuditController {
   constructor(
@@ -64,9 +71,10 @@ export class AuditController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     await this.things.caughtUp('audit', call.workspace, call.waitMs);
-    const lines = Readable.from(
-      exportAudit(this.things.models.audit, this.engines.keys, call.workspace, filters, format, cursor),
-    );
+    const { models } = this.things;
+    const chunks = exportAudit(models.audit, this.engines.keys, call.workspace, filters, format, cursor);
+    // What is refused is no file: the answer becomes one with its first entries.
+    const lines = Readable.from(startingWith(await chunks.next(), chunks));
     reply
       .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
       .header('content-disposition', `attachment; filename="audit-log.${format}"`)

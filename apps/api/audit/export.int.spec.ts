@@ -117,10 +117,13 @@ describe('an export of a long audit log', () => {
     expect(new Set([...shown, ...rest]).size).toBe(shown.length + rest.length);
     expect(rest[0]).toBeLessThan(shown.at(-1)!);
     for (const cursor of ['x', '-1', '12345678901234567'])
-      expect(await send('GET', `/audit-log/export?cursor=${cursor}`)).toMatchObject({
-        status: 400,
-        body: { errors: [{ pointer: '/cursor' }] },
-      });
+      for (const format of ['ndjson', 'csv']) {
+        const path = `/audit-log/export?format=${format}&cursor=${cursor}`;
+        const refused = await send('GET', path, undefined, { 'accept-encoding': 'gzip' });
+        expect(refused).toMatchObject({ status: 400, body: { errors: [{ pointer: '/cursor' }] } });
+        for (const ofFiles of ['content-encoding', 'content-disposition'])
+          expect(refused.headers).not.toHaveProperty(ofFiles);
+      }
   });
 
   it('is packed only for those who take it', async () => {

@@ -44,12 +44,15 @@ export async function* exportAudit(
   cursor?: string,
 ): AsyncGenerator<string> {
   const line = format === 'csv' ? csvLine : jsonLine;
-  if (format === 'csv') yield `${COLUMNS.join(',')}\r\n`;
+  // Not before the first entries are there: until then the export may still be refused.
+  let head = format === 'csv' ? `${COLUMNS.join(',')}\r\n` : '';
   const after = cursor !== undefined && POSITION.test(cursor) ? cursorAt(Number(cursor)) : cursor;
   for await (const rows of query.batches(workspace, filters, BATCH, after)) {
     const opened = await Promise.all(rows.map((row) => openedRow(keys, workspace, row)));
-    yield opened.map(line).join('');
+    yield head + opened.map(line).join('');
+    head = '';
   }
+  if (head !== '') yield head;
 }
 
 /** A row as it is read, with what the log holds of its personal data. */
