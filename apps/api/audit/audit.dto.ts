@@ -110,5 +110,5 @@ export const auditVerifyAnswer = answer('AuditVerification', 'Whether the log an
 export const entityAnswer = answer(
   'EntityAtTime',
   'The entity as it stood then',
-  object({ entityType: text, id: text, at: time, revision: whole, state: anything }),
+  object({ entityType: text, id: text, at: time, revision: whole, state: anything, ...erased }),
 );

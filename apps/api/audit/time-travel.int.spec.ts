@@ -135,4 +135,14 @@ describe('every sort of thing, as it stood', () => {
     const early = await api.send('GET', `/audit-log/entities/${type}/${id}?at=2020-01-01T00:00:00Z`);
     expect(early.status).toBe(404);
   });
+
+  it('says of an entity that it has lost something to an erasure, as the reference describes it', async () => {
+    const account = { id: 'acct_erased', platform: 'instagram', username: 'ada', profileId: 'p' };
+    expect(await api.send('POST', '/accounts', account)).toMatchObject({ status: 201 });
+    expect(await api.send('POST', '/subjects/acct_erased/erase')).toMatchObject({ status: 200 });
+    expect(await api.send('GET', '/audit-log/entities/account/acct_erased')).toMatchObject({
+      status: 200,
+      body: { state: { username: null, erased: true }, erased: true },
+    });
+  });
 });
