@@ -224,7 +224,8 @@ table delivery.retry (
 
 table delivery.sequence (
   endpoint integer not null,
-  last bigint not null default 0
+  last bigint not null default 0,
+  requeued bigint not null default 0
 ) with (fillfactor=20);
 
 table delivery.worker (
@@ -1090,6 +1091,9 @@ begin
     insert into delivery.queue (endpoint, sequence, key, delivery_id)
     select c.endpoint, c.sequence, c.key, c.id from configured c where c.is_ordered
     on conflict (endpoint, sequence) do update set due_at = null
+  ), requeued as (
+    update delivery.sequence s set requeued = s.requeued + 1
+    where s.endpoint = p_endpoint and exists (select from configured c where c.is_ordered)
   ), waiting as (
     insert into delivery.retry (delivery_id, endpoint, due_at, sequence)
     select c.id, c.endpoint, p_now, c.sequence from configured c where not c.is_ordered

@@ -55,6 +55,10 @@ export class OrderedLane {
   private cursor = 0;
   /** Raised by every reset, so that what was read before is not believed. */
   private epoch = 0;
+  /** How often something was put behind the cursor, as of the last look. */
+  private requeued: number | undefined;
+  /** Recorded while the queue is being read: what was read may still show them. */
+  private readonly passed = new Set<number>();
   private loaded = 0;
   private pulling = false;
   private again = false;
@@ -89,6 +93,13 @@ export class OrderedLane {
     }
   }
 
+  /** Reads on, or anew when `requeued` says that something was put behind the cursor since the last look. */
+  async look(requeued: number): Promise<void> {
+    const isBehind = requeued !== this.requeued;
+    this.requeued = requeued;
+    await (isBehind ? this.reset() : this.pull());
+  }
+
   /** The queue has changed behind the cursor (a replay, a discard): what is not under way is read again. */
   async reset(): Promise<void> {
     for (const [key, line] of this.lines) {
@@ -118,6 +129,7 @@ export class OrderedLane {
     }
     line.items.shift();
     this.loaded--;
+    if (this.pulling) this.passed.add(task.sequence);
     if (line.items.length > 0) this.advance(task.key, line);
     else if (line.spilled) void this.refill(task.key, line, task.sequence);
     else this.lines.delete(task.key);
@@ -132,13 +144,14 @@ export class OrderedLane {
 
   private async pullSome(): Promise<void> {
     while (this.loaded < WINDOW && !this.stopped) {
-      const { cursor: from, epoch } = this;
+      const { cursor: from, epoch, passed } = this;
+      passed.clear();
       const rows = await this.needs.db.query<QueueRow>(
         `${SELECT} where q.endpoint = $1 and q.sequence > $2 order by q.sequence limit ${PAGE}`,
         [this.endpoint, from],
       );
       if (this.epoch !== epoch) continue;
-      for (const row of rows) this.take(row);
+      for (const row of rows) if (!passed.has(row.sequence)) this.take(row);
       if (rows.length > 0) this.cursor = rows.at(-1)!.sequence;
       if (rows.length < PAGE) return;
     }

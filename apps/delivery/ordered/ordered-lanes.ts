@@ -12,6 +12,8 @@ export interface OrderedLanesNeeds extends OrderedLaneNeeds {
 }
 
 const LOOK_MS = 1_000;
+const QUEUED = `select q.endpoint, (select s.requeued from delivery.sequence s where s.endpoint = q.endpoint) as requeued
+  from delivery.queued_endpoints() q`;
 
 /** The lanes of `ordered` endpoints that this worker holds. */
 export class OrderedLanes {
@@ -57,14 +59,12 @@ export class OrderedLanes {
     this.lost();
   }
 
-  /** Finds queues that nobody works on, as after the death of their holder. */
+  /** Finds queues that nobody works on, as after the death of their holder, and what a lost wake-up would have told. */
   private async look(): Promise<void> {
     try {
-      for (const { endpoint } of await this.needs.db.query<{ endpoint: number }>(
-        'select endpoint from delivery.queued_endpoints()',
-      )) {
+      for (const { endpoint, requeued } of await this.needs.db.query<{ endpoint: number; requeued: number }>(QUEUED)) {
         const lane = this.lanes.get(endpoint) ?? (await this.open(endpoint));
-        await lane?.pull();
+        await lane?.look(requeued);
       }
     } catch (error) {
       if (!this.stopped) this.needs.onFault(error as Error);

@@ -106,4 +106,24 @@ describe('an ordered endpoint', () => {
     await world.pass(worker);
     await eventually(() => expect(perEntity(receiver.on('/o'))['a']).toEqual([...Array<number>(10).fill(1), 2, 3]));
   });
+
+  it('sends a replay in order although nobody told the holder of the lane', async () => {
+    const worker = await world.worker();
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 3);
+    await world.happen('b', 1);
+    await world.pass(worker);
+    const { db } = world.test;
+    const sent = async (count: number) => {
+      await eventually(() => expect(receiver.on('/o')).toHaveLength(count));
+      await eventually(async () => expect(await db.query('select * from delivery.queue')).toEqual([]));
+    };
+    await sent(4);
+    for (const round of [1, 2]) {
+      await db.query('select delivery.replay(endpoint, array_agg(id), now()) from delivery.delivery group by endpoint');
+      await sent(4 + 4 * round);
+    }
+    expect(perEntity(receiver.on('/o'))).toEqual({ a: [1, 2, 3, 1, 2, 3, 1, 2, 3], b: [1, 1, 1] });
+  });
 });
