@@ -133,7 +133,8 @@ table delivery.endpoint (
   cursor bigint not null,
   eras json not null,
   version bigint not null,
-  failing_since timestamp with time zone
+  failing_since timestamp with time zone,
+  enabled_after bigint not null default 0
 );
 
 table delivery.endpoint_version (
@@ -1071,6 +1072,22 @@ begin
   delete from delivery.hold h where h.worker = p_worker;
   delete from delivery.worker w where w.id = p_worker;
   return given;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.reopened(p_ids uuid[], p_endpoints integer[], p_as_of bigint[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  perform 1 from delivery.endpoint e where e.no = any (p_endpoints) order by e.no for share;
+  return (
+    select coalesce(array_agg(d.id), '{}')
+    from unnest(p_ids, p_endpoints, p_as_of) as g (id, endpoint, as_of)
+    join delivery.endpoint e on e.no = g.endpoint
+    join delivery.delivery d on d.id = g.id
+    where e.enabled and e.phase <> 'deleted' and e.enabled_after > g.as_of and d.position > e.enabled_after
+  );
 end $function$;
 
 CREATE OR REPLACE FUNCTION delivery.replay(p_endpoint integer, p_ids uuid[], p_now timestamp with time zone)

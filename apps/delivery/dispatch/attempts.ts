@@ -2,7 +2,7 @@ import { signHeaders } from '#webhook-contracts';
 import type { Exchange, Sender } from '#webhook-sending';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
-import type { Outcome } from '../record/outcome';
+import type { Decision, Outcome } from '../record/outcome';
 import { decide } from './decide';
 import type { Task } from './task';
 
@@ -58,7 +58,7 @@ export class Attempts {
     metrics.attempts.inc({ outcome: outcomeOf(exchange) });
     const decision = decide(exchange, endpoint.contract, task.tries, { scale, chance: Math.random() });
     const isInVain = decision.state === 'retrying' && !endpoint.open;
-    return { task, exchange, decision: isInVain ? { state: 'discarded', reason: closedReason(endpoint) } : decision };
+    return { task, exchange, decision: isInVain ? givenUp(endpoint, closedReason(endpoint)) : decision };
   }
 }
 
@@ -68,6 +68,13 @@ export const unsigned = (now: number): Exchange => ({
   error: { stage: 'send', message: 'It could not be signed' },
   startedAt: now,
   durationMs: 0,
+});
+
+/** What follows for a delivery that is not sent because of how its endpoint stands. */
+export const givenUp = ({ row }: Endpoint, reason: ReturnType<typeof closedReason>): Decision => ({
+  state: 'discarded',
+  reason,
+  asOf: row.position,
 });
 
 export const closedReason = ({ row }: Endpoint): 'deleted' | 'gone' | 'disabled' => {

@@ -3,7 +3,7 @@ import type { Sender } from '#webhook-sending';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
 import type { Outcome } from '../record/outcome';
-import { Attempts, closedReason, unsigned } from './attempts';
+import { Attempts, closedReason, givenUp, unsigned } from './attempts';
 import { Lane } from './lane';
 import { Slots } from './slots';
 import type { Task } from './task';
@@ -252,10 +252,10 @@ export class Dispatcher {
   }
 
   private giveUp(lane: Lane): void {
-    const reason = lane.isGone ? 'gone' : closedReason(lane.endpoint);
+    const decision = givenUp(lane.endpoint, lane.isGone ? 'gone' : closedReason(lane.endpoint));
     for (const task of lane.tasks.clear()) {
       this.buffered--;
-      this.needs.record({ task, exchange: null, decision: { state: 'discarded', reason } });
+      this.needs.record({ task, exchange: null, decision });
     }
   }
 }

@@ -2,7 +2,7 @@ import type { EventStore } from '#event-store';
 import type { Database, Sql } from '#postgres';
 import { changeEras } from './eras';
 import type { EndpointChange } from './endpoint-change';
-import { endpointRow, type EndpointDirectory } from './endpoint-directory';
+import { endpointByNumber, endpointRow, type EndpointDirectory } from './endpoint-directory';
 import type { EndpointRow } from './endpoint';
 import { insertNewlyWanted } from './newly-wanted';
 
@@ -97,7 +97,8 @@ async function update(
   const version = await raiseVersion(sql);
   const failingSince = enabled && !row.enabled ? null : row.failing_since;
   await sql.query(
-    `update delivery.endpoint set config = $2, enabled = $3, phase = $4, position = $5, eras = $6, version = $7, failing_since = $8 where no = $1`,
+    `update delivery.endpoint set config = $2, enabled = $3, phase = $4, position = $5, eras = $6, version = $7, failing_since = $8,
+       enabled_after = case when $3 and not enabled then $5 else enabled_after end where no = $1`,
     [row.no, JSON.stringify(config), enabled, phase, position, JSON.stringify(eras), version, failingSince],
   );
   if (phase === 'deleted' || !enabled) {
@@ -117,21 +118,27 @@ async function update(
 const PURGED_AT_ONCE = 1_000;
 
 /** Gives up some of what waits for a closed endpoint; what is in a worker's hands gives itself up when it sees the new version. */
-export async function purge(
+async function purge(
   sql: Sql,
   { no, phase, config }: Pick<EndpointRow, 'no' | 'phase' | 'config'>,
   now: string,
-  limit = PURGED_AT_ONCE,
 ): Promise<number> {
   const reason = phase === 'deleted' ? 'deleted' : config.disabledReason === 'gone' ? 'gone' : 'disabled';
   const [row] = await sql.query<{ given: number }>('select delivery.purge($1, $2, $3, $4) as given', [
     no,
     reason,
     now,
-    limit,
+    PURGED_AT_ONCE,
   ]);
   return row!.given;
 }
+
+/** The same for one that was closed when it was last looked at: under its row's lock, since it may have been enabled by now. */
+export const purgeClosed = (db: Database, no: number, now: string): Promise<number> =>
+  db.tx(async (sql) => {
+    const row = await endpointByNumber(sql, no, 'for no key update');
+    return !row || (row.enabled && row.phase !== 'deleted') ? 0 : purge(sql, row, now);
+  });
 
 /** Events after the enabling that were handled before it was known: discarded then, wanted now. */
 async function reviveDiscarded(
@@ -141,10 +148,12 @@ async function reviveDiscarded(
   now: string,
 ): Promise<void> {
   const revived = `update delivery.delivery d set state = 'queued', reason = null, changed_at = $3
-     where d.endpoint = $1 and d.state = 'discarded' and d.reason = 'disabled' and d.position > $2 and d.id >= delivery.id_at($4::timestamptz - interval '1 hour') returning d.id, d.endpoint, d.sequence, d.key, d.type`;
+     where d.endpoint = $1 and d.state = 'discarded' and d.reason in ('disabled', 'gone') and d.position > $2 and d.id >= delivery.id_at($4::timestamptz - interval '1 hour') returning d.id, d.endpoint, d.sequence, d.key, d.type`;
   await sql.query(
     config.ordered
-      ? `with revived as (${revived}) insert into delivery.queue (endpoint, sequence, key, delivery_id) select endpoint, sequence, key, id from revived`
+      ? `with revived as (${revived}), requeued as (
+           update delivery.sequence s set requeued = s.requeued + 1 where s.endpoint = $1 and exists (select from revived)
+         ) insert into delivery.queue (endpoint, sequence, key, delivery_id) select endpoint, sequence, key, id from revived`
       : `with revived as (${revived}) insert into delivery.retry (delivery_id, endpoint, due_at, sequence, coalesce_key)
          select r.id, r.endpoint, $3, r.sequence, delivery.coalesce_key(e.config, r.type, r.key) from revived r join delivery.endpoint e on e.no = r.endpoint`,
     [no, position, now, at],

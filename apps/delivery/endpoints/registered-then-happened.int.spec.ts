@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { eventually, Receiver } from '#testing';
 import type { ReceivedMessage } from '#messaging';
 import { World } from '../testing/world';
@@ -163,6 +164,61 @@ describe('an endpoint is a subscription to the log', () => {
     await eventually(() => expect(idsAt(receiver, '/switch').sort()).toEqual([...wanted].sort()));
     expect(sequencesAt(receiver, '/switch')).toEqual([1, 2, 5, 6]);
   });
+
+  it.each([
+    { reason: 'manual', ordered: false },
+    { reason: 'gone', ordered: false },
+    { reason: 'gone', ordered: true },
+  ] as const)(
+    'gets what happened after it was enabled although it is given up after the enabling is known: %o',
+    async ({ reason, ordered }) => {
+      const name = `late-${reason}-${ordered}`;
+      const [worker, workspace, other] = [workers[0]!, `ws_${name}`, `ws_other_${name}`];
+      const held: ServerResponse[] = [];
+      for (const path of [`/${name}`, `/other-${name}`])
+        receiver.always(path, (_, response) => void held.push(response));
+      await world.register(`whe_${name}`, receiver.url(`/${name}`), { eventTypes: ['region.*'], ordered }, workspace);
+      await world.register(`whe_other_${name}`, receiver.url(`/other-${name}`), { eventTypes: ['region.*'] }, other);
+      await worker.handle(await world.fresh());
+      await eventually(async () =>
+        expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'catching_up'")).toEqual([]),
+      );
+      await world.happen('a', 1, other);
+      await worker.handle(await world.fresh());
+      await eventually(() => expect(held).toHaveLength(1));
+      await world.endpointCommand(`whe_${name}`, { type: 'DisableEndpoint', reason, ...world.by() }, workspace);
+      await world.endpointCommand(`whe_${name}`, { type: 'EnableEndpoint', ...world.by() }, workspace);
+      const changes = await world.fresh();
+      const wanted: string[] = [];
+      for (const entity of ['a', 'b', 'c', 'd', 'e']) wanted.push(...(await world.happen(entity, 2, workspace)));
+      await worker.handle(await world.fresh());
+      await eventually(() => expect(held).toHaveLength(3));
+      await world.test.db.tx(async (sql) => {
+        // What the worker decides from here on is not written before the changes are.
+        await sql.query(
+          'select from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where e.workspace = $1 for update of d',
+          [other],
+        );
+        held.shift()!.writeHead(500).end();
+        await eventually(async () =>
+          expect(
+            await world.test.db.query(
+              "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+            ),
+          ).not.toEqual([]),
+        );
+        await worker.handle(changes);
+      });
+      for (const path of [`/${name}`, `/other-${name}`]) receiver.always(path, 204);
+      held.forEach((response) => response.writeHead(204).end());
+      await eventually(() => expect(idsAt(receiver, `/${name}`).sort()).toEqual([...wanted].sort()));
+      if (!ordered) return;
+      for (let n = 0; n < wanted.length; n += 2)
+        expect(idsAt(receiver, `/${name}`).filter((id) => wanted.indexOf(id) >> 1 === n >> 1)).toEqual(
+          wanted.slice(n, n + 2),
+        );
+    },
+  );
 
   it('never hears of itself, nor of another workspace', async () => {
     const workspace = 'ws_self';

@@ -122,6 +122,10 @@ export class OrderedLane {
     const head = line?.items[0];
     if (!line || head?.sequence !== task.sequence) return;
     line.flying = false;
+    if (decision.state === 'waiting') {
+      this.advance(task.key, line);
+      return;
+    }
     if (decision.state === 'retrying') {
       line.items[0] = { ...head, tries: decision.tries, number: task.number + 1, due_at: instant(decision.dueMs) };
       this.advance(task.key, line);

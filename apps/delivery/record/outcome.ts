@@ -8,7 +8,12 @@ export type Decision =
   | { readonly state: 'parked'; readonly tries: number }
   /** It was not attempted: it waits in nobody's hands for an endpoint that is there again. */
   | { readonly state: 'waiting' }
-  | { readonly state: 'discarded'; readonly reason: 'gone' | 'disabled' | 'deleted' };
+  | {
+      readonly state: 'discarded';
+      readonly reason: 'gone' | 'disabled' | 'deleted';
+      /** Log position of the endpoint's newest change that was known; absent where an answer decided it, not the endpoint. */
+      readonly asOf?: number;
+    };
 
 export interface Outcome {
   readonly task: Task;

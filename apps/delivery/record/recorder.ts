@@ -9,6 +9,8 @@ export interface RecorderNeeds {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly worker: () => string;
+  /** The outcomes as they are to be written, as of the same transaction. */
+  readonly reopen: (sql: Sql, outcomes: readonly Outcome[]) => Promise<readonly Outcome[]>;
   /** More to write in the same transaction, once it is known which decisions counted. */
   readonly alongside: (sql: Sql, counted: readonly Outcome[]) => Promise<void>;
   /** Called after the commit. `counted`: their decision was written, or needed no writing; the others had been decided otherwise. */
@@ -82,12 +84,9 @@ export class Recorder {
     const finished = finishedBatches(outcomes);
     for (let pause = 10; !this.dead; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        const counted = await this.writeOnce(outcomes, finished);
+        const { counted, others } = await this.writeOnce(outcomes, finished);
         this.needs.metrics.recordBatch.observe(outcomes.length);
-        this.needs.onRecorded(
-          counted,
-          counted.length === outcomes.length ? [] : outcomes.filter((outcome) => !counted.includes(outcome)),
-        );
+        this.needs.onRecorded(counted, others);
         return;
       } catch (error) {
         this.needs.onFault(error as Error);
@@ -96,32 +95,45 @@ export class Recorder {
     }
   }
 
-  /** An attempt that is written is a fact; lazily, since after a crash of the database it is made again. */
-  private async writeOnce(outcomes: readonly Outcome[], finished: readonly string[]): Promise<readonly Outcome[]> {
-    const { db, clock, worker } = this.needs;
-    const attempted = outcomes.filter(({ exchange }) => exchange !== null);
-    const decided = outcomes.filter(isExceptional);
-    const now = clock();
-    const decisions = decided.length > 0 ? decisionColumns(decided, now) : NO_DECISIONS;
-    const params = [worker(), now, ...attemptColumns(attempted), ...decisions, finished];
-    const record = async (sql: Sql) => {
-      const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
-      return new Set(row!.ids);
-    };
-    if (decided.length === 0 && outcomes.every(({ task }) => task.coalesce === null)) {
-      await record(db);
-      return outcomes;
+  private async writeOnce(outcomes: readonly Outcome[], finished: readonly string[]): Promise<Written> {
+    const { db, reopen, alongside } = this.needs;
+    if (outcomes.every((outcome) => !isExceptional(outcome) && outcome.task.coalesce === null)) {
+      await this.record(db, outcomes, finished);
+      return { counted: outcomes, others: [] };
     }
     return db.tx(
       async (sql) => {
-        const ids = await record(sql);
-        const counted = outcomes.filter((outcome) => !isExceptional(outcome) || ids.has(outcome.task.id));
-        await this.needs.alongside(sql, counted);
-        return counted;
+        const present = await reopen(sql, outcomes);
+        const ids = await this.record(sql, present, finished);
+        const counts = (outcome: Outcome) => !isExceptional(outcome) || ids.has(outcome.task.id);
+        const counted = present.filter(counts);
+        await alongside(sql, counted);
+        return { counted, others: present.filter((outcome) => !counts(outcome)) };
       },
       { lazy: true },
     );
   }
+
+  /** An attempt that is written is a fact; lazily, since after a crash of the database it is made again. Returns whose decision counted. */
+  private async record(
+    sql: Sql,
+    outcomes: readonly Outcome[],
+    finished: readonly string[],
+  ): Promise<ReadonlySet<string>> {
+    const attempted = outcomes.filter(({ exchange }) => exchange !== null);
+    const decided = outcomes.filter(isExceptional);
+    const now = this.needs.clock();
+    const decisions = decided.length > 0 ? decisionColumns(decided, now) : NO_DECISIONS;
+    const params = [this.needs.worker(), now, ...attemptColumns(attempted), ...decisions, finished];
+    const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
+    return new Set(row!.ids);
+  }
+}
+
+/** `others` had been decided otherwise before. */
+interface Written {
+  readonly counted: readonly Outcome[];
+  readonly others: readonly Outcome[];
 }
 
 const RECORD = `select delivery.record(${Array.from({ length: 22 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;

@@ -1,6 +1,6 @@
 import { PoisonMessageError, type ReceivedMessage } from '#messaging';
 import { fromBusMessage, TOPICS, type CoreMessage } from '#public-messages';
-import { applyChange, purge } from '../endpoints/apply-change';
+import { applyChange, purgeClosed } from '../endpoints/apply-change';
 import type { Endpoint } from '../endpoints/endpoint';
 import { ENDPOINT_CHANGED, endpointChange } from '../endpoints/endpoint-change';
 import { UnrenderableError } from '../intake/draft';
@@ -184,7 +184,8 @@ export class DeliveryWorker {
     for (const outcome of counted) {
       const { task, decision } = outcome;
       if (decision.state === 'waiting') {
-        this.parts.retries.note(task.endpoint, Date.parse(this.engines.clock()));
+        if (task.lane !== null) this.parts.orderedLanes.recorded(outcome);
+        else this.parts.retries.note(task.endpoint, Date.parse(this.engines.clock()));
         continue;
       }
       this.parts.metrics.settled.inc({ status: decision.state });
@@ -200,8 +201,8 @@ export class DeliveryWorker {
   }
 
   /** What a closing left of a long backlog. */
-  private async purge({ row }: Endpoint): Promise<void> {
-    while (!this.gone && (await purge(this.engines.db, row, this.engines.clock())) > 0);
+  private async purge({ no }: Endpoint): Promise<void> {
+    while (!this.gone && (await purgeClosed(this.engines.db, no, this.engines.clock())) > 0);
   }
 
   private lost(): void {

@@ -13,6 +13,7 @@ import { OrderedLanes } from '../ordered/ordered-lanes';
 import { alongside } from '../record/alongside';
 import type { Outcome } from '../record/outcome';
 import { Recorder } from '../record/recorder';
+import { reopen } from '../record/reopen';
 import { Jobs } from '../requests/jobs';
 import { Retention } from '../retention/retention';
 import { Retries } from '../retries/retries';
@@ -92,6 +93,12 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     clock,
     metrics,
     worker,
+    reopen: async (sql, outcomes) => {
+      const present = await reopen(sql, outcomes, clock());
+      // They would be given up once more by what is known here of their endpoint.
+      if (present !== outcomes) directory.refresh().catch(onFault);
+      return present;
+    },
     alongside: async (sql, outcomes) => {
       if ((await alongside(sql, outcomes, (no) => directory.get(no), clock())) > 0) whole.hasFacts();
     },

@@ -1,6 +1,7 @@
 import { eventually, Receiver } from '#testing';
 import { DeliveriesQuery } from '#read-models';
 import { deliveryAggregate, endpointAggregate } from '#webhooks';
+import { purgeClosed } from '../endpoints/apply-change';
 import { World } from '../testing/world';
 import type { DeliveryWorker } from './delivery-worker';
 
@@ -93,6 +94,19 @@ describe('what becomes of a delivery', () => {
     await world.pass(worker);
     await listed('whe_discard', { status: 'discarded', reason: 'discarded' });
     expect(await world.test.db.query('select * from delivery.retry')).toEqual([]);
+  });
+
+  it('is kept by who saw its endpoint closed before it was enabled', async () => {
+    receiver.always('/seen', { status: 503, headers: { 'retry-after': '3600' } });
+    await world.register('whe_seen', receiver.url('/seen'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('seen');
+    await world.pass(worker);
+    await listed('whe_seen', { status: 'retrying' });
+    const { db } = world.test;
+    const [row] = await db.query<{ no: number }>("select no from delivery.endpoint where id = 'whe_seen'");
+    expect(await purgeClosed(db, row!.no, world.by().at)).toBe(0);
+    await listed('whe_seen', { status: 'retrying' });
   });
 
   it('is discarded with the others when the endpoint says 410, and the endpoint is disabled as gone', async () => {

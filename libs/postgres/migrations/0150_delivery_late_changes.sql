@@ -28,3 +28,21 @@ begin
   select count(*) into given from configured;
   return given;
 end $$;
+
+-- Log position of the newest change that enabled the endpoint: what happened after it is not given up by what was known before it.
+alter table delivery.endpoint add column enabled_after bigint not null default 0;
+
+-- Which of these deliveries, given up by the endpoints as they were at the log positions `p_as_of`, are not: their endpoint has been
+-- enabled since, at a position before theirs. A change of an endpoint that is being written is waited for; one that comes later finds
+-- what the caller has written.
+create function delivery.reopened(p_ids uuid[], p_endpoints integer[], p_as_of bigint[]) returns uuid[] language plpgsql set enable_seqscan = off as $$
+begin
+  perform 1 from delivery.endpoint e where e.no = any (p_endpoints) order by e.no for share;
+  return (
+    select coalesce(array_agg(d.id), '{}')
+    from unnest(p_ids, p_endpoints, p_as_of) as g (id, endpoint, as_of)
+    join delivery.endpoint e on e.no = g.endpoint
+    join delivery.delivery d on d.id = g.id
+    where e.enabled and e.phase <> 'deleted' and e.enabled_after > g.as_of and d.position > e.enabled_after
+  );
+end $$;
