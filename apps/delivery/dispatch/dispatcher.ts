@@ -109,6 +109,14 @@ export class Dispatcher {
     if (endpoint.row.phase === 'deleted' && lane.inFlight === 0) this.lanes.delete(endpoint.no);
   }
 
+  /** The delivery was discarded by hand: it is not sent, unless it is under way. */
+  discard(endpoint: number, id: string): void {
+    const task = this.lanes.get(endpoint)?.tasks.remove((waiting) => waiting.id === id);
+    if (!task) return;
+    this.buffered--;
+    this.needs.record({ task, exchange: null, decision: { state: 'discarded', reason: 'discarded' } });
+  }
+
   /** Lets every lane try again: something that held them all back is over. */
   resume(): void {
     for (const lane of this.lanes.values()) this.pump(lane);

@@ -22,6 +22,12 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Takes out the one that `is` wanted, wherever it stands. */
+  remove(is: (item: T) => boolean): T | undefined {
+    const at = this.items.findIndex((item, index) => index >= this.head && is(item));
+    return at < 0 ? undefined : this.items.splice(at, 1)[0];
+  }
+
   clear(): T[] {
     const left = this.items.slice(this.head);
     this.items = [];

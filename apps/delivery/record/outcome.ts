@@ -10,14 +10,14 @@ export type Decision =
   | { readonly state: 'waiting' }
   | {
       readonly state: 'discarded';
-      readonly reason: 'gone' | 'disabled' | 'deleted';
-      /** Log position of the endpoint's newest change that was known; absent where an answer decided it, not the endpoint. */
+      readonly reason: 'gone' | 'disabled' | 'deleted' | 'discarded';
+      /** Log position of the endpoint's newest change that was known; absent where an answer or somebody decided it. */
       readonly asOf?: number;
     };
 
 export interface Outcome {
   readonly task: Task;
-  /** Absent when nothing was attempted, because the endpoint is closed. */
+  /** Absent when nothing was attempted. */
   readonly exchange: Exchange | null;
   readonly decision: Decision;
 }

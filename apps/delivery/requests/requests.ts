@@ -16,7 +16,11 @@ export interface RequestNeeds {
 
 /** What has to be woken after a request. */
 export type Effect =
-  { readonly wake: 'retry' | 'requeue'; readonly endpoint: number } | { readonly wake: 'job' } | undefined;
+  | { readonly wake: 'retry' | 'requeue'; readonly endpoint: number }
+  /** `delivery` is the id without `dlv_`. */
+  | { readonly wake: 'discard'; readonly endpoint: number; readonly delivery: string }
+  | { readonly wake: 'job' }
+  | undefined;
 
 interface Target {
   readonly no: number;
@@ -39,8 +43,7 @@ export function fulfil({ db, clock }: RequestNeeds, message: CoreMessage): Promi
       case 'webhook.delivery_replay_requested':
         return replayOne(sql, endpoint, data.deliveryId!, clock());
       case 'webhook.delivery_discarded':
-        await sql.query('select delivery.discard($1, $2, $3)', [endpoint.no, uuidOf(data.deliveryId!), clock()]);
-        return { wake: endpoint.ordered ? 'requeue' : 'retry', endpoint: endpoint.no };
+        return discard(sql, endpoint, uuidOf(data.deliveryId!), clock());
       default:
         return startJob(sql, endpoint, message);
     }
@@ -61,6 +64,11 @@ async function replayOne(sql: Sql, endpoint: Target, deliveryId: string, now: st
   if (!endpoint.enabled) return undefined;
   await sql.query('select delivery.replay($1, array[$2::uuid], $3)', [endpoint.no, uuidOf(deliveryId), now]);
   return { wake: endpoint.ordered ? 'requeue' : 'retry', endpoint: endpoint.no };
+}
+
+async function discard(sql: Sql, { no }: Target, delivery: string, now: string): Promise<Effect> {
+  const [row] = await sql.query<{ done: boolean }>('select delivery.discard($1, $2, $3) as done', [no, delivery, now]);
+  return row!.done ? { wake: 'discard', endpoint: no, delivery } : undefined;
 }
 
 /** A job's row outlives the process that works on it. */

@@ -138,6 +138,7 @@ export class DeliveryWorker {
     } else if (REQUESTS.has(message.type)) {
       const effect = await fulfil({ db, clock }, message);
       if (effect?.wake === 'job') this.parts.jobs.wake();
+      else if (effect?.wake === 'discard') wake.send(WAKE_CHANNEL, `discard:${effect.endpoint}:${effect.delivery}`);
       else if (effect) this.changedBehind(effect.endpoint, effect.wake === 'requeue');
     }
   }
@@ -148,13 +149,14 @@ export class DeliveryWorker {
     if (ordered) void this.parts.orderedLanes.queued(endpoint, true);
   }
 
-  /** `endpoint:<no>`, `queue:<no>`, `requeue:<no>`, `retry`; empty after a reconnect, when any of them may have been missed. */
+  /** `endpoint:<no>`, `queue:<no>`, `requeue:<no>`, `discard:<no>:<id>`, `retry`; empty after a reconnect, when any of them may have been missed. */
   private async woken(payload: string): Promise<void> {
     if (this.gone) return;
     try {
-      const [what, no] = payload.split(':');
+      const [what, no, id] = payload.split(':');
+      if (what === 'discard') this.parts.dispatcher.discard(Number(no), id!);
       if (what === 'queue') await this.parts.orderedLanes.queued(Number(no), false);
-      else if (what === 'requeue') await this.parts.orderedLanes.changed(Number(no));
+      else if (what === 'requeue' || what === 'discard') await this.parts.orderedLanes.changed(Number(no));
       else {
         if (what !== 'retry') await this.parts.directory.refresh();
         if (what === 'endpoint') await this.parts.orderedLanes.changed(Number(no));

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { eventually, Receiver } from '#testing';
 import { DeliveriesQuery } from '#read-models';
 import { deliveryAggregate, endpointAggregate } from '#webhooks';
@@ -25,6 +27,23 @@ describe('what becomes of a delivery', () => {
   const listed = (endpointId: string, ...expected: object[]) =>
     eventually(async () => expect(await list(endpointId)).toEqual(expected.map((one) => expect.objectContaining(one))));
 
+  const byHand = async (type: 'RequestDeliveryReplay' | 'DiscardDelivery', endpointId: string, id: string) => {
+    const by = world.by();
+    await world.commands.handle(
+      deliveryAggregate,
+      id,
+      { type, endpointId, deliveryId: id, ...by },
+      {
+        workspace: 'ws_1',
+        actor: by.actor,
+        correlationId: 'c',
+        causationId: null,
+        commandId: randomUUID(),
+        at: by.at,
+      },
+    );
+  };
+
   it('is parked after its last retry, which the log hears of', async () => {
     receiver.always('/parked', 500);
     await world.register('whe_parked', receiver.url('/parked'));
@@ -51,16 +70,7 @@ describe('what becomes of a delivery', () => {
     const { id } = await first('whe_parked');
     receiver.always('/parked', 204);
     const before = receiver.on('/parked')[0]!;
-    const command = { type: 'RequestDeliveryReplay' as const, endpointId: 'whe_parked', deliveryId: id, ...world.by() };
-    const context = {
-      workspace: 'ws_1',
-      actor: 'usr_1',
-      correlationId: 'c',
-      causationId: null,
-      commandId: 'b1',
-      at: command.at,
-    };
-    await world.commands.handle(deliveryAggregate, id, command, context);
+    await byHand('RequestDeliveryReplay', 'whe_parked', id);
     const messages = await world.fresh();
     await worker.handle(messages);
     await worker.handle(messages);
@@ -82,19 +92,54 @@ describe('what becomes of a delivery', () => {
     await listed('whe_discard', { status: 'retrying' });
     const { id, nextAttemptAt } = await first('whe_discard');
     expect(Date.parse(nextAttemptAt!) - Date.now()).toBeGreaterThan(3_500_000);
-    const command = { type: 'DiscardDelivery' as const, endpointId: 'whe_discard', deliveryId: id, ...world.by() };
-    await world.commands.handle(deliveryAggregate, id, command, {
-      workspace: 'ws_1',
-      actor: 'usr_1',
-      correlationId: 'c',
-      causationId: null,
-      commandId: 'b2',
-      at: command.at,
-    });
+    await byHand('DiscardDelivery', 'whe_discard', id);
     await world.pass(worker);
     await listed('whe_discard', { status: 'discarded', reason: 'discarded' });
     expect(await world.test.db.query('select * from delivery.retry')).toEqual([]);
   });
+
+  it.each([false, true])(
+    'is not sent any more when it is discarded by hand while it waits for its turn in another process (ordered: %s)',
+    async (ordered) => {
+      const id = `whe_turn_${ordered}`;
+      const held: ServerResponse[] = [];
+      receiver.always(`/${id}`, (_, response) => void held.push(response));
+      await world.register(id, receiver.url(`/${id}`), { eventTypes: ['region.*'], ordered });
+      await world.pass(worker);
+      await eventually(async () =>
+        expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'catching_up'")).toEqual([]),
+      );
+      for (const entity of ['a', 'b', 'c', 'c']) await world.happen(`${id}-${entity}`);
+      await world.pass(worker);
+      await eventually(() => expect(held).toHaveLength(2));
+      const unwanted = (await list(id)).find(({ sequence }) => sequence === 3)!;
+      await byHand('DiscardDelivery', id, unwanted.id);
+      const heard = jest.spyOn(worker.parts.dispatcher, 'discard');
+      const other = await world.worker();
+      await other.handle(await world.fresh());
+      await eventually(() => expect(heard).toHaveBeenCalled());
+      heard.mockRestore();
+      receiver.always(`/${id}`, 204);
+      held.forEach((response) => response.writeHead(204).end());
+      await eventually(async () =>
+        expect((await list(id)).map(({ sequence, status }) => [sequence, status])).toEqual([
+          [4, 'delivered'],
+          [3, 'discarded'],
+          [2, 'delivered'],
+          [1, 'delivered'],
+        ]),
+      );
+      await other.stop();
+      await eventually(async () => expect(await world.test.db.query('select 1 from delivery.lease')).toEqual([]));
+      expect(
+        receiver
+          .on(`/${id}`)
+          .map(({ headers }) => headers['webhook-sequence'])
+          .sort(),
+      ).toEqual(['1', '2', '4']);
+      expect((await deliveries.get('ws_1', unwanted.id))!.attempts).toEqual([]);
+    },
+  );
 
   it('is kept by who saw its endpoint closed before it was enabled', async () => {
     receiver.always('/seen', { status: 503, headers: { 'retry-after': '3600' } });
