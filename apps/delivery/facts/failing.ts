@@ -18,15 +18,24 @@ export class Failing {
   private succeeded = new Set<number>();
   private failed = new Set<number>();
   private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> | undefined;
   private stopped = false;
 
   constructor(private readonly needs: FailingNeeds) {}
 
   start(): void {
-    this.timer = setTimeout(() => void this.look(), LOOK_MS);
+    this.timer = setTimeout(() => (this.looking = this.look()), LOOK_MS);
   }
 
-  stop(): void {
+  /** Says what it has noted, and no more. */
+  async stop(): Promise<void> {
+    this.kill();
+    await this.looking;
+    await this.look();
+  }
+
+  /** Forgets what it has noted, as a killed process does. */
+  kill(): void {
     this.stopped = true;
     clearTimeout(this.timer);
   }
@@ -49,6 +58,8 @@ export class Failing {
       const onlyFailed = [...failed].filter((no) => !succeeded.has(no));
       if (onlyFailed.length > 0) await this.failing(onlyFailed);
     } catch (error) {
+      // A success above all: without it what fails later looks as if it had never been otherwise.
+      succeeded.forEach((no) => this.succeeded.add(no));
       failed.forEach((no) => this.failed.add(no));
       if (!this.stopped) this.needs.onFault(error as Error);
     }

@@ -81,7 +81,7 @@ export class DeliveryWorker {
     await Promise.all([this.parts.catchUps.stop(), this.parts.jobs.stop()]);
     await this.parts.dispatcher.stop(GRACE_MS);
     await this.parts.recorder.flush();
-    this.parts.failing.stop();
+    await this.parts.failing.stop();
     await this.parts.facts.stop();
     await this.parts.presence.leave();
     await this.parts.sender.close();
@@ -96,7 +96,7 @@ export class DeliveryWorker {
     this.parts.catchUps.kill();
     this.parts.jobs.kill();
     this.parts.facts.kill();
-    this.parts.failing.stop();
+    this.parts.failing.kill();
     this.parts.retention.stop();
     this.parts.orderedLanes.stop();
     this.parts.recorder.kill();
