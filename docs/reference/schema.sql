@@ -1045,13 +1045,26 @@ end $function$;
 CREATE OR REPLACE FUNCTION delivery.release(p_worker uuid, p_now timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
+AS $function$
+declare
+  given integer;
+begin
+  given := delivery.release_leases(p_worker, null, p_now);
+  delete from delivery.hold h where h.worker = p_worker;
+  delete from delivery.worker w where w.id = p_worker;
+  return given;
+end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.release_leases(p_worker uuid, p_batches uuid[], p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
 AS $function$
 declare
   given integer;
 begin
   with released as (
-    delete from delivery.lease l where l.worker = p_worker returning l.deliveries
+    delete from delivery.lease l where l.worker = p_worker and (p_batches is null or l.batch = any (p_batches)) returning l.deliveries
   ), held as (
     select unnest(r.deliveries) as id from released r
   ), open as (
@@ -1069,8 +1082,6 @@ begin
     returning 1
   )
   select count(*) into given from waiting;
-  delete from delivery.hold h where h.worker = p_worker;
-  delete from delivery.worker w where w.id = p_worker;
   return given;
 end $function$;
 

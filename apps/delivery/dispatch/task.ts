@@ -1,7 +1,11 @@
 /** Deliveries that one worker holds by one row of delivery.lease, until all are recorded. */
 export interface Batch {
   readonly id: string;
-  left: number;
+  /** Who held it when it was begun. */
+  readonly worker: string;
+  /** How many of its deliveries were given to dispatch; 0 before. */
+  size: number;
+  recorded: number;
 }
 
 /** One delivery that is to be attempted now. */

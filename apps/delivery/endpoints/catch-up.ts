@@ -1,7 +1,7 @@
-import { uuidv7 } from '#kernel';
 import type { EventStore, RecordedEvent } from '#event-store';
 import type { Database, Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
+import type { Leases } from '../dispatch/leases';
 import type { Batch } from '../dispatch/task';
 import { Draft, Place, type PlaceNumber } from '../intake/draft';
 import { handOver, type HandOverNeeds } from '../intake/hand-over';
@@ -22,7 +22,7 @@ export interface CatchUpNeeds extends HandOverNeeds {
   readonly store: EventStore;
   readonly directory: EndpointDirectory;
   readonly now: () => string;
-  readonly worker: () => string;
+  readonly leases: Leases;
   readonly decrypt: (box: string) => string;
   readonly room: (endpoint: Endpoint) => number;
   /** One at a time in this process: what locks the intakes out. */
@@ -99,51 +99,64 @@ const CHANGES: ReadonlySet<string> = new Set<EndpointEvent['type']>([
 ]);
 
 async function step(needs: CatchUpNeeds, no: number, events: readonly RecordedEvent[]): Promise<void> {
-  const after = await needs.db.tx(async (sql) => {
-    const row = await endpointByNumber(sql, no, 'for no key update');
-    if (row?.phase !== 'catching_up') return;
-    const fresh = events.filter(({ position }) => position > row.cursor);
-    const written = await write(needs, sql, row, fresh);
-    await sql.query('update delivery.endpoint set cursor = $2 where no = $1', [
-      no,
-      Math.max(row.cursor, fresh.at(-1)?.position ?? 0),
-    ]);
-    return written;
+  await needs.leases.writing(async (begin) => {
+    const after = await needs.db.tx(async (sql) => {
+      const row = await endpointByNumber(sql, no, 'for no key update');
+      if (row?.phase !== 'catching_up') return;
+      const fresh = events.filter(({ position }) => position > row.cursor);
+      const written = await write(needs, sql, row, fresh, begin());
+      await sql.query('update delivery.endpoint set cursor = $2 where no = $1', [
+        no,
+        Math.max(row.cursor, fresh.at(-1)?.position ?? 0),
+      ]);
+      return written;
+    });
+    after?.();
   });
-  after?.();
 }
 
 /** The last stretch, while the intakes wait; then they are live from the head. What has met a change of its own goes on as before. */
 export async function switchToLive(needs: CatchUpNeeds, nos: readonly number[]): Promise<void> {
-  const { db, store, directory } = needs;
-  const after = await db.tx(async (sql) => {
-    await lockOutIntakes(sql);
-    const rows = await catchingUp(sql, nos, 'for no key update');
-    if (rows.length === 0) return;
-    const head = await store.head();
-    const [first] = rows;
-    const workspace = rows.length === 1 ? first!.workspace : undefined;
-    const from = Math.min(...rows.map(({ cursor }) => cursor));
-    const events: RecordedEvent[] = [];
-    for await (const page of stretch(store, workspace, from, head)) events.push(...page);
-    const own = byWorkspace(events);
-    const hands: (() => void)[] = [];
-    const version = await raiseVersion(sql);
-    for (const row of rows) {
-      const ahead = (own.get(row.workspace) ?? []).filter(({ position }) => position > row.cursor);
-      if (firstChange(row, ahead)) continue;
-      for (let at = 0; at < ahead.length; at += PAGE)
-        hands.push(await write(needs, sql, row, ahead.slice(at, at + PAGE)));
-      await sql.query("update delivery.endpoint set phase = 'live', cursor = $2, version = $3 where no = $1", [
-        row.no,
-        Math.max(head, row.cursor),
-        version,
-      ]);
-    }
-    return () => hands.forEach((hand) => hand());
+  const { db, leases, directory } = needs;
+  await leases.writing(async (begin) => {
+    const after = await db.tx((sql) => lastStretch(needs, sql, nos, begin));
+    await directory.refresh();
+    after?.();
   });
-  await directory.refresh();
-  after?.();
+}
+
+/** Returns what hands it over, for after the commit. */
+async function lastStretch(
+  needs: CatchUpNeeds,
+  sql: Sql,
+  nos: readonly number[],
+  begin: () => Batch,
+): Promise<(() => void) | undefined> {
+  const { store } = needs;
+  await lockOutIntakes(sql);
+  const rows = await catchingUp(sql, nos, 'for no key update');
+  if (rows.length === 0) return;
+  const head = await store.head();
+  const [first] = rows;
+  const workspace = rows.length === 1 ? first!.workspace : undefined;
+  const from = Math.min(...rows.map(({ cursor }) => cursor));
+  const events: RecordedEvent[] = [];
+  for await (const page of stretch(store, workspace, from, head)) events.push(...page);
+  const own = byWorkspace(events);
+  const hands: (() => void)[] = [];
+  const version = await raiseVersion(sql);
+  for (const row of rows) {
+    const ahead = (own.get(row.workspace) ?? []).filter(({ position }) => position > row.cursor);
+    if (firstChange(row, ahead)) continue;
+    for (let at = 0; at < ahead.length; at += PAGE)
+      hands.push(await write(needs, sql, row, ahead.slice(at, at + PAGE), begin()));
+    await sql.query("update delivery.endpoint set phase = 'live', cursor = $2, version = $3 where no = $1", [
+      row.no,
+      Math.max(head, row.cursor),
+      version,
+    ]);
+  }
+  return () => hands.forEach((hand) => hand());
 }
 
 /** A long history takes turns with the live flow: after each part it rests as long as that took, at most so long. */
@@ -177,13 +190,13 @@ async function write(
   sql: Sql,
   row: EndpointRow,
   events: readonly RecordedEvent[],
+  batch: Batch,
 ): Promise<() => void> {
   const endpoint = new Endpoint(row, needs.decrypt);
   let room = needs.room(endpoint);
   const placeOf = () => (row.config.ordered ? Place.queue : room-- > 0 ? Place.memory : Place.retry);
   const draft = draftOf(needs, endpoint, events, placeOf);
-  const batch: Batch = { id: uuidv7(), left: 0 };
-  const sequences = await insertFromLog(sql, draft, batch.id, needs.now(), needs.worker());
+  const sequences = await insertFromLog(sql, draft, needs.now(), batch);
   return () => {
     needs.onTaken(sequences.length);
     handOver(draft, sequences, batch, needs);

@@ -1,7 +1,7 @@
-import { uuidv7 } from '#kernel';
 import type { EventStore } from '#event-store';
 import type { Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
+import type { Batch } from '../dispatch/task';
 import { Draft, Place, type DraftDelivery } from '../intake/draft';
 import { Endpoint, type EndpointRow } from './endpoint';
 import type { EndpointChange } from './endpoint-change';
@@ -58,7 +58,6 @@ export async function insertNewlyWanted(
           there.has(`${rendered.coreId.slice(4)} ${rendered.type} ${rendered.index}`) ||
           there.has(rendered.id.slice(4)),
       ),
-      uuidv7(),
       now(),
     );
   }
@@ -87,16 +86,15 @@ async function alreadyThere(
 export async function insertFromLog(
   sql: Sql,
   { messages, bodies, deliveries }: Draft,
-  batch: string,
   now: string,
-  worker: string | null = null,
+  batch: Batch | null = null,
 ): Promise<readonly number[]> {
   if (deliveries.length === 0) return [];
   const rows = await sql.query<{ sequence: number }>(
     'select sequence from delivery.backfill($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) order by ordinal',
     [
-      worker,
-      batch,
+      batch?.worker ?? null,
+      batch?.id ?? null,
       now,
       deliveries[0]!.endpoint.no,
       deliveries.map(({ message }) => messages[message]!.position),

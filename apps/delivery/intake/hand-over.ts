@@ -40,7 +40,7 @@ export function handOver(
     } else if (place === Place.retry) waits.retry.add(endpoint.no);
     else if (place === Place.queue) waits.queue.add(endpoint.no);
   });
-  batch.left = tasks.length;
+  batch.size = tasks.length;
   if (tasks.length > 0) dispatch(tasks);
   if (waits.retry.size > 0) waiting('retry', waits.retry);
   if (waits.queue.size > 0) waiting('queue', waits.queue);

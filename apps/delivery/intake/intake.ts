@@ -1,7 +1,7 @@
-import { uuidv7, type Clock } from '#kernel';
+import type { Clock } from '#kernel';
 import type { Database, Sql } from '#postgres';
 import type { CoreMessage } from '#public-messages';
-import type { Batch } from '../dispatch/task';
+import type { Leases } from '../dispatch/leases';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { EndpointDirectory } from '../endpoints/endpoint-directory';
 import type { Metrics } from '../metrics';
@@ -17,7 +17,7 @@ export interface IntakeNeeds extends HandOverNeeds {
   readonly clock: Clock;
   readonly directory: EndpointDirectory;
   readonly metrics: Metrics;
-  readonly worker: () => string;
+  readonly leases: Leases;
   /** How many more deliveries of the endpoint memory takes at present. */
   readonly room: (endpoint: Endpoint) => number;
   /** Resolves when memory as a whole has room again, or after a bounded time. */
@@ -37,7 +37,7 @@ export class Intake {
 
   /** Takes messages in, as many as fit one statement; returns those that are left. */
   private async takeSome(messages: readonly CoreMessage[]): Promise<readonly CoreMessage[]> {
-    const { db, clock, directory, worker, metrics } = this.needs;
+    const { db, clock, directory, leases, metrics } = this.needs;
     for (;;) {
       const { version } = directory;
       const { draft, next } = this.draft(messages);
@@ -46,8 +46,12 @@ export class Intake {
         await directory.refresh();
         continue;
       }
-      const batch: Batch = { id: uuidv7(), left: 0 };
-      const written = await writeDraft(db, draft, { version, worker: worker(), batch: batch.id, now: clock() });
+      const written = await leases.writing(async (begin) => {
+        const batch = begin();
+        const answer = await writeDraft(db, draft, { version, batch, now: clock() });
+        if (typeof answer !== 'string') handOver(draft, answer, batch, this.needs);
+        return answer;
+      });
       if (written === 'stale') {
         await directory.refresh();
         continue;
@@ -59,7 +63,6 @@ export class Intake {
       metrics.intakeBatch.observe(draft.deliveries.length);
       metrics.taken.inc(draft.deliveries.length);
       metrics.intakeLag.observe(Math.max(0, Date.parse(clock()) - Date.parse(messages[next - 1]!.createdAt)) / 1000);
-      handOver(draft, written, batch, this.needs);
       return messages.slice(next);
     }
   }

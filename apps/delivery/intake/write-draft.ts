@@ -1,4 +1,5 @@
 import { arrayOrNull, joinedTexts, plainArray, plainArrayOrNull, type Sql } from '#postgres';
+import type { Batch } from '../dispatch/task';
 import { Place, type Draft, type DraftDelivery } from './draft';
 
 /**
@@ -8,7 +9,7 @@ import { Place, type Draft, type DraftDelivery } from './draft';
 export async function writeDraft(
   sql: Sql,
   draft: Draft,
-  { version, worker, batch, now }: { version: number; worker: string; batch: string; now: string },
+  { version, batch, now }: { version: number; batch: Batch; now: string },
 ): Promise<readonly number[] | 'stale' | 'known'> {
   const { messages, bodies, deliveries } = draft;
   const { endpoints, counts, ordinals, nths } = numbered(deliveries);
@@ -20,8 +21,8 @@ export async function writeDraft(
   );
   const [row] = await sql.query<{ answer: 'stale' | 'known' | 'taken'; bases: string[] }>(INTAKE, [
     version,
-    worker,
-    batch,
+    batch.worker,
+    batch.id,
     now,
     plainArray(messages.map(({ position }) => position)),
     plainArray(messages.map(({ index }) => index)),

@@ -15,6 +15,8 @@ export interface RecorderNeeds {
   readonly alongside: (sql: Sql, counted: readonly Outcome[]) => Promise<void>;
   /** Called after the commit. `counted`: their decision was written, or needed no writing; the others had been decided otherwise. */
   readonly onRecorded: (counted: readonly Outcome[], others: readonly Outcome[]) => void;
+  /** Called after the commit with the batches of which all is recorded now. */
+  readonly onOver: (batches: readonly string[]) => void;
   readonly onFault: (error: Error) => void;
 }
 
@@ -85,6 +87,7 @@ export class Recorder {
     for (let pause = 10; !this.dead; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
         const { counted, others } = await this.writeOnce(outcomes, finished);
+        this.needs.onOver(finished);
         this.needs.metrics.recordBatch.observe(outcomes.length);
         this.needs.onRecorded(counted, others);
         return;
@@ -184,6 +187,7 @@ function dueAt(decision: Decision, now: string): string | null {
 
 function finishedBatches(outcomes: readonly Outcome[]): string[] {
   const finished: string[] = [];
-  for (const { task } of outcomes) if (task.batch && --task.batch.left === 0) finished.push(task.batch.id);
+  for (const { task } of outcomes)
+    if (task.batch && ++task.batch.recorded === task.batch.size) finished.push(task.batch.id);
   return finished;
 }

@@ -1,5 +1,6 @@
-import { uuidv7, type Clock } from '#kernel';
+import type { Clock } from '#kernel';
 import type { Database } from '#postgres';
+import type { Leases } from '../dispatch/leases';
 import type { Batch, Task } from '../dispatch/task';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
@@ -8,7 +9,7 @@ export interface RetriesNeeds {
   readonly db: Database;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly worker: () => string;
+  readonly leases: Leases;
   readonly isSure: () => boolean;
   readonly endpoint: (no: number) => Endpoint | undefined;
   /** How much memory takes of what has waited. */
@@ -150,7 +151,7 @@ export class Retries {
   }
 
   private async claimOnce(): Promise<void> {
-    const { db, clock, worker, isSure, metrics, dispatch } = this.needs;
+    const { db, isSure, leases } = this.needs;
     const now = this.now();
     const endpoints: number[] = [];
     const rooms: number[] = [];
@@ -168,24 +169,7 @@ export class Retries {
       this.due.set(no, due);
     }
     if (endpoints.length === 0 || !isSure()) return;
-    const batch: Batch = { id: uuidv7(), left: 0 };
-    const rows = await db.tx(
-      (sql) =>
-        sql.query<ClaimedRow>('select * from delivery.claim($1, $2, $3, $4, $5)', [
-          worker(),
-          batch.id,
-          clock(),
-          endpoints,
-          rooms,
-        ]),
-      {
-        lazy: true,
-      },
-    );
-    batch.left = rows.length;
-    metrics.retriesClaimed.inc(rows.length);
-    if (rows.some(({ endpoint }) => !this.needs.endpoint(endpoint))) await this.needs.refreshEndpoints();
-    if (rows.length > 0 && !this.stopped) dispatch(rows.map((row) => task(row, batch)));
+    await leases.writing((begin) => this.take(endpoints, rooms, begin()));
     const next = await db.query<{ endpoint: number; due_at: string | null }>(
       'select e.no as endpoint, (select min(r.due_at) from delivery.retry r where r.endpoint = e.no) as due_at from unnest($1::integer[]) as e (no)',
       [endpoints],
@@ -195,6 +179,20 @@ export class Retries {
       else this.due.set(endpoint, Date.parse(due_at));
     }
     this.schedule();
+  }
+
+  private async take(endpoints: readonly number[], rooms: readonly number[], batch: Batch): Promise<void> {
+    const { db, clock, metrics, dispatch } = this.needs;
+    const claim = 'select * from delivery.claim($1, $2, $3, $4, $5)';
+    const rows = await db.tx(
+      (sql) => sql.query<ClaimedRow>(claim, [batch.worker, batch.id, clock(), endpoints, rooms]),
+      { lazy: true },
+    );
+    metrics.retriesClaimed.inc(rows.length);
+    if (rows.some(({ endpoint }) => !this.needs.endpoint(endpoint))) await this.needs.refreshEndpoints();
+    if (rows.length === 0 || this.stopped) return;
+    batch.size = rows.length;
+    dispatch(rows.map((row) => task(row, batch)));
   }
 }
 

@@ -37,6 +37,7 @@ export class DeliveryWorker {
       purge: (endpoint) => this.purge(endpoint),
       lost: () => this.lost(),
       tookOver: (deliveries) => this.tookOver(deliveries),
+      gaveBack: (deliveries) => this.gaveBack(deliveries),
       fault: (error) => this.fault(error),
     });
   }
@@ -76,6 +77,7 @@ export class DeliveryWorker {
     this.gone = true;
     this.unlisten.forEach((stop) => stop());
     this.parts.retries.stop();
+    this.parts.leases.stop();
     this.parts.retention.stop();
     this.parts.orderedLanes.stop();
     await Promise.all([this.parts.catchUps.stop(), this.parts.jobs.stop()]);
@@ -93,6 +95,7 @@ export class DeliveryWorker {
     this.unlisten.forEach((stop) => stop());
     this.parts.presence.kill();
     this.parts.retries.stop();
+    this.parts.leases.stop();
     this.parts.catchUps.kill();
     this.parts.jobs.kill();
     this.parts.facts.kill();
@@ -110,6 +113,7 @@ export class DeliveryWorker {
     this.parts.directory.onChange((endpoint) => this.parts.dispatcher.changed(endpoint));
     await this.parts.presence.start();
     this.parts.retries.start();
+    this.parts.leases.start();
     this.parts.catchUps.start();
     this.parts.facts.start();
     this.parts.failing.start();
@@ -210,12 +214,18 @@ export class DeliveryWorker {
   private lost(): void {
     this.engines.log.warn('this worker was given up by the others; it begins anew');
     this.parts.orderedLanes.lost();
+    this.parts.leases.lost();
     this.parts.dispatcher.forget();
   }
 
   private tookOver(deliveries: number): void {
     this.engines.log.warn({ deliveries }, 'took over from a dead worker');
     this.parts.metrics.takenOver.inc(deliveries);
+    this.parts.retries.wake();
+  }
+
+  private gaveBack(deliveries: number): void {
+    this.engines.log.warn({ deliveries }, 'gave back what it had leased without hearing of it');
     this.parts.retries.wake();
   }
 

@@ -1,6 +1,7 @@
 import type { Engines } from '#platform';
 import { createSender, type Sender } from '#webhook-sending';
 import { Dispatcher } from '../dispatch/dispatcher';
+import { Leases } from '../dispatch/leases';
 import type { Task } from '../dispatch/task';
 import { CatchUps } from '../endpoints/catch-ups';
 import type { Endpoint } from '../endpoints/endpoint';
@@ -46,6 +47,7 @@ export interface Parts {
   readonly sender: Sender;
   readonly recorder: Recorder;
   readonly dispatcher: Dispatcher;
+  readonly leases: Leases;
   readonly retries: Retries;
   readonly presence: Presence;
   readonly intake: Intake;
@@ -72,6 +74,8 @@ export interface Whole {
   readonly purge: (endpoint: Endpoint) => Promise<void>;
   readonly lost: () => void;
   readonly tookOver: (deliveries: number) => void;
+  /** Deliveries in a lease of this worker of which it had not heard wait again. */
+  readonly gaveBack: (deliveries: number) => void;
   readonly fault: (error: Error) => void;
 }
 
@@ -103,6 +107,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
       if ((await alongside(sql, outcomes, (no) => directory.get(no), clock())) > 0) whole.hasFacts();
     },
     onRecorded: whole.recorded,
+    onOver: (batches) => leases.over(batches),
     onFault,
   });
   const dispatcher = new Dispatcher({
@@ -118,12 +123,13 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     concurrency: settings.deliveryConcurrency,
     retryScale: settings.retryScale,
   });
+  const leases = new Leases({ db, clock, worker, onGivenBack: whole.gaveBack, onFault });
   const room = (endpoint: Parameters<Dispatcher['room']>[0]) => dispatcher.room(endpoint);
   const retries = new Retries({
     db,
     clock,
     metrics,
-    worker,
+    leases,
     isSure: () => presence.isSure,
     endpoint: (no) => directory.get(no),
     room: (endpoint) => dispatcher.roomForBacklog(endpoint),
@@ -146,7 +152,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     clock,
     directory,
     metrics,
-    worker,
+    leases,
     room,
     calm: () => dispatcher.calm(),
     dispatch,
@@ -157,7 +163,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     store,
     directory,
     now: clock,
-    worker,
+    leases,
     decrypt,
     room,
     onTaken: (deliveries) => metrics.taken.inc(deliveries),
@@ -205,6 +211,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     sender,
     recorder,
     dispatcher,
+    leases,
     retries,
     presence,
     intake,

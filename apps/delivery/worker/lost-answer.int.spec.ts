@@ -1,0 +1,144 @@
+import type { ServerResponse } from 'node:http';
+import { eventually, Receiver } from '#testing';
+import { World } from '../testing/world';
+import type { DeliveryWorker } from './delivery-worker';
+
+/**
+ * PostgreSQL commits, and the worker does not hear of it: what it leased all the same is sent, though the worker lives on and the
+ * messages do not come again.
+ */
+describe('a commit whose answer is lost', () => {
+  let world: World;
+  let receiver: Receiver;
+  let worker: DeliveryWorker;
+  beforeEach(async () => {
+    [world, receiver] = await Promise.all([World.open({ retryScale: 0.02 }), Receiver.open()]);
+    worker = await world.worker();
+  });
+  afterEach(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  /** The next one that has rows of a statement with `text`, alone or in a transaction. Says whether it was lost. */
+  const lose = (text: string): (() => boolean) => {
+    const { db } = world.test;
+    const [query, tx] = [db.query.bind(db), db.tx.bind(db)];
+    let isLost = false;
+    const cut = () => {
+      isLost = true;
+      throw new Error('the connection was cut');
+    };
+    db.query = async <Row>(statement: string, params?: readonly unknown[]) => {
+      const rows = await query<Row>(statement, params);
+      return isLost || !statement.includes(text) ? rows : cut();
+    };
+    db.tx = async (work, options) => {
+      let isIt = false;
+      const result = await tx(
+        (sql) =>
+          work({
+            ...sql,
+            async query<Row>(statement: string, params?: readonly unknown[]) {
+              const rows = await sql.query<Row>(statement, params);
+              isIt ||= statement.includes(text) && rows.length > 0;
+              return rows;
+            },
+          }),
+        options,
+      );
+      return isLost || !isIt ? result : cut();
+    };
+    return () => isLost;
+  };
+  const isLive = () =>
+    eventually(async () =>
+      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
+    );
+  const register = async (startFrom: string | null = null): Promise<void> => {
+    await world.register('whe_a', receiver.url('/a'), { eventTypes: ['region.*'], startFrom });
+    await world.pass(worker);
+  };
+  const eachArrivesOnce = async (count: number): Promise<void> => {
+    await eventually(() => expect(receiver.on('/a')).toHaveLength(count));
+    await eventually(async () =>
+      expect(await world.test.db.query('select 1 from delivery.lease union all select 1 from delivery.retry')).toEqual(
+        [],
+      ),
+    );
+    const sent = receiver.on('/a').map(({ headers }) => Number(headers['webhook-sequence']));
+    expect(sent.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, n) => n + 1));
+  };
+
+  it('of an intake', async () => {
+    await register();
+    await isLive();
+    await world.happen('a', 5);
+    const messages = await world.fresh();
+    lose('delivery.intake(');
+    await expect(worker.handle(messages)).rejects.toThrow('cut');
+    await worker.handle(messages);
+    await eachArrivesOnce(5);
+  });
+
+  it('of a claim of what is due', async () => {
+    await register();
+    await isLive();
+    receiver.script('/a', 500);
+    const isLost = lose('delivery.claim(');
+    await world.happen('a');
+    await world.pass(worker);
+    await eventually(isLost);
+    await eventually(() => expect(receiver.on('/a')).toHaveLength(2));
+  });
+
+  it.each([
+    ['a page', 250],
+    ['the last stretch', 5],
+  ])('of %s of a catch-up', async (_, count) => {
+    await world.happen('a', count);
+    await world.fresh();
+    const isLost = lose('delivery.backfill(');
+    await register('2020-01-01T00:00:00.000Z');
+    await eventually(isLost);
+    await eachArrivesOnce(count);
+  });
+
+  it('is as good as one after which the endpoints could not be read', async () => {
+    await world.happen('a', 5);
+    await world.fresh();
+    const { directory } = worker.parts;
+    const refresh = directory.refresh.bind(directory);
+    let hasFailed = false;
+    directory.refresh = async () => {
+      const live = await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'");
+      if (hasFailed || live.length === 0) return refresh();
+      hasFailed = true;
+      throw new Error('the connection was cut');
+    };
+    await register('2020-01-01T00:00:00.000Z');
+    await eventually(() => hasFailed);
+    await eachArrivesOnce(5);
+  });
+
+  it('makes nobody give back what is in memory or under way', async () => {
+    await register();
+    await isLive();
+    const held: ServerResponse[] = [];
+    receiver.always('/a', (_, response) => void held.push(response));
+    await world.happen('a', 20);
+    await world.pass(worker);
+    await eventually(async () =>
+      expect(
+        await world.test.db.query(
+          "select 1 from delivery.lease where created_at < clock_timestamp() - interval '1.1 seconds'",
+        ),
+      ).not.toEqual([]),
+    );
+    await worker.parts.leases['giveBackUnknown']();
+    expect(await world.test.db.query('select 1 from delivery.retry')).toEqual([]);
+    receiver.always('/a', 204);
+    held.splice(0).forEach((response) => response.writeHead(204).end());
+    await eachArrivesOnce(20);
+  });
+});
