@@ -86,11 +86,15 @@ export class Dispatcher {
     return busy >= BUSY;
   }
 
+  /** Takes deliveries to be sent. Those of an endpoint that this process has not heard of wait until it has. */
   submit(tasks: readonly Task[]): void {
     const touched = new Set<Lane>();
     for (const task of tasks) {
       const endpoint = this.needs.endpoint(task.endpoint);
-      if (!endpoint) throw new Error(`Delivery ${task.id} is of the endpoint ${task.endpoint}, which is not in memory`);
+      if (!endpoint) {
+        this.needs.record({ task, exchange: null, decision: { state: 'waiting' } });
+        continue;
+      }
       const lane = this.lane(endpoint);
       lane.tasks.push(task);
       this.buffered++;

@@ -86,6 +86,40 @@ describe('an endpoint is a subscription to the log', () => {
     expect([...new Set(sequencesAt(receiver, '/killed'))]).toEqual(upTo(1_500));
   });
 
+  it('is caught up by processes that have not heard of it, when the one that wrote it is killed at once', async () => {
+    const workspace = 'ws_unheard';
+    const wanted = await world.happen('a', 250, workspace);
+    await world.register(
+      'whe_unheard',
+      receiver.url('/unheard'),
+      { eventTypes: ['region.*'], startFrom: '2020-01-01T00:00:00.000Z' },
+      workspace,
+    );
+    const faults: Error[] = [];
+    for (const other of workers) other['fault'] = (error) => void faults.push(error);
+    const killed = await world.worker();
+    killed.parts.directory.refresh = () => {
+      killed.kill();
+      return Promise.reject(new Error('the process is gone'));
+    };
+    await expect(world.pass(killed)).rejects.toThrow('gone');
+    await eventually(() => expect(idsAt(receiver, '/unheard').sort()).toEqual([...wanted].sort()));
+    expect(faults).toEqual([]);
+  });
+
+  it('gets what waits for it from processes that have not heard of it', async () => {
+    const workspace = 'ws_waits';
+    const silent = await world.worker();
+    silent['engines'].wake.send = () => undefined;
+    silent.parts.retries.stop();
+    receiver.script('/waits', 500);
+    await world.register('whe_waits', receiver.url('/waits'), { eventTypes: ['region.*'] }, workspace);
+    await world.happen('a', 1, workspace);
+    await world.pass(silent);
+    await eventually(() => expect(receiver.on('/waits')).toHaveLength(2));
+    await silent.stop();
+  });
+
   it('begins in the past where it asked to, with the same ids and bytes as one that was there', async () => {
     const workspace = 'ws_past';
     await world.register('whe_there', receiver.url('/there'), { eventTypes: ['region.*'] }, workspace);

@@ -97,6 +97,8 @@ export class Retries {
       const rows = await this.needs.db.query<{ endpoint: number; due_at: string }>(
         'select endpoint, due_at from delivery.next_due()',
       );
+      // Written by a process that ended before it told the others of the endpoint.
+      if (rows.some(({ endpoint }) => !this.needs.endpoint(endpoint))) await this.needs.refreshEndpoints();
       this.due.clear();
       for (const { endpoint: no, due_at } of rows) {
         const endpoint = this.needs.endpoint(no);
@@ -189,7 +191,6 @@ export class Retries {
       { lazy: true },
     );
     metrics.retriesClaimed.inc(rows.length);
-    if (rows.some(({ endpoint }) => !this.needs.endpoint(endpoint))) await this.needs.refreshEndpoints();
     if (rows.length === 0 || this.stopped) return;
     batch.size = rows.length;
     dispatch(rows.map((row) => task(row, batch)));
