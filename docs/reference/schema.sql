@@ -993,7 +993,7 @@ AS $function$
   select * from first
 $function$;
 
-CREATE OR REPLACE FUNCTION delivery.record(p_worker uuid, p_now timestamp with time zone, a_delivery uuid[], a_number smallint[], a_at timestamp with time zone[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[], x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamp with time zone[], x_coalesce text[], done_batches uuid[])
+CREATE OR REPLACE FUNCTION delivery.record(p_worker uuid, p_now timestamp with time zone, a_delivery uuid[], a_number smallint[], a_at timestamp with time zone[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[], x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamp with time zone[], x_coalesce text[], x_replayed timestamp with time zone[], done_batches uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -1007,14 +1007,18 @@ begin
     select * from unnest(a_delivery, a_number, a_at, a_ms, a_ok, a_status, a_stage, a_error, a_response);
   end if;
   if cardinality(x_delivery) > 0 then
+    -- What is asked for meanwhile waits, so that the next statement sees all that was. First the hold, as everybody does.
+    perform from delivery.hold h where h.name = any (x_lane) and h.worker = p_worker for key share;
+    perform from delivery.delivery d where d.id = any (x_delivery) and x_lane is not null order by d.id for no key update;
     with mine as (
       select l.batch from delivery.lease l where l.batch = any (x_batch) and l.worker = p_worker for key share
     ), lanes as (
       select h.name from delivery.hold h where h.name = any (x_lane) and h.worker = p_worker for key share
     ), given as (
-      select x.* from unnest(x_delivery, x_batch, x_lane, x_endpoint, x_sequence, x_state, x_reason, x_tries, x_due, x_coalesce)
-        as x (id, batch, lane, endpoint, sequence, state, reason, tries, due_at, coalesce_key)
-      where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes)
+      select x.* from unnest(x_delivery, x_batch, x_lane, x_endpoint, x_sequence, x_state, x_reason, x_tries, x_due, x_coalesce, x_replayed)
+        as x (id, batch, lane, endpoint, sequence, state, reason, tries, due_at, coalesce_key, replayed_at)
+      where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes) and not exists (
+        select from delivery.delivery d where d.id = x.id and d.state = 'queued' and d.replay and d.changed_at is distinct from x.replayed_at)
     ), changed as (
       update delivery.delivery d
       set state = nullif(g.state, 'delivered'), reason = g.reason, tries = g.tries, changed_at = p_now

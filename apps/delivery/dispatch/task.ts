@@ -30,4 +30,6 @@ export interface Task {
   /** The lease that holds it; for an `ordered` endpoint's queue the name of the lane's hold. */
   readonly batch: Batch | null;
   readonly lane: string | null;
+  /** When the replay that it is was asked for: one that is asked for while it is under way comes after it. Known in lanes alone. */
+  readonly replayedAt?: string | null;
 }

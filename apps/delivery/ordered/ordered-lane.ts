@@ -19,6 +19,7 @@ interface QueueRow {
   readonly type: string;
   readonly tries: number;
   readonly replay: boolean;
+  readonly replayed_at: string | null;
   readonly number: number;
   readonly body: string;
 }
@@ -40,7 +41,7 @@ const DEEPEST = 10;
 /** Looks at the clock again after it: it may have been set. */
 const LONGEST_TIMER_MS = 2_000;
 
-const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, d.replay, b.body,
+const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, d.replay, case when d.replay then d.changed_at::text end as replayed_at, b.body,
   1 + (select count(*) from delivery.attempt a where a.delivery_id = d.id) as number
   from delivery.queue q join delivery.delivery d on d.id = q.delivery_id join delivery.body b on b.id = d.body_id`;
 
@@ -224,6 +225,7 @@ export class OrderedLane {
       coalesce: null,
       batch: null,
       lane: laneName(this.endpoint),
+      replayedAt: row.replayed_at,
     });
   }
 }

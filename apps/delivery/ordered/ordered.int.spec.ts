@@ -126,4 +126,28 @@ describe('an ordered endpoint', () => {
     }
     expect(perEntity(receiver.on('/o'))).toEqual({ a: [1, 2, 3, 1, 2, 3, 1, 2, 3], b: [1, 1, 1] });
   });
+
+  it.each([204, 500])('sends what is replayed while it is under way after it, answered %i', async (answer) => {
+    const worker = await world.worker();
+    const held: (() => void)[] = [];
+    receiver.always('/o', (_, response) => {
+      if (held.length < 2) held.push(() => void response.writeHead(answer).end());
+      else response.writeHead(204).end();
+    });
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 1);
+    await world.pass(worker);
+    const { db } = world.test;
+    for (const attempt of [1, 2]) {
+      await eventually(() => expect(held).toHaveLength(attempt));
+      await db.query('select delivery.replay(endpoint, array_agg(id), now()) from delivery.delivery group by endpoint');
+      held.at(-1)!();
+    }
+    const kinds = () =>
+      receiver.on('/o').map(({ headers }) => (headers['webhook-replay'] === 'true' ? 'replay' : 'first'));
+    await eventually(async () => expect(await db.query('select * from delivery.queue')).toEqual([]));
+    expect(kinds()).toEqual(['first', 'replay', 'replay']);
+    expect(await db.query('select state, tries from delivery.delivery')).toEqual([{ state: null, tries: 0 }]);
+  });
 });

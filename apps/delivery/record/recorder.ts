@@ -139,7 +139,7 @@ interface Written {
   readonly others: readonly Outcome[];
 }
 
-const RECORD = `select delivery.record(${Array.from({ length: 22 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
+const RECORD = `select delivery.record(${Array.from({ length: 23 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
 
 /** The next of its entity waits until it is written. */
 const isAwaited = ({ task }: Outcome): boolean => task.lane !== null;
@@ -167,7 +167,7 @@ function decisionColumns(outcomes: readonly Outcome[], now: string): unknown[] {
   return [
     outcomes.map(({ task }) => task.id),
     outcomes.map(({ task }) => task.batch?.id ?? null),
-    outcomes.map(({ task }) => task.lane),
+    arrayOrNull(outcomes.map(({ task }) => task.lane)),
     outcomes.map(({ task }) => task.endpoint),
     outcomes.map(({ task }) => task.sequence),
     outcomes.map(({ decision }) => (decision.state === 'waiting' ? 'retrying' : decision.state)),
@@ -175,10 +175,11 @@ function decisionColumns(outcomes: readonly Outcome[], now: string): unknown[] {
     outcomes.map(({ task, decision }) => ('tries' in decision ? decision.tries : task.tries)),
     outcomes.map(({ decision }) => dueAt(decision, now)),
     outcomes.map(({ task }: { task: Task }) => task.coalesce),
+    arrayOrNull(outcomes.map(({ task }) => task.replayedAt ?? null)),
   ];
 }
 
-const NO_DECISIONS = Array<null>(10).fill(null);
+const NO_DECISIONS = Array<null>(11).fill(null);
 
 function dueAt(decision: Decision, now: string): string | null {
   if (decision.state === 'waiting') return now;

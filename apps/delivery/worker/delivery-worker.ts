@@ -184,9 +184,12 @@ export class DeliveryWorker {
   }
 
   private recorded(counted: readonly Outcome[], others: readonly Outcome[]): void {
-    // Discarded by hand while it was under way: the next of its entity may go.
-    for (const { task, exchange } of others)
-      if (task.lane !== null) this.parts.orderedLanes.recorded({ task, exchange, decision: { state: 'delivered' } });
+    // Discarded by hand while it was under way: the next of its entity may go. Or to be sent again: it waits behind the lane's cursor.
+    for (const { task, exchange } of others) {
+      if (task.lane === null) continue;
+      this.parts.orderedLanes.recorded({ task, exchange, decision: { state: 'delivered' } });
+      void this.parts.orderedLanes.changed(task.endpoint);
+    }
     for (const outcome of counted) {
       const { task, decision } = outcome;
       if (decision.state === 'waiting') {
