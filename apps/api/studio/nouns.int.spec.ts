@@ -225,6 +225,25 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect((await get('/subscription/payments/in_tag1')).headers['etag']).toBe(first.headers['etag']);
   });
 
+  it('holds If-Match against the one payment, not against the subscription', async () => {
+    const pay = (invoiceId: string, outcome: string, tag?: string) =>
+      post(
+        '/subscription/payments',
+        { invoiceId, amountCents: 1, currency: 'usd', outcome },
+        tag ? { 'if-match': tag } : {},
+      );
+    const failed = (await pay('in_part1', 'failed')).headers['etag'];
+    await pay('in_part2', 'failed');
+    const paid = await pay('in_part1', 'succeeded', failed);
+    expect(paid).toMatchObject({ status: 200, body: { outcome: 'succeeded' } });
+    expect((await get('/subscription/payments/in_part1')).headers['etag']).toBe(paid.headers['etag']);
+    for (const [invoiceId, outcome] of [
+      ['in_part1', 'failed'],
+      ['in_part3', 'failed'],
+    ] as const)
+      expect(await pay(invoiceId, outcome, failed)).toMatchObject({ status: 412, body: { code: 'REVISION_STALE' } });
+  });
+
   it('says at which revision the subscription is, and when it is not so far', async () => {
     await post('/subscription/plan', { plan: 'business', effectiveAt: '2049-01-01T00:00:00Z' });
     const revision = JSON.parse((await get('/subscription')).headers['etag'] as string) as string;

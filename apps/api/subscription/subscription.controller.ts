@@ -2,6 +2,7 @@ import { Body, Param, Query } from '@nestjs/common';
 import { presentSubscription, type Page, type PaymentView, type SubscriptionView } from '#read-models';
 import { paymentKey, subscriptionAggregate, type SubscriptionCommand } from '#workspace';
 import { Commands, type Asked } from '../commands/commands';
+import { Parts } from '../commands/parts';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
 import { problem } from '../http/problem';
@@ -24,6 +25,7 @@ import { fail } from './payment.errors';
 export class SubscriptionController {
   constructor(
     private readonly commands: Commands,
+    private readonly parts: Parts,
     private readonly things: Things,
   ) {}
 
@@ -76,11 +78,10 @@ export class SubscriptionController {
       outcome === 'succeeded'
         ? ({ type: 'RecordPayment', ...payment, outcome } as const)
         : ({ type: 'RecordPayment', ...payment, outcome, reason } as const);
-    const { state, events } = await this.commands.run(subscriptionAggregate, call.workspace, command, call);
-    // Without effect the payment is at the revision it had, which its GET shows, and not at that of the subscription.
-    if (events.length === 0) await this.payment(invoiceId, {}, call);
+    const part = { view: this.things.models.payments.view, id: invoiceId };
+    const { payments } = await this.parts.run(subscriptionAggregate, part, command, call);
     // Repeated with other figures it has no effect: the answer is what counts.
-    const counted = state.payments.get(paymentKey(outcome, invoiceId))!;
+    const counted = payments.get(paymentKey(outcome, invoiceId))!;
     return {
       invoiceId,
       amountCents: counted.amountCents,
