@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 describe('the conventions of the api', () => {
@@ -48,6 +50,26 @@ describe('the conventions of the api', () => {
       body: { code: 'POST_NOT_FOUND' },
     });
     expect(await api.send('HEAD', '/posts/pst_none')).toMatchObject({ status: 404, text: '' });
+  });
+
+  it('answers what is no request with a problem as well, and ends the connection', async () => {
+    const { port } = new URL(api.running.url);
+    const say = async (lines: string) => {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(`${lines}\r\nhost: x\r\n\r\n`, 'latin1');
+      const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+      return { head, body: JSON.parse(body) as unknown };
+    };
+    for (const [lines, status, code] of [
+      ['GET /api/v1/posts?profileId=\u00fc HTTP/1.1', 400, 'VALIDATION_FAILED'],
+      ['FOO /api/v1/posts HTTP/1.1', 400, 'VALIDATION_FAILED'],
+      ['POST /api/v1/posts HTTP/1.1\r\ncontent-length: abc', 400, 'VALIDATION_FAILED'],
+      [`GET /api/v1/posts HTTP/1.1\r\nx-long: ${'x'.repeat(20_000)}`, 431, 'HEADERS_TOO_LARGE'],
+    ] as const)
+      expect(await say(lines)).toEqual({
+        head: expect.stringMatching(new RegExp(`^HTTP/1.1 ${status} [^]*application/problem\\+json`)),
+        body: expect.objectContaining({ status, code, type: `urn:postledger:problem:${code}` }),
+      });
   });
 
   it('answers 503 while its tables are not there, and not with what is missing', async () => {

@@ -31,7 +31,7 @@ export type Judge = (answered: Answered) => string | undefined;
 const REFERENCE = join(__dirname, '../../../docs/reference/openapi.json');
 const BASE = 'https://postledger.invalid/openapi';
 /** Said before there is a route, or because there is none: no route describes them. */
-const OF_NO_ROUTE = ['ROUTE_NOT_FOUND', 'URI_TOO_LONG'];
+const OF_NO_ROUTE = ['ROUTE_NOT_FOUND', 'URI_TOO_LONG', 'HEADERS_TOO_LARGE', 'REQUEST_TIMEOUT'];
 
 /** By the reference that is checked in, which a test holds to the code. */
 export const judgeByReference = (): Judge => judgeBy(JSON.parse(readFileSync(REFERENCE, 'utf8')) as Documented);

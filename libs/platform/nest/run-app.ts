@@ -9,6 +9,7 @@ import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
+import { refuseUnreadable } from './unreadable';
 import { refuseUnroutable } from './unroutable';
 import { endUnusedConnections } from './unused-connections';
 
@@ -58,6 +59,7 @@ export async function startApp(
       // Counted before escapes are read: 200 characters of a name can take twelve each. What is longer is a 414.
       routerOptions: { maxParamLength: 4_096 },
       frameworkErrors: refuseUnroutable,
+      clientErrorHandler: refuseUnreadable,
     });
     const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
       logger: nestLogger(engines.log),

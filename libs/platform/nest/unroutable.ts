@@ -1,5 +1,8 @@
-import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { edgeProblem, PROBLEM_TYPE, type Refusal } from './edge-problem';
+
+const TOO_LONG: Refusal = [414, 'URI_TOO_LONG', 'A part of the path is too long.'];
+const MALFORMED: Refusal = [400, 'VALIDATION_FAILED', 'The path cannot be read: it holds an escape that is none.'];
 
 /**
  * Answers a request whose path cannot be read: the router gives up before any hook or filter runs, so the problem document
@@ -10,23 +13,6 @@ export function refuseUnroutable(
   _request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const isTooLong = error.statusCode === 414;
-  const [status, code] = isTooLong ? ([414, 'URI_TOO_LONG'] as const) : ([400, 'VALIDATION_FAILED'] as const);
-  const detail = isTooLong
-    ? 'A part of the path is too long.'
-    : 'The path cannot be read: it holds an escape that is none.';
-  const errors = isTooLong ? {} : { errors: [{ pointer: '', message: detail }] };
-  reply
-    .code(status)
-    .header('content-type', 'application/problem+json; charset=utf-8')
-    .send(
-      JSON.stringify({
-        type: `urn:postledger:problem:${code}`,
-        title: STATUS_CODES[status],
-        status,
-        code,
-        detail,
-        ...errors,
-      }),
-    );
+  const refusal = error.statusCode === 414 ? TOO_LONG : MALFORMED;
+  reply.code(refusal[0]).header('content-type', PROBLEM_TYPE).send(edgeProblem(refusal));
 }
