@@ -32,6 +32,8 @@ export interface RouteContract {
   readonly scope: Scope;
   readonly body?: Dto;
   readonly query?: Dto;
+  /** Scopes that a body hands on, checked or not: the caller must have them. */
+  readonly gives?: (body: unknown) => readonly Scope[];
 }
 
 declare module 'fastify' {

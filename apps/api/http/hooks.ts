@@ -4,10 +4,11 @@ import { requestFingerprint, type IdempotencyStore, type KeptAnswer } from '../i
 import { holdsSealed, openThing, type SubjectKeys } from '#personal-data';
 import type { KeyStore } from '../keys/key-store';
 import { rateHeaders, type RateLimit } from '../rate-limit/rate-limit';
-import type { RouteContract } from './caller';
+import type { Caller, RouteContract } from './caller';
 import { idempotencyKeyOf, traceOf } from './headers';
 import { escapePointer, parseJson, unknownName, UNSTORABLE } from './json-body';
 import { invalid, problem, problemOf, type Problem } from './problem';
+import type { Scope } from './scopes';
 import { validated } from './validate';
 
 export interface EdgeParts {
@@ -69,6 +70,8 @@ export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
     const api = request.routeOptions.config.api;
     if (!api) return done();
     try {
+      // Before the key is looked up: an answer that is kept may hold what not every caller may have.
+      api.gives?.(request.body).forEach((scope) => need(request.caller!, scope));
       const key = CHANGING.has(request.method) ? idempotencyKeyOf(request.headers) : undefined;
       if (key === undefined) return done();
       reserve(request, reply, key, parts, done);
@@ -153,8 +156,7 @@ function admitCaller(
   if (!caller) throw unauthorized();
   request.caller = caller;
   const check = () => {
-    if (!caller.scopes.has(api.scope))
-      throw problem('SCOPE_MISSING', { detail: `The scope ${api.scope} is needed.`, extra: { scope: api.scope } });
+    need(caller, api.scope);
     done();
   };
   if (caller.kind === 'service') return check();
@@ -167,6 +169,10 @@ function admitCaller(
       check();
     })
     .catch((error: unknown) => fail(error, request, reply, parts));
+}
+
+function need({ scopes }: Caller, scope: Scope): void {
+  if (!scopes.has(scope)) throw problem('SCOPE_MISSING', { detail: `The scope ${scope} is needed.`, extra: { scope } });
 }
 
 function reserve(

@@ -30,6 +30,7 @@ export interface RouteOptions {
 export interface WriteOptions extends RouteOptions {
   readonly method?: 'POST' | 'PATCH' | 'DELETE';
   readonly body?: Dto;
+  readonly gives?: RouteContract['gives'];
   /** 200 unless said otherwise. */
   readonly status?: 200 | 201 | 202 | 204;
 }
@@ -49,8 +50,8 @@ function described(
   status: number,
   kind: 'read' | 'write',
 ): MethodDecorator {
-  const { scope, summary, description, answer, produces, errors = [], body, query, tagged } = options;
-  const contract: RouteContract = { scope, ...(body && { body }), ...(query && { query }) };
+  const { scope, summary, description, answer, produces, errors = [], body, gives, query, tagged } = options;
+  const contract: RouteContract = { scope, ...(body && { body }), ...(gives && { gives }), ...(query && { query }) };
   const content = answer && (produces ?? ['application/json']).map((type) => [type, { schema: answer.reference }]);
   return applyDecorators(
     RouteConfig({ api: contract }),

@@ -1,5 +1,5 @@
 import { eventually } from '#testing';
-import { bootApi, type BootedApi } from '../testing/boot-api';
+import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
 import { requestFingerprint } from './idempotency-store';
 
 describe('the Idempotency-Key', () => {
@@ -140,6 +140,17 @@ describe('the Idempotency-Key', () => {
         [api.workspace, key, requestFingerprint(method, `/api/v1${path}`, body)],
       );
   }
+
+  it('shows a key to nobody who could not have issued it', async () => {
+    const issue = (send: Send) =>
+      send('POST', '/api-keys', { name: 'n', scopes: ['operator'] }, { 'idempotency-key': 'of the operator' });
+    const admin = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['admin'] })).at('key');
+    expect(await issue(api.send)).toMatchObject({ status: 201 });
+    expect(await issue(api.as(admin))).toMatchObject({
+      status: 403,
+      body: { code: 'SCOPE_MISSING', scope: 'operator' },
+    });
+  });
 
   it.each([
     ['an account', 'POST', '/accounts', account, 'account'],

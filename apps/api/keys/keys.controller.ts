@@ -6,13 +6,19 @@ import { ENGINES, type Engines } from '#platform';
 import { Commands } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT, PageQuery } from '../http/page.query';
-import { problem } from '../http/problem';
 import { ApiController, Read, Write } from '../http/routes';
+import { SCOPES } from '../http/scopes';
 import { KeyIssuer } from './key-issuer';
 import { apiKeyPage, IssueApiKey, newApiKey } from './keys.dto';
 import { listKeys, type ListedKey } from './keys.query';
 
 const fail = errorsOf(apiKeyErrors);
+
+/** The scopes that a body names, whatever they are. */
+function givenBy(body: unknown): readonly unknown[] {
+  const { scopes } = (body ?? {}) as { scopes?: unknown };
+  return Array.isArray(scopes) ? scopes : [];
+}
 
 @ApiController('api-keys', 'Workspaces and keys')
 export class KeysController {
@@ -26,17 +32,13 @@ export class KeysController {
     scope: 'admin',
     status: 201,
     body: IssueApiKey,
+    gives: (body) => SCOPES.filter((scope) => givenBy(body).includes(scope)),
     answer: newApiKey,
     errors: ['API_KEY_ALREADY_EXISTS'],
     summary: 'Issue a key; it is shown this once',
   })
   async issue(@Body() body: IssueApiKey, @TheCall() call: Call): Promise<{ id: string; key: string }> {
     const { name, scopes, kind = 'service', expiresAt = null } = body;
-    if (scopes.includes('operator') && !call.caller.scopes.has('operator'))
-      throw problem('SCOPE_MISSING', {
-        detail: 'Only a key with the scope operator may give it on.',
-        extra: { scope: 'operator' },
-      });
     const id = body.id ?? call.newId('key');
     await this.commands.run(apiKeyAggregate, id, { type: 'IssueApiKey', keyId: id, name, scopes, kind }, call);
     const key = await this.issuer.issue(
