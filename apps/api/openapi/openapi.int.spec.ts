@@ -6,9 +6,14 @@ import { bootApi, type BootedApi } from '../testing/boot-api';
 
 const CHECKED_IN = join(__dirname, '../../../docs/reference/openapi.json');
 
+interface Operation {
+  readonly operationId: string;
+  readonly parameters: readonly object[];
+}
+
 interface Document {
   readonly openapi: string;
-  readonly paths: Readonly<Record<string, Readonly<Record<string, { 'x-scope'?: string; operationId: string }>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly webhooks: Readonly<Record<string, unknown>>;
 }
 
@@ -45,6 +50,11 @@ describe('the OpenAPI document', () => {
     // Compared as a boolean: a difference of a megabyte tells nobody anything.
     expect(text === readFileSync(CHECKED_IN, 'utf8') || 'docs/reference/openapi.json is old: npm run docs').toBe(true);
   });
+
+  it('has the header that resumes the stream', () =>
+    expect(document.paths['/api/v1/stream']!['get']!.parameters).toContainEqual(
+      expect.objectContaining({ name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'string' } }),
+    ));
 
   it('names every operation once', () => {
     const ids = operations().map(({ operationId }) => operationId);

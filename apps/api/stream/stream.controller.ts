@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Inject, Req, Res } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TheCall, type Call } from '../http/call';
 import { ApiController, Read } from '../http/routes';
@@ -25,6 +26,7 @@ export class StreamController {
     description:
       '`Last-Event-ID` resumes after that event, without gap or double. A comment comes every 15 seconds. A reader that does not keep up gets the event `stream.dropped` and is cut off: it may resume.',
   })
+  @ApiHeader({ name: 'Last-Event-ID', description: 'The last event that was seen', required: false })
   async open(@TheCall() call: Call, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const lastId = request.headers['last-event-id'];
     const after = await this.live.startAfter(
