@@ -48,6 +48,14 @@ describe('settings', () => {
     );
   });
 
+  it('take no half of what is counted', () => {
+    for (const variable of ['PORT', 'METRICS_PORT', 'BUS_PARTITIONS', 'DATABASE_POOL', 'DELIVERY_CONCURRENCY'])
+      expect(() => loadSettings({ POSTLEDGER_MODE: 'sandbox', [variable]: '40.5' })).toThrow(
+        `${variable} must be a whole number, not "40.5".`,
+      );
+    expect(loadSettings({ POSTLEDGER_MODE: 'sandbox', RETRY_SCALE: '0.5' })).toMatchObject({ retryScale: 0.5 });
+  });
+
   it('are all in .env.example and the reference', () => {
     expect(readFileSync(join(root, '.env.example'), 'utf8')).toBe(envExample());
     expect(readFileSync(join(root, 'docs/reference/settings.md'), 'utf8')).toBe(settingsReference());

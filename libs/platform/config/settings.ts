@@ -30,6 +30,11 @@ const number = (fallback: number, min: number, max: number) => (value: string | 
     throw new Error(`must be a number from ${min} to ${max}, not "${value}"`);
   return parsed;
 };
+const whole = (fallback: number, min: number, max: number) => (value: string | undefined) => {
+  const parsed = number(fallback, min, max)(value);
+  if (!Number.isInteger(parsed)) throw new Error(`must be a whole number, not "${value}"`);
+  return parsed;
+};
 const url = (schemes: readonly string[]) => (value: string | undefined) => {
   if (!value) return undefined;
   if (!schemes.some((scheme) => value.startsWith(`${scheme}://`)))
@@ -73,13 +78,13 @@ export const settingsSchema = {
     variable: 'PORT',
     default: '3000 (api and npm start), 3001 (projector), 3002 (delivery), 3003 (publisher)',
     means: 'port of the http server; 0 takes any free one',
-    parse: (value) => (value ? number(0, 0, 65_535)(value) : undefined),
+    parse: (value) => (value ? whole(0, 0, 65_535)(value) : undefined),
   } as Setting<number | undefined>,
   metricsPort: {
     variable: 'METRICS_PORT',
     default: 'that of PORT',
     means: 'serves /metrics on a port of its own instead',
-    parse: (value) => (value ? number(0, 0, 65_535)(value) : undefined),
+    parse: (value) => (value ? whole(0, 0, 65_535)(value) : undefined),
   } as Setting<number | undefined>,
   dataDir: {
     variable: 'DATA_DIR',
@@ -134,7 +139,7 @@ export const settingsSchema = {
     variable: 'BUS_PARTITIONS',
     default: '12',
     means: 'partitions of a Kafka topic that is made because it is missing; an existing one is never changed',
-    parse: number(12, 1, 1_000),
+    parse: whole(12, 1, 1_000),
   } as Setting<number>,
   apiKey: {
     variable: 'POSTLEDGER_API_KEY',
@@ -176,20 +181,20 @@ export const settingsSchema = {
     variable: 'DATABASE_POOL',
     default: '10 (24 under npm start)',
     means: 'connections to PostgreSQL a process may hold',
-    parse: (value) => (value ? number(10, 2, 500)(value) : undefined),
+    parse: (value) => (value ? whole(10, 2, 500)(value) : undefined),
   } as Setting<number | undefined>,
   deliveryConcurrency: {
     variable: 'DELIVERY_CONCURRENCY',
     default: '256',
     means: 'webhooks that one delivery process has in flight at once',
-    parse: number(256, 1, 10_000),
+    parse: whole(256, 1, 10_000),
   } as Setting<number>,
   snapshotEvents: {
     variable: 'SNAPSHOT_EVENTS',
     default: '200',
     means:
       'streams of so many events have their state kept, so that a process need not fold them from the first; 0 keeps none',
-    parse: number(200, 0, 1_000_000),
+    parse: whole(200, 0, 1_000_000),
   } as Setting<number>,
   webhookNameServers: {
     variable: 'WEBHOOK_NAME_SERVERS',
