@@ -46,7 +46,9 @@ export class LiveStream {
   private readonly stopListening: () => void;
   private readonly ended = new AbortController();
   private following: AbortController | undefined;
-  /** How far the shared reading is; meaningful while it runs. */
+  /** Resolves when the shared reading has begun. */
+  private begun: Promise<void> = Promise.resolve();
+  /** How far the shared reading is, once it has begun. */
   private position = 0;
 
   constructor(
@@ -111,36 +113,45 @@ export class LiveStream {
     }
   }
 
-  /** Starts the shared reading with the first reader. */
-  private async follow(): Promise<void> {
-    if (this.following) return;
+  /** Starts the shared reading with the first reader; who comes while it begins waits for it, and fails with it. */
+  private follow(): Promise<void> {
+    if (this.following) return this.begun;
     const following = (this.following = new AbortController());
-    this.position = Infinity;
+    this.begun = this.begin(following).catch((error: Error) => {
+      this.ceased(following);
+      throw error;
+    });
+    return this.begun;
+  }
+
+  private async begin(following: AbortController): Promise<void> {
     const head = await this.engines.store.head();
+    // Another one may have begun since.
+    if (following.signal.aborted) return;
     this.position = head;
-    const onFault = (error: Error) =>
-      this.engines.log.warn({ err: error.message }, 'the live stream waits for the event store');
-    const run = async () => {
-      for await (const { events, position } of this.engines.store.follow({
-        after: head,
-        maxBatch: BATCH,
-        signal: following.signal,
-        onFault,
-      })) {
-        const told = await this.toldAll(events);
-        // No await from here to the new position: who joins meanwhile joins before all of these or after them.
-        for (const event of events) this.fanOut(event, told.get(event) ?? []);
-        this.position = position;
-      }
-    };
-    run()
+    this.fanOutAfter(head, following.signal)
       .catch((error: Error) => {
+        if (following.signal.aborted) return;
         this.engines.log.error({ err: error.message }, 'the live stream ended');
         for (const reader of this.readers) reader.close('error');
       })
-      .finally(() => {
-        if (this.following === following) this.following = undefined;
-      });
+      .finally(() => this.ceased(following));
+  }
+
+  private ceased(following: AbortController): void {
+    if (this.following === following) this.following = undefined;
+  }
+
+  private async fanOutAfter(after: number, signal: AbortSignal): Promise<void> {
+    const onFault = (error: Error) =>
+      this.engines.log.warn({ err: error.message }, 'the live stream waits for the event store');
+    for await (const { events, position } of this.engines.store.follow({ after, maxBatch: BATCH, signal, onFault })) {
+      const told = await this.toldAll(events);
+      if (signal.aborted) return;
+      // No await from here to the new position: who joins meanwhile joins before all of these or after them.
+      for (const event of events) this.fanOut(event, told.get(event) ?? []);
+      this.position = position;
+    }
   }
 
   /** What these events say, for every workspace that has a reader, also for one that gets its first meanwhile. */

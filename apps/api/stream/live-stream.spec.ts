@@ -1,0 +1,93 @@
+import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { Registry } from 'prom-client';
+import { EventStoreUnavailableError, type NewEvent } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { eventually } from '#testing';
+import type { KeyStore } from '../keys/key-store';
+import { LiveStream } from './live-stream';
+
+class Response extends EventEmitter {
+  readonly texts: string[] = [];
+  readonly writableLength = 0;
+  write = (text: string): number => this.texts.push(text);
+  end = this.write;
+  destroy = (): void => undefined;
+}
+
+const event = (n: number): NewEvent => ({
+  id: `00000000-0000-4000-8000-00000000000${n}`,
+  type: 'AccountConnected',
+  data: { accountId: `acct_${n}`, platform: 'instagram', username: { $sealed: 'usr_1.1.x' }, profileId: 'p' },
+  metadata: {
+    workspace: 'ws_1',
+    actor: 'key_1',
+    correlationId: 'c',
+    causationId: null,
+    commandId: `command ${n}`,
+    schemaVersion: 1,
+    occurredAt: '2026-05-01T12:00:00.000Z',
+  },
+});
+
+describe('the shared reading of the live stream', () => {
+  let store: MemoryEventStore;
+  let live: LiveStream;
+  const open = jest.fn<Promise<{ text: string }>, [workspace: string, text: string]>();
+
+  beforeEach(() => {
+    store = new MemoryEventStore();
+    // As far away as an engine: what reads in a loop lets others run meanwhile.
+    const readAll = store.readAll.bind(store);
+    store.readAll = async (options) => {
+      await new Promise(setImmediate);
+      return readAll(options);
+    };
+    open.mockReset().mockImplementation(async (_, text) => ({ text }));
+    const log = { warn: jest.fn(), error: jest.fn() };
+    const engines = { store, keys: { open }, log, metrics: new Registry(), wake: { on: () => () => undefined } };
+    const keys = { cached: () => undefined, find: async () => undefined };
+    live = new LiveStream(engines as never, keys as unknown as KeyStore);
+  });
+  afterEach(() => live.close());
+
+  const append = (n: number) => store.append(`account-ws_1:acct_${n}`, [event(n)], -1);
+  const read = (after: number) => {
+    const response = new Response();
+    live.add({ workspace: 'ws_1', after, key: 'k', response: response as unknown as ServerResponse });
+    const told = () => response.texts.filter((text) => text.startsWith('id: ')).map((text) => /acct_\d/.exec(text)![0]);
+    return { response, told };
+  };
+
+  it('ends all who waited for its beginning when that fails, and begins anew with who comes next', async () => {
+    await append(1);
+    jest.spyOn(store, 'head').mockRejectedValueOnce(new EventStoreUnavailableError('away'));
+    const reads = jest.spyOn(store, 'readAll');
+    const both = [read(0), read(0)];
+    await eventually(() => {
+      for (const { response } of both) expect(response.texts.at(-1)).toContain('{"reason":"error"}');
+    });
+    const next = read(0);
+    await eventually(() => expect(next.told()).toEqual(['acct_1']));
+    await append(2);
+    await eventually(() => expect(next.told()).toEqual(['acct_1', 'acct_2']));
+    expect(reads.mock.calls.filter(([{ workspace }]) => workspace === 'ws_1')).toHaveLength(1);
+  });
+
+  it('tells a reader nothing less because one that its last reader had left was still under way', async () => {
+    let go: (opened: { text: string }) => void = () => undefined;
+    const first = read(0);
+    await eventually(() => expect(store['hearers'].size).toBe(1));
+    open.mockReturnValueOnce(new Promise((opened) => (go = opened)));
+    await append(1);
+    await eventually(() => expect(open).toHaveBeenCalled());
+    first.response.emit('close');
+    await append(2);
+    read(2);
+    await eventually(() => expect(store['hearers'].size).toBe(2));
+    go({ text: '' });
+    await new Promise(setImmediate);
+    const late = read(1);
+    await eventually(() => expect(late.told()).toEqual(['acct_2']));
+  });
+});
