@@ -1,18 +1,10 @@
 import type { RecordedEvent } from '#event-store';
-import { subjectIn } from '#personal-data';
 import { arrayOrNull, plainArray, type Sql, type Write } from '#postgres';
 import { firstDifference, type Difference } from '../keyed/first-difference';
-import { linkedEntry, type LinkedEntry } from './audit-entry';
+import { beginning, link, type ChainHead } from './audit-chain';
 
-/** The newest link of a workspace's chain. */
-interface Head {
+interface Head extends ChainHead {
   readonly workspace: string;
-  entries: number;
-  position: number;
-  hash: string | null;
-  /** The newest time in the chain, epoch ms, and how far an entry has ever been behind the newest before it. */
-  latest: number;
-  lag: number;
 }
 
 const REMEMBERED = 10_000;
@@ -74,7 +66,6 @@ export class AuditTable {
       return { workspace, event, ...link(head, event) };
     });
     this.moved = moved;
-    const data = rows.map((row) => row.data);
     const params = [
       lines(rows, ({ workspace }) => workspace),
       plainArray(rows.map(({ entry }) => entry.position)),
@@ -88,10 +79,10 @@ export class AuditTable {
       rows.map(({ entry }) => entry.correlationId),
       arrayOrNull(rows.map(({ entry }) => entry.causationId)),
       plainArray(rows.map(({ entry }) => entry.revision)),
-      data.join('\n'),
+      lines(rows, ({ data }) => data),
       lines(rows, ({ entry }) => entry.hash),
       lines(rows, ({ entry }) => entry.previousHash ?? ''),
-      arrayOrNull(data.map(subjectIn)),
+      arrayOrNull(rows.map(({ subject }) => subject)),
     ];
     return [{ text: insertInto(this.table), params }, this.heading([...moved])];
   }
@@ -99,7 +90,7 @@ export class AuditTable {
   private headOf(workspace: string): Head {
     const known = this.heads.get(workspace);
     if (known) return known;
-    const first: Head = { workspace, entries: 0, position: 0, hash: null, latest: 0, lag: 0 };
+    const first: Head = { workspace, ...beginning() };
     this.heads.set(workspace, first);
     return first;
   }
@@ -126,18 +117,6 @@ export class AuditTable {
     ];
     return { text: SAVE_HEADS, params };
   }
-}
-
-/** Adds an event to a chain. */
-function link(head: Head, event: RecordedEvent): LinkedEntry & { readonly latest: number } {
-  const { entry, data } = linkedEntry(event, head.hash);
-  const at = Date.parse(entry.at);
-  head.lag = Math.max(head.lag, head.latest - at);
-  head.latest = Math.max(head.latest, at);
-  head.entries++;
-  head.position = event.position;
-  head.hash = entry.hash;
-  return { entry, data, latest: head.latest };
 }
 
 const SAVE_HEADS = `insert into projector.audit_head (version, workspace, entries, position, hash, latest, lag)

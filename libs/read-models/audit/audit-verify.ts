@@ -1,7 +1,8 @@
 import { parseStream, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import type { Workspaces } from '#postgres';
-import { hashOf, linkedEntry, type AuditEntry } from './audit-entry';
+import { beginning, link, type ChainHead, type Link } from './audit-chain';
+import { hashOf } from './audit-entry';
 import { AUDIT_COLUMNS, entryOf, type AuditRow } from './audit.query';
 
 /** `changed`: differs from the log, or its link is wrong. `missing`: the log has it. `inserted`: the log has it not. `out of order`: it stands elsewhere in the log. */
@@ -35,50 +36,55 @@ export interface VerifyOptions {
   readonly batch?: number;
 }
 
-interface Head {
-  readonly entries: number;
-  readonly position: number;
-  readonly hash: string;
+interface Parts {
+  readonly db: Workspaces;
+  readonly store: EventStore;
+}
+
+/** A row with what it is found by. */
+interface Row extends AuditRow {
+  /** Epoch ms. */
+  readonly latest: number;
+  readonly subject: string | null;
+}
+
+const ROW_COLUMNS = `${AUDIT_COLUMNS}, ${millisOf('latest')} as latest, subject`;
+
+/** Also of a time that is no longer a time. */
+function millisOf(column: string): string {
+  return `(extract(epoch from ${column}) * 1000)::float8`;
 }
 
 const BATCH = 1_000;
 
 /** Reads a workspace's log and its audit log side by side and says whether they are equal and every link holds; names the first entry that is not. */
-export async function verifyAudit(
-  { db, store }: { db: Workspaces; store: EventStore },
-  workspace: string,
-  options: VerifyOptions = {},
-): Promise<Verdict> {
-  const { upTo, head } = await targetOf(db, workspace);
+export async function verifyAudit(parts: Parts, workspace: string, options: VerifyOptions = {}): Promise<Verdict> {
   const from = options.fromPosition ?? 0;
-  const first = from > 0 ? await startAt(db, workspace, from, options.expectedHash) : null;
-  if (first && 'ok' in first) return first;
+  const chain = from > 0 ? await startAt(parts, workspace, from, options.expectedHash) : beginning();
+  if ('ok' in chain) return chain;
+  const { upTo, head } = await targetOf(parts.db, workspace);
   const batch = options.batch ?? BATCH;
-  const pairs = sideBySide({ db, store }, workspace, { from, upTo, batch });
-  let previous: string | null = first?.hash ?? null;
-  let position = from;
-  let entries = 0;
-  for await (const [event, row] of pairs) {
-    const reason = await breakOf({ db, store }, workspace, event, row, previous);
+  const looked = (complete: boolean): Verdict => {
+    const { entries, position, hash } = chain;
+    return { ok: true, entries, position, hash, complete };
+  };
+  for await (const [event, row] of sideBySide(parts, workspace, { from, upTo, batch })) {
+    const reason = await breakOf(parts, workspace, event, row, chain);
     if (reason)
       return broken(
         event && (!row || event.position <= row.position) ? publicEventId(event.id) : publicEventId(row!.event_id),
         (event ?? row)!.position,
         reason,
       );
-    ({ position, hash: previous } = row!);
-    if (++entries % batch !== 0) continue;
-    options.onProgress?.(entries, position);
-    if (options.deadline?.aborted) return { ok: true, entries, position, hash: previous, complete: false };
+    if (chain.entries % batch !== 0) continue;
+    options.onProgress?.(chain.entries, chain.position);
+    if (options.deadline?.aborted) return looked(false);
   }
   // What both the log and the view have lost at their end the head of the chain still remembers.
-  if (
-    head &&
-    (head.position !== position || head.hash !== previous || (from === 0 && head.entries !== entries)) &&
-    head.position >= from
-  )
-    return broken(null, head.position, head.position > position ? 'missing' : 'changed');
-  return { ok: true, entries, position, hash: previous, complete: true };
+  if (!head) return chain.position > 0 ? broken(null, chain.position, 'missing') : looked(true);
+  if (!isHeadOf(chain, head, from > 0))
+    return broken(null, head.position, head.position > chain.position ? 'missing' : 'changed');
+  return looked(true);
 }
 
 const broken = (id: string | null, position: number, reason: BreakReason): Verdict => ({
@@ -87,35 +93,53 @@ const broken = (id: string | null, position: number, reason: BreakReason): Verdi
 });
 
 /** How far the view is, and the head of the chain there: both of one moment. */
-async function targetOf(db: Workspaces, workspace: string): Promise<{ upTo: number; head: Head | undefined }> {
+async function targetOf(db: Workspaces, workspace: string): Promise<{ upTo: number; head: ChainHead | undefined }> {
   const [row] = await db
     .inWorkspace(workspace)
-    .query<{ up_to: number; entries: number | null; position: number; hash: string }>(
-      `select c.position as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash
+    .query<{ up_to: number; entries: number | null } & Omit<ChainHead, 'entries'>>(
+      `select c.position as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash, ${millisOf('h.latest')} as latest, h.lag
        from projector.checkpoint c left join projector.audit_head h on h.version = c.version and h.workspace = $1
       where c.name = 'audit' and c.status = 'current'`,
       [workspace],
     );
   if (!row) return { upTo: 0, head: undefined };
-  const { up_to: upTo, entries, position, hash } = row;
-  return { upTo, head: entries === null ? undefined : { entries, position, hash } };
+  const { up_to: upTo, entries, ...head } = row;
+  return { upTo, head: entries === null ? undefined : { entries, ...head } };
 }
 
+/** Whether what is kept of a chain is what was found; of a part of it, it may have had more entries and later clocks. */
+const isHeadOf = (chain: ChainHead, head: ChainHead, isPart: boolean): boolean =>
+  head.position === chain.position &&
+  head.hash === chain.hash &&
+  head.latest === chain.latest &&
+  (isPart ? head.lag >= chain.lag : head.lag === chain.lag && head.entries === chain.entries);
+
+/** The chain up to the entry that was kept, which must be what the log says. */
 async function startAt(
-  db: Workspaces,
+  parts: Parts,
   workspace: string,
   position: number,
   expected: string | undefined,
-): Promise<Verdict | { hash: string }> {
-  const [row] = await db
-    .inWorkspace(workspace)
-    .query<{ event_id: string; hash: string }>(
-      "select event_id, encode(hash, 'hex') as hash from read.audit where workspace = $1 and position = $2",
-      [workspace, position],
-    );
+): Promise<Verdict | ChainHead> {
+  const [row] = await parts.db.inWorkspace(workspace).query<Row & { before: number | null }>(
+    `select ${ROW_COLUMNS}, (select ${millisOf('latest')} from read.audit b where workspace = $1 and b.position < $2 order by b.position desc limit 1) as before
+      from read.audit where workspace = $1 and position = $2`,
+    [workspace, position],
+  );
   if (!row) return broken(null, position, 'missing');
-  if (expected !== undefined && row.hash !== expected) return broken(publicEventId(row.event_id), position, 'changed');
-  return row;
+  const chain = { ...beginning(), hash: row.previous_hash, latest: row.before ?? 0 };
+  const { events } = await parts.store.readAll({
+    after: position,
+    inclusive: true,
+    upTo: position,
+    limit: 1,
+    workspace,
+  });
+  const reason =
+    expected !== undefined && row.hash !== expected
+      ? 'changed'
+      : await breakOf(parts, workspace, events[0], row, chain);
+  return reason ? broken(publicEventId(row.event_id), position, reason) : { ...chain, entries: 0 };
 }
 
 /** What is compared: after `from`, up to and with `upTo`, so many at a time. */
@@ -125,24 +149,20 @@ interface Stretch {
   readonly batch: number;
 }
 
-type Pair = readonly [event: RecordedEvent | undefined, row: AuditRow | undefined];
+type Pair = readonly [event: RecordedEvent | undefined, row: Row | undefined];
 
 /** Events and rows of equal position together, each alone where the other has none. */
-async function* sideBySide(
-  parts: { db: Workspaces; store: EventStore },
-  workspace: string,
-  stretch: Stretch,
-): AsyncGenerator<Pair> {
+async function* sideBySide(parts: Parts, workspace: string, stretch: Stretch): AsyncGenerator<Pair> {
   const events = eventsOf(parts.store, workspace, stretch);
   const rows = rowsOf(parts.db, workspace, stretch);
   let event = (await events.next()).value as RecordedEvent | undefined;
-  let row = (await rows.next()).value as AuditRow | undefined;
+  let row = (await rows.next()).value as Row | undefined;
   while (event || row) {
     const isEventFirst = event !== undefined && (!row || event.position <= row.position);
     const isRowFirst = row !== undefined && (!event || row.position <= event.position);
     yield [isEventFirst ? event : undefined, isRowFirst ? row : undefined];
     if (isEventFirst) event = (await events.next()).value as RecordedEvent | undefined;
-    if (isRowFirst) row = (await rows.next()).value as AuditRow | undefined;
+    if (isRowFirst) row = (await rows.next()).value as Row | undefined;
   }
 }
 
@@ -164,12 +184,12 @@ async function* rowsOf(
   db: Workspaces,
   workspace: string,
   { from, upTo, batch: limit }: Stretch,
-): AsyncGenerator<AuditRow, undefined> {
+): AsyncGenerator<Row, undefined> {
   for (let after = from; ;) {
     const rows = await db
       .inWorkspace(workspace)
-      .query<AuditRow>(
-        `select ${AUDIT_COLUMNS} from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit $4`,
+      .query<Row>(
+        `select ${ROW_COLUMNS} from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit $4`,
         [workspace, after, upTo, limit],
       );
     yield* rows;
@@ -178,26 +198,27 @@ async function* rowsOf(
   }
 }
 
+/** What is wrong with an event and the row beside it; the chain goes on to the event. */
 async function breakOf(
-  parts: { db: Workspaces; store: EventStore },
+  parts: Parts,
   workspace: string,
   event: RecordedEvent | undefined,
-  row: AuditRow | undefined,
-  previous: string | null,
+  row: Row | undefined,
+  chain: ChainHead,
 ): Promise<BreakReason | undefined> {
   if (event && row && event.id === row.event_id)
-    return isSame(linkedEntry(event, previous).entry, row) ? undefined : 'changed';
+    return event.metadata.workspace === workspace && isSame(link(chain, event), row) ? undefined : 'changed';
   if (event && (await hasRow(parts.db, workspace, event))) return 'out of order';
   if (row && (await hasEvent(parts.store, workspace, row))) return 'out of order';
   if (event && row) return 'changed';
   return event ? 'missing' : 'inserted';
 }
 
-/** The hash covers every field that is shown, so equal hashes, one from the log and one from the row, are equal entries. */
-function isSame(expected: AuditEntry, row: AuditRow): boolean {
-  if (row.hash !== expected.hash) return false;
+/** The hash covers every field that is shown, so equal hashes, one from the log and one from the row, are equal entries. What steers the lists is held beside it. */
+function isSame({ entry, latest, subject }: Link, row: Row): boolean {
+  if (row.hash !== entry.hash || row.latest !== latest || row.subject !== subject) return false;
   try {
-    return hashOf(entryOf(row)) === expected.hash;
+    return hashOf(entryOf(row)) === entry.hash;
   } catch {
     // Data that is not JSON any more was changed.
     return false;
