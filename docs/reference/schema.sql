@@ -305,7 +305,8 @@ table projector.timer (
   correlation_id text not null,
   traceparent text,
   failures integer not null default 0,
-  failure text
+  failure text,
+  holds boolean not null default false
 );
 
 table public.schema_migration (
@@ -489,6 +490,8 @@ CREATE INDEX retry_due ON delivery.retry USING btree (endpoint, due_at);
 CREATE INDEX retry_oldest ON delivery.retry USING btree (endpoint, sequence);
 
 CREATE INDEX timer_due ON projector.timer USING btree (due_at, "position");
+
+CREATE INDEX timer_holding ON projector.timer USING btree (workspace, target, "position") WHERE holds;
 
 CREATE UNIQUE INDEX audit_head_pkey ON projector.audit_head USING btree (version, workspace);
 

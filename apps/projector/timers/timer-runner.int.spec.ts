@@ -4,7 +4,7 @@ import { DomainError, instant, plus, type Instant } from '#kernel';
 import { OPEN, writeFenced } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import type { Owed } from './owed-commands';
-import { timerWrites, type StoredTimer } from './timer-table';
+import { nextDue, timerWrites, type StoredTimer } from './timer-table';
 import { TimerRunner } from './timer-runner';
 
 const NOON = instant('2026-05-01T12:00:00.000Z');
@@ -107,7 +107,37 @@ describe('the timers', () => {
     answer = () => undefined;
     now = plus(NOON, 1_000);
     await runner().runDue();
+    await runner().runDue();
     expect(await left()).toEqual([]);
+  });
+
+  it('keeps the commands to one thing in order through an outage, also those that are set meanwhile', async () => {
+    answer = (target) => {
+      if (target === 'x') throw new EventStoreUnavailableError('away');
+    };
+    await set(timer('first', 1, { target: 'x' }), timer('second', 2, { target: 'x' }));
+    await runner().runDue();
+    answer = () => undefined;
+    await set(
+      timer('third', 3, { target: 'x' }),
+      timer('other', 4),
+      timer('alike', 5, { target: 'x', workspace: 'ws_2' }),
+    );
+    await runner().runDue();
+    expect(sent.map(({ position }) => position)).toEqual([4, 5]);
+    expect(await nextDue(test.db)).toBe(plus(NOON, 1_000));
+    now = plus(NOON, 1_000);
+    while ((await runner().runDue()) > 0);
+    expect(sent.map(({ position }) => position)).toEqual([4, 5, 1, 2, 3]);
+  });
+
+  it('holds nothing up for a timer that may fail for good', async () => {
+    await set(timer('unknown', 1, { target: 'x', kind: 'unknown' }), timer('after', 2, { target: 'x' }));
+    await runner().runDue();
+    expect(sent).toEqual([]);
+    await runner().runDue();
+    expect(sent.map(({ position }) => position)).toEqual([2]);
+    expect(await left()).toEqual(['unknown']);
   });
 
   it('keeps a timer that was set anew while its command was under way', async () => {

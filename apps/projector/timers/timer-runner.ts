@@ -12,6 +12,7 @@ import {
 } from '#kernel';
 import type { Database } from '#postgres';
 import { Gate } from '../projections/gate';
+import { isOutage } from '../projections/outage';
 import { owedCommands, type Owed } from './owed-commands';
 import { dueTimers, endTimers, nextDue, postponeTimer, type DueTimer } from './timer-table';
 
@@ -110,7 +111,9 @@ export class TimerRunner {
       onFault(error as Error, timer);
       onDone?.(timer.kind, 'failed', late);
       const pause = Math.min(SECOND * 2 ** timer.failures, LONGEST_PAUSE_MS);
-      await postponeTimer(db, timer, plus(at, pause), (error as Error).message);
+      // Only an outage passes for certain: what fails for good must not hold its thing up for ever.
+      const holds = isOutage(error);
+      await postponeTimer(db, timer, { dueAt: plus(at, pause), failure: (error as Error).message, holds });
       return false;
     }
   }

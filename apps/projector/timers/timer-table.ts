@@ -31,7 +31,7 @@ export const timerKey = (kind: string, workspace: string, name: string): string 
 const SET = `insert into projector.timer (key, target, kind, workspace, due_at, payload, cause, position, correlation_id, traceparent)
   select timer.* from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], string_to_array($6::text, E'\\n'), $7::uuid[], $8::bigint[], $9::text[], $10::text[]) timer, fence
   on conflict (key) do update set due_at = excluded.due_at, payload = excluded.payload, cause = excluded.cause, position = excluded.position,
-    correlation_id = excluded.correlation_id, traceparent = excluded.traceparent, failures = 0, failure = null`;
+    correlation_id = excluded.correlation_id, traceparent = excluded.traceparent, failures = 0, failure = null, holds = false`;
 
 const CLEAR = 'delete from projector.timer using fence where key = any($1)';
 
@@ -72,11 +72,18 @@ interface TimerRow {
   failures: number;
 }
 
-/** What is due at `now`, oldest first. */
+/**
+ * Timers with nothing before them that holds their thing up: a look for each into an index of only what holds. `offset 0` keeps it a look: joined
+ * by estimates from before an outage, each would be compared with all that hold.
+ */
+const IN_TURN = `not exists (select from projector.timer f
+  where f.holds and f.workspace = t.workspace and f.target = t.target and f.position < t.position offset 0)`;
+
+/** What is due at `now` and in its turn, oldest first. */
 export async function dueTimers(sql: Sql, now: Instant, limit: number): Promise<DueTimer[]> {
   const rows = await sql.query<TimerRow>(
     `select key, kind, workspace, target, due_at, payload, cause, position, correlation_id, traceparent, failures
-      from projector.timer where due_at <= $1 order by due_at, position limit $2`,
+      from projector.timer t where due_at <= $1 and ${IN_TURN} order by due_at, position limit $2`,
     [now, limit],
   );
   return rows.map(({ due_at: dueAt, correlation_id: correlationId, payload, ...row }) => ({
@@ -87,9 +94,11 @@ export async function dueTimers(sql: Sql, now: Instant, limit: number): Promise<
   }));
 }
 
-/** When the next timer is due; null when there is none. */
+/** When the next timer that is in its turn is due; null when there is none. */
 export async function nextDue(sql: Sql): Promise<Instant | null> {
-  const [row] = await sql.query<{ due_at: Instant }>('select due_at from projector.timer order by due_at limit 1');
+  const [row] = await sql.query<{ due_at: Instant }>(
+    `select due_at from projector.timer t where ${IN_TURN} order by due_at limit 1`,
+  );
   return row?.due_at ?? null;
 }
 
@@ -102,15 +111,14 @@ export async function endTimers(sql: Sql, timers: readonly StoredTimer[]): Promi
   );
 }
 
-/** Puts a timer that could not be done off until `dueAt`. */
+/** Puts a timer that could not be done off until `dueAt`; when it `holds`, what comes after it for the same thing waits for it. */
 export async function postponeTimer(
   sql: Sql,
   { key, cause }: StoredTimer,
-  dueAt: Instant,
-  failure: string,
+  { dueAt, failure, holds }: { readonly dueAt: Instant; readonly failure: string; readonly holds: boolean },
 ): Promise<void> {
   await sql.query(
-    'update projector.timer set due_at = $3, failures = failures + 1, failure = $4 where key = $1 and cause = $2',
-    [key, cause, dueAt, failure],
+    'update projector.timer set due_at = $3, failures = failures + 1, failure = $4, holds = $5 where key = $1 and cause = $2',
+    [key, cause, dueAt, failure, holds],
   );
 }
