@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { request } from 'node:http';
 import { uuidv7 } from '#kernel';
-import { bootApi, type BootedApi } from '../testing/boot-api';
+import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
 
 describe('the audit log over HTTP', () => {
   let api: BootedApi;
@@ -42,6 +42,28 @@ describe('the audit log over HTTP', () => {
     });
     for (const filter of ['actor=usr_ada', 'action=AccountConnected', 'correlationId=order-1'])
       expect((await api.send('GET', `/audit-log?${filter}`)).at<object[]>('data')).toHaveLength(1);
+  });
+
+  it('names the entry that led to another, and none where that was the request', async () => {
+    await api.send('POST', '/accounts', { id: 'acct_2', platform: 'instagram', username: 'u', profileId: 'p' });
+    const refused = await api.send('POST', '/posts', {
+      profileId: 'p',
+      content: { text: 't' },
+      destinations: [{ accountId: 'acct_2', platform: 'instagram' }],
+      scheduledAt: '2020-01-01T00:00:00Z',
+      campaignId: 'cmp_1',
+    });
+    expect(refused.status).toBe(422);
+    const { apiKey } = (await api.send('POST', '/workspaces', { name: 'n' })).body as { apiKey: string };
+    const causes = async (send: Send, query: string) =>
+      (await send('GET', `/audit-log?${query}`))
+        .at<{ action: string; id: string; causationId: string }[]>('data')
+        .map(({ action, id, causationId }) => ({ action, id, causationId }));
+    const joined = { action: 'CampaignPostJoined', id: expect.stringMatching(/^evt_/), causationId: null };
+    const [left, before] = await causes(api.send, `correlationId=${refused.headers['x-correlation-id']}`);
+    expect([left, before]).toEqual([{ ...left, action: 'CampaignPostLeft', causationId: before!.id }, joined]);
+    const [issued, created] = await causes(api.as(apiKey), '');
+    expect(issued).toEqual({ ...issued, action: 'ApiKeyIssued', causationId: created!.id });
   });
 
   it('pages from end to end without a gap or a double', async () => {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { streamName, type CommandContext, type Handled, type Loaded } from '#event-store';
-import { derivedUuid, type Aggregate, type CommandBase, type Message } from '#kernel';
+import { derivedUuid, publicEventId, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import type { Call } from '../http/call';
 import { Run } from './run.command';
@@ -34,17 +34,19 @@ export class Commands {
     return handled;
   }
 
-  /** Runs a further command of the same request on another thing: its own command id, no If-Match, no ETag. */
+  /** Runs a further command of the same request on another thing: its own command id, no If-Match, no ETag. `cause` is what led to it, where that was before. */
   also<C extends CommandBase, E extends Message, S>(
     it: Aggregate<C, E, S>,
     id: string,
     asked: Asked<C>,
     call: Call,
+    cause?: Handled<unknown>,
   ): Promise<Handled<S>> {
+    const [first] = cause?.events ?? [];
     const context: CommandContext = {
       ...call.context,
       commandId: derivedUuid(call.context.commandId, `${asked.type} ${id}`),
-      causationId: call.context.commandId,
+      causationId: first ? publicEventId(first.id) : null,
     };
     return this.execute(it, id, asked, context, undefined);
   }

@@ -29,7 +29,7 @@ export class WorkspacesController {
     const workspace = id || call.newId('ws');
     // The workspace's log begins with itself: what follows is written there, and not where the operator's key belongs.
     const there = call.within(workspace);
-    await this.commands.run(
+    const created = await this.commands.run(
       workspaceAggregate,
       workspace,
       { type: 'CreateWorkspace', workspaceId: workspace, name },
@@ -37,7 +37,7 @@ export class WorkspacesController {
     );
     const keyId = call.newId('key');
     const key = { keyId, name: 'first', scopes: WORKSPACE_SCOPES, kind: 'service' } as const;
-    await this.commands.also(apiKeyAggregate, keyId, { type: 'IssueApiKey', ...key }, there);
+    await this.commands.also(apiKeyAggregate, keyId, { type: 'IssueApiKey', ...key }, there, created);
     const apiKey = await this.issuer.issue(
       { ...key, id: keyId, workspace, createdAt: call.at, expiresAt: null },
       call.context.commandId,

@@ -47,7 +47,13 @@ export class PostScheduling {
     } catch (error) {
       // A refusal is certain: the place is free again, unless it was another's. After any other failure the post may stand, and the policy will know.
       if (error instanceof DomainError && joined.events.length > 0)
-        await this.commands.also(campaignAggregate, campaignId, { type: 'LeaveCampaign', campaignId, postId }, call);
+        await this.commands.also(
+          campaignAggregate,
+          campaignId,
+          { type: 'LeaveCampaign', campaignId, postId },
+          call,
+          joined,
+        );
       throw error;
     }
   }

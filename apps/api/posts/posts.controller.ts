@@ -114,7 +114,8 @@ export class PostsController {
     @Body() { destinationIds = [] }: RetryPost,
     @TheCall() call: Call,
   ): Promise<PostView> {
-    const { state } = await this.commands.run(postAggregate, id, { type: 'RetryPost', destinationIds }, call);
+    const retried = await this.commands.run(postAggregate, id, { type: 'RetryPost', destinationIds }, call);
+    const { state } = retried;
     const post = shown(state);
     // The policy would say so too, but a close that comes right after this answer must not overtake it.
     if (state.status !== 'absent' && state.campaignId !== null)
@@ -123,6 +124,7 @@ export class PostsController {
         state.campaignId,
         { type: 'ReopenPost', campaignId: state.campaignId, postId: id, round: state.round },
         call,
+        retried,
       );
     return post;
   }
