@@ -33,8 +33,8 @@ const CALM_MS = 2_000;
 const LOOK_MS = 2;
 /** Deliveries in memory over all lanes: above, everything waits in the database. */
 const FULL = 20_000;
-/** A key that cannot be had, with the database away, is asked for again after so long. */
-const OPEN_AGAIN_MS = 500;
+/** A body whose key cannot be had waits so long before it is tried again, by whoever can. */
+const OPEN_AGAIN_MS = 5_000;
 
 /** Sends what is in memory: a lane per endpoint, a bound for all, the lanes taking turns when the bound is reached. */
 export class Dispatcher {
@@ -66,12 +66,6 @@ export class Dispatcher {
     return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).roomForBacklog(performance.now());
   }
 
-  /** Endpoints with work in memory or in flight, and how much of it. */
-  held(no: number): number {
-    const lane = this.lanes.get(no);
-    return lane ? lane.tasks.length + lane.inFlight : 0;
-  }
-
   /** Resolves when what is about to be sent anyhow is few enough: endpoints that do not keep up are not waited for. */
   async calm(): Promise<void> {
     for (const until = performance.now() + CALM_MS; this.isBusy() && performance.now() < until;)
@@ -92,7 +86,7 @@ export class Dispatcher {
     for (const task of tasks) {
       const endpoint = this.needs.endpoint(task.endpoint);
       if (!endpoint) {
-        this.needs.record({ task, exchange: null, decision: { state: 'waiting' } });
+        this.needs.record({ task, exchange: null, decision: { state: 'waiting', ms: 0 } });
         continue;
       }
       const lane = this.lane(endpoint);
@@ -110,7 +104,7 @@ export class Dispatcher {
     lane.endpoint = endpoint;
     lane.isGone = false;
     this.pump(lane);
-    if (endpoint.row.phase === 'deleted' && lane.inFlight === 0) this.lanes.delete(endpoint.no);
+    if (endpoint.row.phase === 'deleted' && lane.held === 0) this.lanes.delete(endpoint.no);
   }
 
   /** The delivery was discarded by hand: it is not sent, unless it is under way. */
@@ -128,7 +122,7 @@ export class Dispatcher {
 
   /** Drops what waits: it is no longer this worker's. */
   forget(): void {
-    for (const lane of this.lanes.values()) lane.tasks.clear();
+    for (const lane of this.lanes.values()) lane.clear();
     this.buffered = 0;
     this.resume();
   }
@@ -156,7 +150,7 @@ export class Dispatcher {
     this.buffered = 0;
     return [...this.lanes.values()].flatMap((lane) => {
       clearTimeout(lane.timer);
-      return lane.tasks.clear();
+      return lane.clear();
     });
   }
 
@@ -176,7 +170,7 @@ export class Dispatcher {
         this.giveUp(lane);
         return;
       }
-      if (lane.inFlight >= this.slots.widthOf(lane) || this.needs.isHeld()) return;
+      if (lane.inFlight + lane.sealed.size >= this.slots.widthOf(lane) || this.needs.isHeld()) return;
       if (lane.isStuck) return;
       if (!this.slots.isFree) {
         this.slots.wait(lane);
@@ -191,7 +185,6 @@ export class Dispatcher {
         }, wait);
         return;
       }
-      this.buffered--;
       this.begin(lane, lane.tasks.shift()!, now);
     }
   }
@@ -199,7 +192,8 @@ export class Dispatcher {
   private begin(lane: Lane, sealed: Task, now: number): void {
     const { endpoint } = lane;
     const opened = this.needs.keys.openNow(endpoint.row.workspace, sealed.body);
-    if (!opened) return void this.beginLater(endpoint, sealed);
+    if (!opened) return void this.unseal(lane, sealed);
+    this.buffered--;
     const task = opened.text === sealed.body ? sealed : { ...sealed, body: opened.text };
     const headers = this.attempts.sign(task, endpoint, Date.now());
     if (!headers) {
@@ -218,18 +212,24 @@ export class Dispatcher {
     });
   }
 
-  /** The key of a body is not in memory: it takes its turn again once it is. */
-  private async beginLater(endpoint: Endpoint, task: Task): Promise<void> {
-    for (;;) {
-      try {
-        await this.needs.keys.open(endpoint.row.workspace, task.body);
-        break;
-      } catch (error) {
-        this.needs.onFault(error as Error, endpoint);
-        await new Promise((again) => setTimeout(again, OPEN_AGAIN_MS));
-      }
+  /** The key of a body is not in memory: it takes its turn again once it is, or waits for a while when it cannot be had. */
+  private async unseal(lane: Lane, task: Task): Promise<void> {
+    lane.sealed.add(task);
+    const opening = this.needs.keys.open(lane.endpoint.row.workspace, task.body);
+    const fault = await opening.then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    // Stopped, or no longer this worker's.
+    if (!lane.sealed.delete(task)) return;
+    if (!fault) lane.tasks.push(task);
+    else {
+      this.needs.onFault(fault, lane.endpoint);
+      this.buffered--;
+      this.needs.record({ task, exchange: null, decision: { state: 'waiting', ms: OPEN_AGAIN_MS } });
+      this.needs.onRoom(lane.endpoint.no);
     }
-    if (!this.stopped) this.submit([task]);
+    this.pump(lane);
   }
 
   private concluded(lane: Lane, outcome: Outcome): void {
@@ -249,7 +249,7 @@ export class Dispatcher {
         continue;
       }
       this.buffered--;
-      this.needs.record({ task, exchange: null, decision: { state: 'waiting' } });
+      this.needs.record({ task, exchange: null, decision: { state: 'waiting', ms: 0 } });
     }
   }
 

@@ -30,6 +30,8 @@ export interface LaneLimits {
  */
 export class Lane {
   readonly tasks = new Fifo<Task>();
+  /** Those whose bodies wait for a key. */
+  readonly sealed = new Set<Task>();
   inFlight = 0;
   /** Waits for a slot in the dispatcher's line. */
   inLine = false;
@@ -88,12 +90,24 @@ export class Lane {
 
   /** How many more deliveries memory takes for it. */
   room(now: number): number {
-    return this.allowed(now) - this.tasks.length - this.inFlight;
+    return this.allowed(now) - this.held;
   }
 
   /** How many more of what has waited: the other half of memory is for what comes in live, however long the backlog. */
   roomForBacklog(now: number): number {
-    return Math.ceil(this.allowed(now) / 2) - this.tasks.length - this.inFlight;
+    return Math.ceil(this.allowed(now) / 2) - this.held;
+  }
+
+  /** Its deliveries in memory and in flight. */
+  get held(): number {
+    return this.tasks.length + this.sealed.size + this.inFlight;
+  }
+
+  /** Drops what waits, and says what it was. */
+  clear(): Task[] {
+    const left = [...this.tasks.clear(), ...this.sealed];
+    this.sealed.clear();
+    return left;
   }
 
   private allowed(now: number): number {

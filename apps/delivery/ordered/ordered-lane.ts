@@ -1,4 +1,4 @@
-import { instant, type Clock } from '#kernel';
+import { instant, plus, type Clock } from '#kernel';
 import type { Sql } from '#postgres';
 import type { Task } from '../dispatch/task';
 import type { Outcome } from '../record/outcome';
@@ -124,6 +124,7 @@ export class OrderedLane {
     if (!line || head?.sequence !== task.sequence) return;
     line.flying = false;
     if (decision.state === 'waiting') {
+      line.items[0] = { ...head, due_at: plus(this.needs.clock(), decision.ms) };
       this.advance(task.key, line);
       return;
     }

@@ -6,8 +6,8 @@ export type Decision =
   | { readonly state: 'delivered' }
   | { readonly state: 'retrying'; readonly tries: number; readonly dueMs: number }
   | { readonly state: 'parked'; readonly tries: number }
-  /** It was not attempted: it waits in nobody's hands for an endpoint that is there again. */
-  | { readonly state: 'waiting' }
+  /** It was not attempted: it waits in nobody's hands, so many milliseconds at least, for what it needs to be there again. */
+  | { readonly state: 'waiting'; readonly ms: number }
   | {
       readonly state: 'discarded';
       readonly reason: 'gone' | 'disabled' | 'deleted' | 'discarded';

@@ -1,4 +1,4 @@
-import { instant, type Clock } from '#kernel';
+import { instant, plus, type Clock, type Instant } from '#kernel';
 import { arrayOrNull, plainArray, plainArrayOrNull, type Database, type Sql } from '#postgres';
 import type { Task } from '../dispatch/task';
 import type { Metrics } from '../metrics';
@@ -163,7 +163,7 @@ function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
   ];
 }
 
-function decisionColumns(outcomes: readonly Outcome[], now: string): unknown[] {
+function decisionColumns(outcomes: readonly Outcome[], now: Instant): unknown[] {
   return [
     outcomes.map(({ task }) => task.id),
     outcomes.map(({ task }) => task.batch?.id ?? null),
@@ -181,8 +181,8 @@ function decisionColumns(outcomes: readonly Outcome[], now: string): unknown[] {
 
 const NO_DECISIONS = Array<null>(11).fill(null);
 
-function dueAt(decision: Decision, now: string): string | null {
-  if (decision.state === 'waiting') return now;
+function dueAt(decision: Decision, now: Instant): Instant | null {
+  if (decision.state === 'waiting') return plus(now, decision.ms);
   return decision.state === 'retrying' ? instant(decision.dueMs) : null;
 }
 

@@ -194,7 +194,7 @@ export class DeliveryWorker {
       const { task, decision } = outcome;
       if (decision.state === 'waiting') {
         if (task.lane !== null) this.parts.orderedLanes.recorded(outcome);
-        else this.parts.retries.note(task.endpoint, Date.parse(this.engines.clock()));
+        else this.parts.retries.note(task.endpoint, Date.parse(this.engines.clock()) + decision.ms);
         continue;
       }
       this.parts.metrics.settled.inc({ status: decision.state });
