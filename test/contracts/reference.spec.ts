@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Parser } from '@asyncapi/parser';
-import { asyncApi, asyncApiText, messageType, TOPICS } from '#public-messages';
+import { asyncApi, asyncApiText, coreTypes, internalTypes, messageType, TOPICS } from '#public-messages';
 import { eventTypesReference } from '#webhook-contracts';
 
 const folder = join(__dirname, '../../docs/reference');
@@ -11,6 +11,19 @@ it.each([
   ['event-types.md', eventTypesReference],
 ])('docs/reference/%s says what the code says (npm run docs writes it anew)', (name, make) => {
   expect(readFileSync(join(folder, name), 'utf8')).toBe(make());
+});
+
+it('docs/guide/consume-the-bus.md names for each topic what goes there', () => {
+  const guide = readFileSync(join(folder, '../guide/consume-the-bus.md'), 'utf8');
+  const topicOf = new Map<string, string>();
+  for (const [, topic, cell] of guide.matchAll(/^\| `(postledger\.\w+\.v1)` \| (.*) \|$/gm))
+    for (const [, pattern] of cell!.matchAll(/`([^`]+)`/g)) topicOf.set(pattern!, topic!);
+  const types = Object.keys({ ...coreTypes, ...internalTypes });
+  const named = types.map((type) => (topicOf.has(type) ? type : type.replace(/\..*/, '.…')));
+  expect(types.map((type, at) => [type, topicOf.get(named[at]!)])).toEqual(
+    types.map((type) => [type, TOPICS[messageType(type)!.topic]]),
+  );
+  expect([...new Set(named)].sort()).toEqual([...topicOf.keys()].sort());
 });
 
 describe('the AsyncAPI document', () => {
