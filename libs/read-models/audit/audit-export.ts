@@ -31,12 +31,13 @@ const POSITION = /^\d{1,16}$/;
 
 /**
  * The audit log as text, newest first, a chunk of up to 2,000 entries at a time: memory stays flat, and a reader that is slow
- * is waited for. NDJSON has one entry of the list a line; CSV (RFC 4180) the same fields as columns, `data` as JSON, null as nothing.
+ * is waited for. NDJSON has one entry of the list a line; CSV (RFC 4180) the same fields as columns, `data` as JSON, null as nothing,
+ * and an apostrophe before what a spreadsheet would run.
  * Personal data is opened; `sealed` beside it is what the log holds. `cursor` begins after a page of the list, or, for an export that broke
  * off, after the entry with this position.
  */
 export async function* exportAudit(
-  query: AuditQuery,
+  query: Pick<AuditQuery, 'batches'>,
   keys: Pick<SubjectKeys, 'open'>,
   workspace: string,
   filters: AuditFilters,
@@ -97,7 +98,11 @@ const csvLine = (row: OpenedRow): string =>
     .map(cell)
     .join(',')}\r\n`;
 
+/** What spreadsheets take for a formula; an apostrophe before it tells them that it is text. */
+const FORMULA = /^[=+\-@\t\r\n]/;
+
 const cell = (value: string | number | null): string => {
-  const plain = String(value ?? '');
+  const bare = String(value ?? '');
+  const plain = FORMULA.test(bare) ? `'${bare}` : bare;
   return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 };
