@@ -222,6 +222,13 @@ describe('deliveries', () => {
         { endpointId: id, deliveryId: parked!['id'], eventType: 'account.connected', attempts: 10 },
       ]),
     );
+    const { data: entries } = await client.must<{ data: { id: string; action: string; causationId: string }[] }>(
+      200,
+      'GET',
+      '/audit-log?limit=200',
+    );
+    const told = entries.find(({ action }) => action === 'DeliveryParked')!;
+    expect(entries.find(({ id }) => id === told.causationId)).toMatchObject({ action: 'AccountConnected' });
     await client.must(200, 'POST', `/webhooks/endpoints/${id}/disable`);
     await eventually(() =>
       expect(receiver.bodies('/watch').map(({ type, data }) => [type, data])).toContainEqual([

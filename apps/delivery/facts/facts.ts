@@ -1,5 +1,5 @@
 import type { CommandContext, CommandHandler, EventStore } from '#event-store';
-import { derivedUuid, DomainError, instant, uuidv7, type Clock } from '#kernel';
+import { derivedUuid, DomainError, instant, publicEventId, uuidv7, type Clock } from '#kernel';
 import type { Logger } from '#platform';
 import type { Database, Sql } from '#postgres';
 import { deliveryAggregate, endpointAggregate } from '#webhooks';
@@ -197,7 +197,8 @@ export class Facts {
   private async cause({ id, position }: FactRow): Promise<{ correlationId: string; causationId: string | null }> {
     if (position !== null) {
       const { events } = await this.needs.store.readAll({ after: position, inclusive: true, limit: 1, upTo: position });
-      if (events[0]) return { correlationId: events[0].metadata.correlationId, causationId: events[0].id };
+      if (events[0])
+        return { correlationId: events[0].metadata.correlationId, causationId: publicEventId(events[0].id) };
     }
     return { correlationId: id, causationId: null };
   }

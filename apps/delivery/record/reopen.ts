@@ -23,4 +23,6 @@ export async function reopen(sql: Sql, outcomes: readonly Outcome[], now: string
 }
 
 const again = ({ task, exchange }: Outcome, now: string): Decision =>
-  exchange === null ? { state: 'waiting', ms: 0 } : { state: 'retrying', tries: task.tries + 1, dueMs: Date.parse(now) };
+  exchange === null
+    ? { state: 'waiting', ms: 0 }
+    : { state: 'retrying', tries: task.tries + 1, dueMs: Date.parse(now) };
