@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Database } from '#postgres';
-import { testDatabase } from '#testing';
+import { eventually, testDatabase } from '#testing';
 import { eventStoreConformance, type OpenStore } from '../conformance/event-store.conformance';
 import { sealingConformance } from '../conformance/sealing.conformance';
+import type { NewEvent } from '../port/event-store';
 import { PostgresEventStore } from './postgres-event-store';
 
 const open = async (): Promise<OpenStore> => {
@@ -27,11 +28,11 @@ const open = async (): Promise<OpenStore> => {
 eventStoreConformance('PostgreSQL', open);
 sealingConformance('PostgreSQL', open);
 
-it('tells where an event stands by its id, within its workspace', async () => {
-  const test = await testDatabase();
-  const store = new PostgresEventStore(test.db);
-  const id = randomUUID();
-  const metadata = {
+const happened = (id: string = randomUUID()): NewEvent => ({
+  id,
+  type: 'Happened',
+  data: {},
+  metadata: {
     workspace: 'ws_1',
     actor: 'usr_1',
     correlationId: 'cor_1',
@@ -39,12 +40,33 @@ it('tells where an event stands by its id, within its workspace', async () => {
     commandId: id,
     schemaVersion: 1,
     occurredAt: '2026-01-01T00:00:00.000Z',
-  };
-  const events = [
-    { id: randomUUID(), type: 'Happened', data: {}, metadata },
-    { id, type: 'Happened', data: {}, metadata },
-  ];
-  const { position } = await store.append('thing-ws_1:a', events, -1);
+  },
+});
+
+it('has told others of its last append when it is closed', async () => {
+  const test = await testDatabase();
+  const db = new Database(test.url, { max: 2 });
+  const store = new PostgresEventStore(db);
+  const heard: string[] = [];
+  test.db.listen('log_appended', (position) => heard.push(position));
+  let last = 0;
+  const append = async () => void ({ position: last } = await store.append(`thing-ws_1:${last}`, [happened()], -1));
+  await eventually(async () => {
+    await append();
+    expect(heard.length).toBeGreaterThan(1);
+  });
+  for (let n = 0; n < 20; n++) await append();
+  await store.close();
+  await db.end();
+  await eventually(() => expect(heard).toContain(String(last)));
+  await test.drop();
+});
+
+it('tells where an event stands by its id, within its workspace', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  const id = randomUUID();
+  const { position } = await store.append('thing-ws_1:a', [happened(), happened(id)], -1);
   expect(await store.positionOf('ws_1', id)).toBe(position);
   expect(await store.positionOf('ws_2', id)).toBeUndefined();
   expect(await store.positionOf('ws_1', randomUUID())).toBeUndefined();

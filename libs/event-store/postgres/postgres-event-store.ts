@@ -63,9 +63,9 @@ export class PostgresEventStore implements EventStore {
   private readonly closing = new AbortController();
   private readonly deadlineMs: number;
   private readonly onFault: (error: Error) => void;
-  /** The newest position that other processes must hear of, and whether a NOTIFY is under way. */
+  /** The newest position that other processes must hear of, and the NOTIFY that is under way. */
   private toNotify: Position | undefined;
-  private notifying = false;
+  private notifying: Promise<void> | undefined;
 
   constructor(
     private readonly db: Database,
@@ -139,9 +139,10 @@ export class PostgresEventStore implements EventStore {
     return { engine: 'PostgreSQL', version: row!.server_version.split(' ')[0]! };
   }
 
-  /** Ends the followers; the Database belongs to whoever opened it. */
+  /** Ends the followers, and resolves when others have been told of the last append; the Database belongs to whoever opened it. */
   async close(): Promise<void> {
     this.closing.abort();
+    await this.notifying;
   }
 
   private async send(batch: readonly Waiting<Append, Appended>[]): Promise<void> {
@@ -189,17 +190,16 @@ export class PostgresEventStore implements EventStore {
   private announce(position: Position): void {
     for (const wake of this.hearers) wake();
     this.toNotify = position;
-    if (!this.notifying) void this.notify();
+    this.notifying ??= this.notify();
   }
 
   private async notify(): Promise<void> {
-    this.notifying = true;
     while (this.toNotify !== undefined) {
       const position = this.toNotify;
       this.toNotify = undefined;
       await this.db.notify(CHANNEL, String(position)).catch(this.onFault);
     }
-    this.notifying = false;
+    this.notifying = undefined;
   }
 
   private onAppend(wake: () => void): () => void {
