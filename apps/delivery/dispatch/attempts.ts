@@ -1,6 +1,6 @@
 import { signHeaders } from '#webhook-contracts';
 import type { Exchange, Sender } from '#webhook-sending';
-import type { Endpoint } from '../endpoints/endpoint';
+import { closedReason, type Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
 import type { Decision, Outcome } from '../record/outcome';
 import { decide } from './decide';
@@ -58,7 +58,7 @@ export class Attempts {
     metrics.attempts.inc({ outcome: outcomeOf(exchange) });
     const decision = decide(exchange, endpoint.contract, task.tries, { scale, chance: Math.random() });
     const isInVain = decision.state === 'retrying' && !endpoint.open;
-    return { task, exchange, decision: isInVain ? givenUp(endpoint, closedReason(endpoint)) : decision };
+    return { task, exchange, decision: isInVain ? givenUp(endpoint, closedReason(endpoint.row)) : decision };
   }
 }
 
@@ -76,11 +76,6 @@ export const givenUp = ({ row }: Endpoint, reason: ReturnType<typeof closedReaso
   reason,
   asOf: row.position,
 });
-
-export const closedReason = ({ row }: Endpoint): 'deleted' | 'gone' | 'disabled' => {
-  if (row.phase === 'deleted') return 'deleted';
-  return row.config.disabledReason === 'gone' ? 'gone' : 'disabled';
-};
 
 const outcomeOf = ({ ok, error, statusCode }: Exchange): string =>
   ok ? 'delivered' : (error?.stage ?? `${Math.floor((statusCode ?? 0) / 100)}xx`);

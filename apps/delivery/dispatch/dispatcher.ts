@@ -1,9 +1,9 @@
 import type { SubjectKeys } from '#personal-data';
 import type { Sender } from '#webhook-sending';
-import type { Endpoint } from '../endpoints/endpoint';
+import { closedReason, type Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
 import type { Outcome } from '../record/outcome';
-import { Attempts, closedReason, givenUp, unsigned } from './attempts';
+import { Attempts, givenUp, unsigned } from './attempts';
 import { Lane } from './lane';
 import { Slots } from './slots';
 import type { Task } from './task';
@@ -264,7 +264,7 @@ export class Dispatcher {
   }
 
   private giveUp(lane: Lane): void {
-    const decision = givenUp(lane.endpoint, lane.isGone ? 'gone' : closedReason(lane.endpoint));
+    const decision = givenUp(lane.endpoint, lane.isGone ? 'gone' : closedReason(lane.endpoint.row));
     for (const task of lane.tasks.clear()) {
       this.buffered--;
       this.needs.record({ task, exchange: null, decision });

@@ -3,7 +3,7 @@ import type { Database, Sql } from '#postgres';
 import { changeEras } from './eras';
 import type { EndpointChange } from './endpoint-change';
 import { endpointByNumber, endpointRow, type EndpointDirectory } from './endpoint-directory';
-import type { EndpointRow } from './endpoint';
+import { closedReason, isOpen, type EndpointRow } from './endpoint';
 import { insertNewlyWanted } from './newly-wanted';
 
 /** The advisory lock that every intake holds shared (delivery.intake), and a change of the endpoints exclusively. */
@@ -101,7 +101,7 @@ async function update(
        enabled_after = case when $3 and not enabled then $5 else enabled_after end where no = $1`,
     [row.no, JSON.stringify(config), enabled, phase, position, JSON.stringify(eras), version, failingSince],
   );
-  if (phase === 'deleted' || !enabled) {
+  if (!isOpen({ enabled, phase })) {
     await purge(sql, { no: row.no, phase, config }, needs.now());
     if (phase === 'deleted') return;
   }
@@ -118,15 +118,10 @@ async function update(
 const PURGED_AT_ONCE = 1_000;
 
 /** Gives up some of what waits for a closed endpoint; what is in a worker's hands gives itself up when it sees the new version. */
-async function purge(
-  sql: Sql,
-  { no, phase, config }: Pick<EndpointRow, 'no' | 'phase' | 'config'>,
-  now: string,
-): Promise<number> {
-  const reason = phase === 'deleted' ? 'deleted' : config.disabledReason === 'gone' ? 'gone' : 'disabled';
+async function purge(sql: Sql, endpoint: Pick<EndpointRow, 'no' | 'phase' | 'config'>, now: string): Promise<number> {
   const [row] = await sql.query<{ given: number }>('select delivery.purge($1, $2, $3, $4) as given', [
-    no,
-    reason,
+    endpoint.no,
+    closedReason(endpoint),
     now,
     PURGED_AT_ONCE,
   ]);
@@ -137,7 +132,7 @@ async function purge(
 export const purgeClosed = (db: Database, no: number, now: string): Promise<number> =>
   db.tx(async (sql) => {
     const row = await endpointByNumber(sql, no, 'for no key update');
-    return !row || (row.enabled && row.phase !== 'deleted') ? 0 : purge(sql, row, now);
+    return !row || isOpen(row) ? 0 : purge(sql, row, now);
   });
 
 /** Events after the enabling that were handled before it was known: discarded then, wanted now. */

@@ -19,6 +19,19 @@ export interface EndpointRow {
   readonly failing_since: string | null;
 }
 
+/** Whether it can be sent to at all, as its row has it. */
+export const isOpen = ({ enabled, phase }: Pick<EndpointRow, 'enabled' | 'phase'>): boolean =>
+  enabled && phase !== 'deleted';
+
+/** Why one that is closed is. */
+export const closedReason = ({
+  phase,
+  config,
+}: Pick<EndpointRow, 'phase' | 'config'>): 'deleted' | 'gone' | 'disabled' => {
+  if (phase === 'deleted') return 'deleted';
+  return config.disabledReason === 'gone' ? 'gone' : 'disabled';
+};
+
 /** What becomes of an event for one endpoint. */
 export type Verdict = 'skip' | 'send' | 'discard';
 
@@ -47,7 +60,7 @@ export class Endpoint {
 
   /** Whether it can be sent to at all now. */
   get open(): boolean {
-    return this.row.enabled && this.row.phase !== 'deleted';
+    return isOpen(this.row);
   }
 
   /** What the live intake does with a message of this rendered type from the event at `position`. */
