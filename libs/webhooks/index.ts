@@ -1,7 +1,13 @@
 export * from './endpoint/endpoint.events';
 export * from './endpoint/endpoint.commands';
 export { endpointErrors } from './endpoint/endpoint.errors';
-export { endpointDecider, type Endpoint, type ExistingEndpoint } from './endpoint/endpoint.decider';
+export {
+  endpointDecider,
+  existingEndpoint,
+  openEndpoint,
+  type Endpoint,
+  type ExistingEndpoint,
+} from './endpoint/endpoint.decider';
 export { endpointAggregate } from './endpoint/endpoint.aggregate';
 export * from './delivery/delivery.events';
 export { deliveryDecider, type Delivery, type DeliveryCommand } from './delivery/delivery.decider';

@@ -348,6 +348,13 @@ describe('webhook endpoints', () => {
       expect(data.map(({ sequence }) => sequence)).toEqual([3, 2]);
       return data;
     });
+    // Taken now, it would never be done.
+    for (const [replay, body] of [
+      [`/webhooks/deliveries/${discarded[1]!['id']}/replay`, undefined],
+      [`${path}/replay`, { since: '2020-01-01T00:00:00Z' }],
+    ] as const) {
+      expect(await client.post(replay, body)).toMatchObject({ status: 409, body: { code: 'ENDPOINT_DISABLED' } });
+    }
     const on = await client.must<Body>(200, 'POST', `${path}/enable`);
     expect(on['status']).toBe('enabled');
     expect(on).not.toHaveProperty('disabledReason');

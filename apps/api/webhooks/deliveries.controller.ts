@@ -2,7 +2,7 @@ import { Inject, Param, Query } from '@nestjs/common';
 import { instant } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { DeliveriesQuery, type DeliveryDetail, type DeliveryView, type Page } from '#read-models';
-import { deliveryAggregate } from '#webhooks';
+import { deliveryAggregate, endpointAggregate, openEndpoint } from '#webhooks';
 import { Commands } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT } from '../http/page.query';
@@ -63,11 +63,12 @@ export class DeliveriesController {
     scope: 'webhooks',
     status: 202,
     answer: deliveryAnswer,
-    errors: ['DELIVERY_NOT_FOUND'],
+    errors: ['DELIVERY_NOT_FOUND', 'ENDPOINT_NOT_FOUND', 'ENDPOINT_DISABLED'],
     summary: 'Send it again: same id and bytes, a new ladder',
   })
   async replay(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryView> {
     const { body: _, attempts: __, ...delivery } = await this.find(id, call);
+    openEndpoint((await this.commands.load(endpointAggregate, call.workspace, delivery.endpointId)).state);
     await this.commands.run(
       deliveryAggregate,
       id,

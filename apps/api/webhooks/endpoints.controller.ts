@@ -4,7 +4,7 @@ import { presentEndpoint, type EndpointView, type Page } from '#read-models';
 import {
   endpointAggregate,
   endpointErrors,
-  type Endpoint,
+  existingEndpoint,
   type EndpointCommand,
   type ExistingEndpoint,
 } from '#webhooks';
@@ -37,10 +37,6 @@ import { Jobs } from './jobs';
 
 const fail = errorsOf(endpointErrors);
 const absent = () => fail('ENDPOINT_NOT_FOUND');
-const existing = (endpoint: Endpoint): ExistingEndpoint => {
-  if (endpoint.status !== 'registered') throw absent();
-  return endpoint;
-};
 const EPOCH = instant(0);
 const DEFAULT_CONTRACT = 'core';
 const DEFAULT_OVERLAP_HOURS = 24;
@@ -101,7 +97,7 @@ export class EndpointsController {
       },
       call,
     );
-    return { ...presentEndpoint(existing(state)), signingSecret: secret.text };
+    return { ...presentEndpoint(existingEndpoint(state)), signingSecret: secret.text };
   }
 
   @Read('', { scope: 'webhooks', query: EndpointsQuery, answer: endpointPage, summary: 'List endpoints, newest first' })
@@ -216,7 +212,7 @@ export class EndpointsController {
     body: ReplayDeliveries,
     answer: jobReference,
     tagged: true,
-    errors: ['ENDPOINT_NOT_FOUND'],
+    errors: ['ENDPOINT_NOT_FOUND', 'ENDPOINT_DISABLED'],
     summary: 'Send again what was made for it in a span of time',
   })
   async replay(
@@ -234,10 +230,10 @@ export class EndpointsController {
   }
 
   private async load(id: string, call: Call): Promise<ExistingEndpoint> {
-    return existing((await this.commands.load(endpointAggregate, call.workspace, id)).state);
+    return existingEndpoint((await this.commands.load(endpointAggregate, call.workspace, id)).state);
   }
 
   private async shown(id: string, asked: Asked<EndpointCommand>, call: Call): Promise<EndpointView> {
-    return presentEndpoint(existing((await this.commands.run(endpointAggregate, id, asked, call)).state));
+    return presentEndpoint(existingEndpoint((await this.commands.run(endpointAggregate, id, asked, call)).state));
   }
 }

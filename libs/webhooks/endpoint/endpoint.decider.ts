@@ -37,14 +37,14 @@ export const endpointDecider = decider<EndpointCommand, EndpointEvent, Endpoint>
     },
 
     UpdateEndpoint: ({ changes }, endpoint) => {
-      const { endpointId, config } = found(endpoint);
+      const { endpointId, config } = existingEndpoint(endpoint);
       const changed = differences(config, changes);
       if (Object.keys(changed).length === 0) return [];
       return [{ type: 'EndpointUpdated', data: { endpointId, changed, config: { ...config, ...changed } } }];
     },
 
     EnableEndpoint: (_, endpoint) => {
-      const { endpointId, config } = found(endpoint);
+      const { endpointId, config } = existingEndpoint(endpoint);
       if (config.status === 'enabled') return [];
       return [
         {
@@ -55,7 +55,7 @@ export const endpointDecider = decider<EndpointCommand, EndpointEvent, Endpoint>
     },
 
     DisableEndpoint: ({ reason }, endpoint) => {
-      const { endpointId, config } = found(endpoint);
+      const { endpointId, config } = existingEndpoint(endpoint);
       if (config.status === 'disabled') return [];
       return [
         {
@@ -66,7 +66,7 @@ export const endpointDecider = decider<EndpointCommand, EndpointEvent, Endpoint>
     },
 
     RotateSecret: ({ at, secret, overlapMs }, endpoint) => {
-      const { endpointId, config } = found(endpoint);
+      const { endpointId, config } = existingEndpoint(endpoint);
       const overlapUntil = plus(at, overlapMs);
       const secrets = [{ ...secret, createdAt: at, expiresAt: null }, ...overlapping(config.secrets, at, overlapUntil)];
       return [
@@ -78,12 +78,12 @@ export const endpointDecider = decider<EndpointCommand, EndpointEvent, Endpoint>
     },
 
     DeleteEndpoint: (_, endpoint) => {
-      const { endpointId, config } = found(endpoint);
+      const { endpointId, config } = existingEndpoint(endpoint);
       return [{ type: 'EndpointDeleted', data: { endpointId, config: { ...config, secrets: [] } } }];
     },
 
     RequestReplay: ({ jobId, since, until, status }, endpoint) => {
-      const { endpointId } = found(endpoint);
+      const { endpointId } = openEndpoint(endpoint);
       return [{ type: 'ReplayRequested', data: { endpointId, jobId, since, until, status } }];
     },
   },
@@ -98,9 +98,17 @@ export const endpointDecider = decider<EndpointCommand, EndpointEvent, Endpoint>
   },
 });
 
-function found(endpoint: Endpoint): ExistingEndpoint {
+/** An endpoint that is there. */
+export function existingEndpoint(endpoint: Endpoint): ExistingEndpoint {
   if (endpoint.status !== 'registered') throw fail('ENDPOINT_NOT_FOUND');
   return endpoint;
+}
+
+/** An endpoint that is sent to: what a replay asks for would else be taken and never be done. */
+export function openEndpoint(endpoint: Endpoint): ExistingEndpoint {
+  const existing = existingEndpoint(endpoint);
+  ensure(existing.config.status === 'enabled', 'ENDPOINT_DISABLED');
+  return existing;
 }
 
 const settingsOf = ({

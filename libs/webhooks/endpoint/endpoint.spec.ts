@@ -81,6 +81,8 @@ describe('a webhook endpoint', () => {
       given().when(command).fails('ENDPOINT_NOT_FOUND');
     }
   });
+  it('takes no replay while it is disabled', () =>
+    given(registered, disabled('gone')).when(replay).fails('ENDPOINT_DISABLED'));
   it('asks for a replay without changing', () =>
     given(registered)
       .when(replay)
