@@ -101,8 +101,10 @@ export class Leadership {
     const { db, names, process } = this.options;
     const session = (this.session ??= await this.open(db));
     if (this.ended.size > 0) {
-      await session.query(UNLOCK, [[...this.ended]]);
+      const ended = [...this.ended];
+      // Before it is asked: a reign that ends meanwhile is for the next time.
       this.ended.clear();
+      await session.query(UNLOCK, [ended]);
     }
     const led = this.led;
     if (led.length > 0) await session.query(SEEN, [led]);

@@ -10,7 +10,6 @@ import type { Projection, ProjectionBuild } from './projection';
 import { switchBuild } from './switch-build';
 
 const BATCH = 1_000;
-const OUTAGE_PAUSE_MS = 250;
 const POISON_PAUSE_MS = { first: 1_000, last: 60_000 };
 
 /** Why a projection does not move. */
@@ -45,22 +44,23 @@ export class ProjectionRunner {
     private readonly parts: RunnerParts,
   ) {}
 
-  /** Leads under `epoch` until `signal` aborts or another leads. Passing faults are waited out. */
+  /**
+   * Leads under `epoch` until `signal` aborts, another leads, or a fault leaves a statement without its answer: that one may still run
+   * when the next has been sent, and only under another epoch does it find nothing to move.
+   */
   async lead(epoch: number, signal: AbortSignal): Promise<void> {
     const { db, onFault } = this.parts;
-    while (!signal.aborted) {
-      try {
+    try {
+      while (!signal.aborted) {
         const opened = await openBuild(db, this.projection, epoch);
         this.checkpoint = opened.checkpoint;
         await this.run(opened, signal);
-      } catch (error) {
-        if (error instanceof FencedError) return onFault(error);
-        onFault(error as Error);
-        await sleep(OUTAGE_PAUSE_MS);
-      } finally {
-        this.checkpoint = undefined;
-        this.stopped = undefined;
       }
+    } catch (error) {
+      onFault(error as Error);
+    } finally {
+      this.checkpoint = undefined;
+      this.stopped = undefined;
     }
   }
 
