@@ -314,6 +314,13 @@ table public.schema_migration (
   applied_at timestamp with time zone not null default now()
 );
 
+table secret.former_key (
+  id text not null,
+  closed_by text not null,
+  box text not null,
+  kept_at timestamp with time zone not null default now()
+);
+
 table subject.key (
   workspace text not null,
   subject text not null,
@@ -412,6 +419,8 @@ constraint on projector.leader: PRIMARY KEY (name);
 constraint on projector.timer: PRIMARY KEY (key);
 
 constraint on schema_migration: PRIMARY KEY (name);
+
+constraint on secret.former_key: PRIMARY KEY (id, closed_by);
 
 constraint on subject.key: CHECK (((box IS NULL) = (erased_at IS NOT NULL)));
 
@@ -518,6 +527,8 @@ CREATE UNIQUE INDEX event_pkey ON log.event USING btree ("position");
 CREATE UNIQUE INDEX event_stream_revision_key ON log.event USING btree (stream, revision);
 
 CREATE UNIQUE INDEX fact_pkey ON delivery.fact USING btree (id);
+
+CREATE UNIQUE INDEX former_key_pkey ON secret.former_key USING btree (id, closed_by);
 
 CREATE UNIQUE INDEX group_member_pkey ON bus.group_member USING btree (group_name, member);
 

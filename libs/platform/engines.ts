@@ -11,9 +11,10 @@ import { PostgresBus } from '#messaging/postgres/postgres-bus';
 import { PostgresKeyTable, SubjectKeys } from '#personal-data';
 import { Database, lockRows, migrate } from '#postgres';
 import { readKeyFile, SettingsError, type Settings } from './config/settings';
+import { openSecretBox } from './former-keys';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
-import { SecretBox } from './secret-box';
+import type { SecretBox } from './secret-box';
 import { Wake } from './wake';
 import { reachDatabase, until } from './wait-for';
 
@@ -69,7 +70,7 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   if (applied.length > 0) log.info({ applied }, 'database migrated');
 
   const unlocked = await secureRows(db, settings, log);
-  const secrets = new SecretBox(settings.secretKey ?? sandboxKey(settings), settings.secretKeyPrevious);
+  const secrets = await openSecretBox(db, settings.secretKey ?? sandboxKey(settings), settings.secretKeyPrevious);
   const snapshots = new PostgresSnapshots(db, {
     box: secrets,
     onFault: (error) => log.warn({ err: error.message }, 'a snapshot is left out'),
@@ -144,7 +145,7 @@ async function secureRows(db: Database, { rowSecurity }: Settings, log: Logger):
   return reason;
 }
 
-/** After a change of the master key nothing is left that needs the former one to be read. */
+/** After a change of the master key no key of a subject needs the former one to be read. */
 async function rewrapKeys(table: PostgresKeyTable, secrets: SecretBox, log: Logger): Promise<void> {
   const count = await table.rewrap(
     (box) => !secrets.isPresent(box),

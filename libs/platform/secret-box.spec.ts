@@ -11,9 +11,9 @@ describe('a secret box', () => {
     expect(box.encrypt('whsec_ä😀')).not.toBe(closed);
   });
 
-  it('opens boxes of the previous key and closes with the present one', () => {
+  it('opens boxes of a former key and closes with the present one', () => {
     const old = new SecretBox(key(1)).encrypt('x');
-    const rotated = new SecretBox(key(2), key(1));
+    const rotated = new SecretBox(key(2), [key(1)]);
     expect(rotated.decrypt(old)).toBe('x');
     expect(() => new SecretBox(key(2)).decrypt(old)).toThrow('another key');
     expect(() => new SecretBox(key(1)).decrypt(rotated.encrypt('x'))).toThrow('another key');

@@ -19,38 +19,54 @@ export class SecretBoxError extends Error {
 
 /**
  * Encrypts secrets at rest: AES-256-GCM, as `v1.<key id>.<nonce, ciphertext and tag in base64url>`.
- * The key id lets the key be rotated: the previous key still opens, the present one always closes.
+ * The key id lets the key be rotated: the former keys still open, the present one always closes.
  */
 export class SecretBox {
-  private readonly keys: ReadonlyMap<string, Key>;
-  private readonly present: Key;
-  private readonly marking: Buffer;
-  private readonly previousMarking: Buffer | undefined;
+  /** The present key first. */
+  private readonly keys: readonly [Key, ...Key[]];
+  private readonly markings: readonly Buffer[];
 
   /** Keys: 32 bytes in base64. */
-  constructor(secretKey: string, previous?: string) {
-    this.present = keyOf(secretKey);
-    this.keys = new Map([previous ? keyOf(previous) : this.present, this.present].map((key) => [key.id, key]));
-    this.marking = markingOf(this.present);
-    this.previousMarking = previous ? markingOf(keyOf(previous)) : undefined;
+  constructor(
+    private readonly secretKey: string,
+    private readonly former: readonly string[] = [],
+  ) {
+    this.keys = [keyOf(secretKey), ...former.map(keyOf)];
+    this.markings = this.keys.map(markingOf);
+  }
+
+  /** A box that also opens what this key has closed. */
+  withFormer(key: string): SecretBox {
+    return new SecretBox(this.secretKey, [...this.former, key]);
+  }
+
+  /** Names of its keys, the present one first; they tell nothing of the keys. */
+  get ids(): readonly string[] {
+    return this.keys.map(({ id }) => id);
   }
 
   encrypt(text: string): string {
+    const [{ id, bytes }] = this.keys;
     const nonce = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', this.present.bytes, nonce);
+    const cipher = createCipheriv('aes-256-gcm', bytes, nonce);
     const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return `v1.${this.present.id}.${sealed.toString('base64url')}`;
+    return `v1.${id}.${sealed.toString('base64url')}`;
   }
 
-  /** Whether a box was closed with the present key, and not the one before. */
+  /** Whether a box was closed with the present key, and not with one before. */
   isPresent(box: string): boolean {
-    return box.split('.')[1] === this.present.id;
+    return box.split('.')[1] === this.keys[0].id;
+  }
+
+  /** Whether a box was closed with one of its keys. */
+  opens(box: string): boolean {
+    return this.ids.includes(box.split('.')[1] ?? '');
   }
 
   /** Throws SecretBoxError for another key's box or one that was changed. */
   decrypt(box: string): string {
     const [version, id, sealed] = box.split('.') as [string, string?, string?];
-    const key = this.keys.get(id ?? '');
+    const key = this.keys.find((one) => one.id === id);
     if (version !== 'v1' || !key || !sealed) throw new SecretBoxError('The box was closed with another key');
     const bytes = Buffer.from(sealed, 'base64url');
     const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, 12));
@@ -64,16 +80,18 @@ export class SecretBox {
 
   /** A keyed HMAC-SHA256 in hex: equal texts have equal marks, and a mark tells nothing without the key. */
   fingerprint(text: string): string {
-    return createHmac('sha256', this.marking).update(text).digest('hex');
+    return this.fingerprints(text)[0]!;
   }
 
-  /** The fingerprint made with the previous key, while it is being rotated: what was marked before is still found by it. */
-  previousFingerprint(text: string): string | undefined {
-    return this.previousMarking && createHmac('sha256', this.previousMarking).update(text).digest('hex');
+  /** The fingerprint by each key, the present one first: what was marked before a rotation is still found. */
+  fingerprints(text: string): string[] {
+    return this.markings.map((marking) => createHmac('sha256', marking).update(text).digest('hex'));
   }
 
-  /** Bytes that are always the same for one name, and unguessable without the key. */
-  derive(name: string, length = 32): Buffer {
-    return createHmac('sha512', this.marking).update(`derive\n${name}`).digest().subarray(0, length);
+  /** Bytes that are always the same for one name, and unguessable without the key: by each key, the present one first. */
+  derived(name: string, length = 32): [Buffer, ...Buffer[]] {
+    const by = (marking: Buffer) =>
+      createHmac('sha512', marking).update(`derive\n${name}`).digest().subarray(0, length);
+    return this.markings.map(by) as [Buffer, ...Buffer[]];
   }
 }

@@ -72,6 +72,7 @@ describe('each command of the compose file', () => {
       HOST: '127.0.0.1',
       PORT: port,
       POSTLEDGER_SECRET_KEY: secretKey,
+      POSTLEDGER_SECRET_KEY_PREVIOUS: '',
       POSTLEDGER_API_KEY: 'key_for_this_test_0123456789abcdef',
       LOG_LEVEL: 'warn',
     });

@@ -2,7 +2,7 @@ import { derivedUuid, newId, uuidv7 } from '#kernel';
 import type { Engines } from '#platform';
 import { apiKeyAggregate, workspaceAggregate } from '#workspace';
 import { SCOPES } from '../http/scopes';
-import { insertKey, keyText } from './key-issuer';
+import { insertKey, keyTexts } from './key-issuer';
 
 /** The advisory lock under which one process makes the first workspace while the others wait. */
 const LOCK = 7_305_060;
@@ -54,7 +54,7 @@ export async function ensureFirstWorkspace(
   }
   const [some] = await engines.db.query('select 1 from api.key where workspace = $1 limit 1', [workspaceId]);
   if (some) return { workspaceId };
-  const text = keyText(engines.secrets, workspaceId, uuidv7());
+  const [text] = keyTexts(engines.secrets, workspaceId, uuidv7());
   await issue(newId('key'), 'first', text);
   return { workspaceId, apiKey: text };
 }

@@ -14,22 +14,29 @@ export interface NewKey {
   readonly expiresAt: Instant | null;
 }
 
-/** A key's text: the same for the same command, so that a repeated one shows it again; unguessable without the secret key. */
-export const keyText = (secrets: Engines['secrets'], workspace: string, commandId: string): string =>
-  `plk_${secrets.derive(`api key\n${workspace}\n${commandId}`, 32).toString('base64url')}`;
+/**
+ * The texts that a key may have: the same for the same command, so that a repeated one shows it again; unguessable without the secret key.
+ * By each secret key, the present one first: the command may have been begun before a rotation.
+ */
+export const keyTexts = (secrets: Engines['secrets'], workspace: string, commandId: string): [string, ...string[]] =>
+  secrets.derived(`api key\n${workspace}\n${commandId}`).map((bytes) => `plk_${bytes.toString('base64url')}`) as [
+    string,
+    ...string[],
+  ];
 
-/** Writes a key down by its hash; a second time for the same id changes nothing. */
+/** Writes a key down by its hash, and returns the hash that it has: a second time for the same id changes nothing. */
 export async function insertKey(
   { db, secrets }: Pick<Engines, 'db' | 'secrets'>,
   key: NewKey,
   text: string,
-): Promise<void> {
+): Promise<string> {
   const { workspace, id, name, kind, scopes, createdAt, expiresAt } = key;
-  await db.query(
+  const [row] = await db.query<{ hash: string }>(
     `insert into api.key (workspace, id, name, kind, scopes, hash, created_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)
-     on conflict (workspace, id) do nothing`,
+     on conflict (workspace, id) do update set id = excluded.id returning hash`,
     [workspace, id, name, kind, scopes, secrets.fingerprint(text), createdAt, expiresAt],
   );
+  return row!.hash;
 }
 
 /** Makes keys usable and ends them. */
@@ -42,9 +49,12 @@ export class KeyIssuer {
 
   /** Makes the key of this command usable; returns its text. */
   async issue(key: NewKey, commandId: string): Promise<string> {
-    const text = keyText(this.engines.secrets, key.workspace, commandId);
-    await insertKey(this.engines, key, text);
+    const { secrets } = this.engines;
+    const texts = keyTexts(secrets, key.workspace, commandId);
+    const hash = await insertKey(this.engines, key, texts[0]);
     this.keys.changed();
+    const text = texts.find((each) => secrets.fingerprints(each).includes(hash));
+    if (text === undefined) throw new Error(`Key ${key.id} was made under a secret key that is not known any more`);
     return text;
   }
 

@@ -81,14 +81,15 @@ export class KeyStore {
     return caller;
   }
 
-  /** A key that was hashed under the previous secret key is found by that, and hashed anew. */
+  /** A key that was hashed under a former secret key is found by that, and hashed anew. */
   private async row(text: string): Promise<Row | undefined> {
     const { db, secrets } = this.engines;
-    const [present, previous] = [secrets.fingerprint(text), secrets.previousFingerprint(text)];
+    const marks = secrets.fingerprints(text);
+    const [present] = marks;
     const [row] = await db.query<Row>(
       `select workspace, id, kind, scopes, expires_at, hash from api.key
        where hash = any ($1) and revoked_at is null and (expires_at is null or expires_at > now()) order by hash = $2 desc limit 1`,
-      [[present, ...(previous === undefined ? [] : [previous])], present],
+      [marks, present],
     );
     if (row && row.hash !== present)
       await db.query('update api.key set hash = $3 where workspace = $1 and id = $2 and hash = $4', [

@@ -6,23 +6,20 @@ import { generateSecret } from '#webhook-signing';
 import type { EndpointSecret } from '#webhooks';
 import type { Call } from '../http/call';
 
-/** A secret in clear, to be shown once, beside the form in which it is kept. */
-export interface MadeSecret {
-  readonly text: string;
-  readonly kept: { readonly id: string; readonly box: string };
-}
-
 /** Makes signing secrets and opens them. */
 @Injectable()
 export class EndpointSecrets {
   constructor(@Inject(ENGINES) private readonly engines: Engines) {}
 
-  /** Derived from the command, so that one that is repeated after a crash shows the secret that the log holds. */
-  make(contract: Contract, call: Call): MadeSecret {
-    const { commandId } = call.context;
-    const bytes = this.engines.secrets.derive(`signing secret\n${call.workspace}\n${commandId}`, 32);
-    const text = generateSecret(contract.signature === 'post-ez' ? 'pez' : 'whsec', bytes);
-    return { text, kept: { id: `sec_${derivedUuid(commandId, 'secret')}`, box: this.engines.secrets.encrypt(text) } };
+  /** A new secret, closed. It is shown as the log has it (`newest`): a command that is repeated after a crash made another at its first try. */
+  make({ signature }: Contract, { context: { commandId } }: Call): { readonly id: string; readonly box: string } {
+    const text = generateSecret(signature === 'post-ez' ? 'pez' : 'whsec');
+    return { id: `sec_${derivedUuid(commandId, 'secret')}`, box: this.engines.secrets.encrypt(text) };
+  }
+
+  /** The newest secret in clear, to be shown once. */
+  newest([newest]: readonly EndpointSecret[]): string {
+    return this.engines.secrets.decrypt(newest!.box);
   }
 
   /** The secrets that sign at `at`, in clear, newest first. */

@@ -78,7 +78,6 @@ export class EndpointsController {
     this.vetting.target(targetUrl);
     const startFrom = await this.vetting.startFrom(body.startFrom ?? null, call.workspace);
     const endpointId = body.id ?? call.newId('whe');
-    const secret = this.secrets.make(contract, call);
     const { state } = await this.commands.run(
       endpointAggregate,
       endpointId,
@@ -93,11 +92,12 @@ export class EndpointsController {
         rateLimitPerSecond,
         latestOnly,
         startFrom,
-        secret: secret.kept,
+        secret: this.secrets.make(contract, call),
       },
       call,
     );
-    return { ...presentEndpoint(existingEndpoint(state)), signingSecret: secret.text };
+    const endpoint = existingEndpoint(state);
+    return { ...presentEndpoint(endpoint), signingSecret: this.secrets.newest(endpoint.config.secrets) };
   }
 
   @Read('', { scope: 'webhooks', query: EndpointsQuery, answer: endpointPage, summary: 'List endpoints, newest first' })
@@ -183,13 +183,13 @@ export class EndpointsController {
   ): Promise<{ signingSecret: string }> {
     const { config } = await this.load(id, call);
     const secret = this.secrets.make(this.vetting.contract(config.contract), call);
-    await this.commands.run(
+    const { state } = await this.commands.run(
       endpointAggregate,
       id,
-      { type: 'RotateSecret', secret: secret.kept, overlapMs: Math.round(overlapHours * HOUR) },
+      { type: 'RotateSecret', secret, overlapMs: Math.round(overlapHours * HOUR) },
       call,
     );
-    return { signingSecret: secret.text };
+    return { signingSecret: this.secrets.newest(existingEndpoint(state).config.secrets) };
   }
 
   @Write(':id/test', {

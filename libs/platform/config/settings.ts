@@ -156,7 +156,8 @@ export const settingsSchema = {
   secretKeyPrevious: {
     variable: 'POSTLEDGER_SECRET_KEY_PREVIOUS',
     default: 'none',
-    means: 'the key before, so that it can be rotated: still decrypts, never encrypts',
+    means:
+      'the key before, for the first start with another: it is kept in the database, closed with that one, and still decrypts',
     parse: secretKey,
   } as Setting<string | undefined>,
   retryScale: {
