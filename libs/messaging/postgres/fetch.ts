@@ -16,16 +16,29 @@ export interface Stretch {
   readonly through: number;
 }
 
+/** What a reader remembers of the bus from one look to the next. */
+export interface Mark {
+  /** No message beyond `position` is older than `at`: lets a fetch leave out the days behind it. */
+  readonly position: number;
+  readonly at: string;
+  /** Until when there were days. */
+  readonly days: string;
+}
+export const BEGINNING: Mark = { position: 0, at: '-infinity', days: '' };
+
 /** A stretch that the database has given. */
 export interface Fetched extends Stretch {
   readonly head: number;
-  readonly headAt: string;
+  readonly mark: Mark;
   readonly incarnation: string | null;
+  /** Days were added since the last look: nothing was read, and another look is needed. */
+  readonly isStale: boolean;
 }
 
 interface Row {
   readonly head: number;
   readonly head_at: string;
+  readonly days: string;
   readonly incarnation: string | null;
   readonly offset: number | null;
   readonly partition: number;
@@ -38,7 +51,7 @@ interface Row {
 }
 
 // One snapshot for the head, the incarnation and the messages. `$2` prunes the days that are behind.
-const FETCH = `select h.position as head, h.at as head_at, i.id as incarnation, m.*
+const FETCH = `select h.position as head, h.at as head_at, h.partitioned_until::text as days, i.id as incarnation, m.*
   from bus.head h left join bus.incarnation i on true left join lateral (
     select position as offset, partition, topic, key, id, type, headers, value from bus.message
     where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
@@ -50,22 +63,26 @@ const FETCH = `select h.position as head, h.at as head_at, i.id as incarnation, 
 export const leastCursor = (claims: ReadonlyMap<number, Claim>): number =>
   Math.min(...[...claims.values()].map(({ cursor }) => cursor));
 
-/** Reads what comes next for these claims and moves their cursors. No message beyond `mark.position` is older than `mark.at`. */
+/** Reads what comes next for these claims and moves their cursors. */
 export async function fetchNext(
   db: Database,
   claims: ReadonlyMap<number, Claim>,
   topics: readonly string[],
   limit: number,
-  mark: { readonly position: number; readonly at: string },
+  mark: Mark,
 ): Promise<Fetched> {
   const after = Array.from({ length: PARTITIONS }, (_, partition) => claims.get(partition)?.cursor ?? NOT_OURS);
   const from = leastCursor(claims);
   const rows = await db.query<Row>(FETCH, [from, from >= mark.position ? mark.at : '-infinity', after, topics, limit]);
-  const { head, head_at: headAt, incarnation } = rows[0]!;
+  const { head, head_at: at, days, incarnation } = rows[0]!;
+  // The server plans a statement before it takes the snapshot for it: of a day that was added in between, it sees the head but no message.
+  if (days !== mark.days)
+    return { messages: [], claims, through: from, head, mark: { ...mark, days }, incarnation, isStale: true };
   const messages = rows.flatMap((row) => (row.offset === null ? [] : [received(row, row.offset)]));
   const through = messages.length === limit ? messages.at(-1)!.offset : Math.max(from, Math.min(head, from + WINDOW));
   for (const claim of claims.values()) claim.cursor = Math.max(claim.cursor, through);
-  return { messages, claims, through, head, headAt, incarnation };
+  const next = through >= head ? { position: head, at, days } : mark;
+  return { messages, claims, through, head, mark: next, incarnation, isStale: false };
 }
 
 /** What comes next for these claims, from what this process has published itself and which covers it. Moves their cursors. */

@@ -71,6 +71,35 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await subscription.close();
   });
 
+  it('skips nothing of a day that is made while a look at the bus is being planned', async () => {
+    const { db, drop } = await testDatabase();
+    const own = new PostgresBus(db, { leaseMs: 180_000, heartbeatMs: 60_000 });
+    const ledger = new Ledger();
+    const subscription = await own.subscribe({ group: newGroup(), topics: [TOPIC], onBatch: ledger.handle });
+    const publish = (n: number) => db.tx((sql) => writeOutbox(sql, [numbered(TOPIC, 'a', n)]));
+    await publish(1);
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1']));
+    const [{ last }] = (await db.query(
+      "select max(inhrelid::regclass::text) as last from pg_inherits where inhparent = 'bus.message'::regclass",
+    )) as [{ last: string }];
+    await db.tx(async (sql) => {
+      await sql.script(`lock table ${last} in access exclusive mode`);
+      await publish(2);
+      await eventually(async () =>
+        expect(
+          await db.query("select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%lateral%'"),
+        ).toHaveLength(1),
+      );
+      // As after days in which nothing ran: whoever publishes makes the day.
+      await db.script("update bus.head set at = at + interval '5 days'");
+      await publish(3);
+    });
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1', 'evt_a_2', 'evt_a_3']), { within: 5_000 });
+    await subscription.close();
+    await own.close();
+    await drop();
+  });
+
   it('fences a member whose partitions another has taken: its offsets move neither back nor forward', async () => {
     const group = newGroup();
     const frozen = new GroupMember(test.db, group, 500, () => undefined);

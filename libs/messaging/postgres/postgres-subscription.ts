@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Database } from '#postgres';
 import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
-import { fetchNext, leastCursor, takeRecent, type Fetched, type Stretch } from './fetch';
+import { BEGINNING, fetchNext, leastCursor, takeRecent, type Fetched, type Stretch } from './fetch';
 import { GroupMember, type Claim } from './group-member';
 import { countLag } from './lag';
 import { park } from './dead-letters';
@@ -21,7 +21,6 @@ const IDLE_POSITIONS = 5_000;
 const IDLE_MS = 30_000;
 /** Offsets of the batches of so long travel together; what a crash keeps from being told comes again. */
 const COMMIT_MS = 20;
-const BEGINNING = { position: 0, at: '-infinity' };
 
 /** One loop that fetches, hands over and commits; a heartbeat beside it that goes on while a batch is handled. */
 export class PostgresSubscription implements Subscription {
@@ -43,7 +42,6 @@ export class PostgresSubscription implements Subscription {
   /** Something may have happened that only a look at the bus can tell. */
   private mustLook = true;
   private head = 0;
-  /** No message beyond `position` is older than `at`: lets a fetch leave out the days behind it. */
   private mark = BEGINNING;
   private idleCommitAt = 0;
 
@@ -205,7 +203,8 @@ export class PostgresSubscription implements Subscription {
     }
     // Unless news came meanwhile, the database knows best: an announced position may have been lost in a crash.
     if (this.head === known) this.head = fetched.head;
-    if (fetched.through >= fetched.head) this.mark = { position: fetched.head, at: fetched.headAt };
+    this.mark = fetched.mark;
+    if (fetched.isStale) this.mustLook = true;
     return fetched;
   }
 
