@@ -30,7 +30,7 @@ export class Call {
       commandId: reservation?.commandId ?? uuidv7(),
       at: reservation ? instant(reservation.at) : clockOf(request)(),
       ...(trace.traceparent !== undefined && { traceparent: trace.traceparent }),
-      ...(reservation && { repeatable: true }),
+      ...(reservation && { repeatable: true, isRetaken: reservation.isRetaken }),
     };
   }
 

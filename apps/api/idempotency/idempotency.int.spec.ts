@@ -202,6 +202,16 @@ describe('the Idempotency-Key', () => {
     });
   });
 
+  it('makes no key for somebody who was erased since', async () => {
+    expect((await connect('for-erasure', { id: 'acct_erased' })).status).toBe(201);
+    await api.running.engines.db.query(
+      "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = 'for-erasure'",
+    );
+    expect((await api.send('POST', '/subjects/acct_erased/erase')).at('erased')).toBe(true);
+    expect((await connect('for-erasure', { id: 'acct_erased' }, other)).status).toBe(201);
+    expect((await api.send('GET', '/subjects/acct_erased')).at('erased')).toBe(true);
+  });
+
   it('waits for one that is still at work, and takes over when its lease ends', async () => {
     const { db } = api.running.engines;
     await dieAfter('reserving', 'slow', 'POST', '/accounts', account);

@@ -38,6 +38,8 @@ export interface CommandContext {
    * anything is decided.
    */
   readonly repeatable?: boolean;
+  /** It was begun before, by a run that never answered: nothing is decided, nor a key made to seal it, before the log was asked. */
+  readonly isRetaken?: boolean;
 }
 
 export interface Handled<S> extends Loaded<S> {
@@ -168,6 +170,7 @@ class Handling<C extends CommandBase, E extends Message, S> {
   /** Decides on a state that may be old: events go in only if it was not, and no answer without events is believed. */
   private async tryGuess(): Promise<Handled<S> | undefined> {
     if (
+      this.context.isRetaken ||
       this.known.commands.has(this.context.commandId) ||
       (this.expected !== undefined && this.expected !== this.known.revision)
     )
