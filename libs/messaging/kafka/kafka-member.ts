@@ -1,0 +1,199 @@
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { ReceivedMessage, SubscribeOptions } from '../port/bus';
+import { BatchCollector } from './batch-collector';
+import { fromKafka } from './kafka-wire';
+
+export interface ConsumerPace {
+  /** The broker takes a consumer that was silent for so long for dead (6,000, the least that brokers allow by default). */
+  readonly sessionTimeoutMs: number;
+}
+
+/** A partition's batch is cut into slices of this many, so that many partitions share a batch of the handler. */
+const SLICE = 250;
+/** One fetch's partitions are all handled at once: more workers than anybody has partitions. */
+const WORKERS = 256;
+/** So many session time-outs without a sign of life of kafkajs, and a member is taken for lost. */
+const SILENT_SESSIONS = 5;
+/** The coordinator lets those who join wait so long for members that still work. */
+const REBALANCE_MS = 30_000;
+
+interface Parts {
+  readonly kafka: Kafka;
+  readonly park: (message: ReceivedMessage, reason: string) => Promise<void>;
+  readonly onJoined: () => void;
+  /** It reads no more, and never will again. */
+  readonly onLost: (reason: Error) => void;
+}
+
+/** What belongs to one membership of the group, from join to rebalance. */
+interface Generation {
+  readonly collector: BatchCollector;
+  /** The partitions' batches in hand: any of them can beat and commit for all. */
+  readonly batches: Set<EachBatchPayload>;
+  /** The last one seen: with it one can still commit when none is in hand. */
+  last: EachBatchPayload | undefined;
+}
+
+/** One kafkajs consumer, from its first attempt to join the group until it has left. Never used again. */
+export class KafkaMember {
+  private readonly consumer: Consumer;
+  private readonly rebalanceTimeoutMs: number;
+  private generation: Generation;
+  /** Settles when joining has ended, well or not. */
+  private joining: Promise<void> = Promise.resolve();
+  private left: Promise<void> | undefined;
+  /** Without a sign of life until then it is lost. */
+  private silentAt = Infinity;
+
+  constructor(
+    private readonly parts: Parts,
+    private readonly options: SubscribeOptions,
+    private readonly pace: ConsumerPace,
+  ) {
+    const { sessionTimeoutMs: sessionTimeout } = pace;
+    this.rebalanceTimeoutMs = Math.max(REBALANCE_MS, sessionTimeout);
+    this.consumer = parts.kafka.consumer({
+      groupId: options.group,
+      sessionTimeout,
+      heartbeatInterval: sessionTimeout / 4,
+      rebalanceTimeout: this.rebalanceTimeoutMs,
+      maxWaitTimeInMs: 500,
+      maxBytesPerPartition: 512 * 1_024,
+      maxBytes: 5 * 1_024 * 1_024,
+      allowAutoTopicCreation: false,
+      // What kafkajs restarts by itself it restarts not always; we always do.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: async () => false },
+    });
+    this.generation = this.begun();
+  }
+
+  /** Joins the group. Rejects when the brokers cannot be reached; later faults are told as `onLost`. */
+  async join(): Promise<void> {
+    this.watch();
+    const joined = this.run();
+    this.joining = joined.catch(() => undefined);
+    await joined;
+  }
+
+  /**
+   * Hands nothing over any more and says goodbye to the group. What kafkajs is asked to end while it joins, it ends not: it would be a
+   * member that nobody knows of. So joining ends first.
+   */
+  leave(): Promise<void> {
+    this.generation.collector.stop({ abort: true });
+    return (this.left ??= this.goodbye());
+  }
+
+  /** Resolves when no batch is in hand. */
+  idle(): Promise<void> {
+    return this.generation.collector.idle();
+  }
+
+  /** Long work keeps its partitions: kafkajs itself beats only between batches. */
+  beat(): void {
+    const { collector, batches } = this.generation;
+    const payload = batches.values().next().value;
+    void collector.flush();
+    if (payload) {
+      payload.heartbeat().catch((error: Error) => {
+        // A rebalance waits for us: finish what is in hand, leave the rest.
+        collector.stop({ abort: false });
+        this.options.onFault?.(error);
+      });
+    } else if (performance.now() > this.silentAt) {
+      this.parts.onLost(new Error(`The Kafka consumer of ${this.options.group} fell silent`));
+    }
+  }
+
+  private async goodbye(): Promise<void> {
+    await this.joining;
+    await this.consumer.disconnect().catch((error: Error) => this.options.onFault?.(error));
+  }
+
+  private async run(): Promise<void> {
+    const { topics, from } = this.options;
+    await this.consumer.connect();
+    await this.consumer.subscribe({ topics: [...topics], fromBeginning: from !== 'latest' });
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: WORKERS,
+      eachBatch: (payload) => this.eachBatch(payload),
+    });
+  }
+
+  private watch(): void {
+    const { events } = this.consumer;
+    const { sessionTimeoutMs } = this.pace;
+    const aliveFor = (ms: number) => void (this.silentAt = performance.now() + ms);
+    const alive = () => aliveFor(sessionTimeoutMs * SILENT_SESSIONS);
+    const waiting = () => aliveFor(this.rebalanceTimeoutMs + 2 * sessionTimeoutMs);
+    waiting();
+    this.consumer.on(events.REBALANCING, waiting);
+    this.consumer.on(events.GROUP_JOIN, () => {
+      alive();
+      if (this.left) return;
+      // What waited belonged to the generation before, and comes again to whoever owns it now.
+      this.generation.collector.stop({ abort: false });
+      this.generation = this.begun();
+      this.parts.onJoined();
+    });
+    this.consumer.on(events.HEARTBEAT, alive);
+    this.consumer.on(events.FETCH, alive);
+    this.consumer.on(events.CRASH, ({ payload }) => this.parts.onLost(payload.error));
+  }
+
+  private begun(): Generation {
+    const { onBatch, onFault, maxBatch, onParked } = this.options;
+    const collector = new BatchCollector(
+      { onBatch, ...(onFault && { onFault }), ...(maxBatch && { maxBatch }) },
+      async ({ poison, reason }) => {
+        await this.parts.park(poison, reason);
+        onParked?.(poison, reason);
+      },
+      (messages) => commit(generation.last, messages),
+    );
+    const generation: Generation = { collector, batches: new Set(), last: undefined };
+    return generation;
+  }
+
+  private async eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { topic, partition, messages } = payload.batch;
+    const { generation } = this;
+    const { collector, batches } = generation;
+    generation.last = payload;
+    const most = Math.min(SLICE, this.options.maxBatch ?? SLICE);
+    batches.add(payload);
+    try {
+      for (let from = 0; from < messages.length && payload.isRunning() && !payload.isStale(); from += most) {
+        const slice = messages.slice(from, from + most);
+        if (!(await collector.handle(slice.map((message) => fromKafka(topic, partition, message))))) break;
+        payload.resolveOffset(slice.at(-1)!.offset);
+      }
+    } finally {
+      batches.delete(payload);
+    }
+    if (this.left) return collector.flush();
+    try {
+      await payload.heartbeat();
+    } catch (error) {
+      // The group is rebalancing: what is handled is committed first, what is not is somebody's to fetch again.
+      await collector.flush();
+      throw error;
+    }
+  }
+}
+
+/** One commit for the slices of many partitions. */
+async function commit(payload: EachBatchPayload | undefined, messages: readonly ReceivedMessage[]): Promise<void> {
+  const ends = new Map<string, Map<number, number>>();
+  for (const { topic, partition, offset } of messages) {
+    const partitions = ends.get(topic) ?? new Map<number, number>();
+    ends.set(topic, partitions.set(partition, offset + 1));
+  }
+  const topics = [...ends].map(([topic, partitions]) => ({
+    topic,
+    partitions: [...partitions].map(([partition, offset]) => ({ partition, offset: String(offset) })),
+  }));
+  await payload?.commitOffsetsIfNecessary({ topics });
+}
