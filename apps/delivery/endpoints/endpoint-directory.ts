@@ -39,6 +39,8 @@ export class EndpointDirectory {
   version = 0;
   private readonly byNumber = new Map<number, Endpoint>();
   private readonly groups = new Map<string, ContractGroup[]>();
+  /** Rows that this build has no words for, and why. */
+  private readonly broken = new Map<number, { readonly row: EndpointRow; readonly error: Error }>();
   private readonly listeners = new Set<(endpoint: Endpoint) => void>();
   private refreshing: Promise<void> | undefined;
 
@@ -56,8 +58,13 @@ export class EndpointDirectory {
     return this.byNumber.values();
   }
 
-  /** Live endpoints of a workspace, by contract. */
+  /**
+   * Live endpoints of a workspace, by contract. Throws while one of them cannot be used here: what is taken in without it, it would
+   * never get, and a process of the build that it was made with can take it in.
+   */
   of(workspace: string): readonly ContractGroup[] {
+    for (const { row, error } of this.broken.values())
+      if (row.workspace === workspace && row.phase === 'live') throw error;
     return this.groups.get(workspace) ?? NONE;
   }
 
@@ -86,9 +93,11 @@ export class EndpointDirectory {
       try {
         const endpoint = new Endpoint(row, this.decrypt);
         this.byNumber.set(row.no, endpoint);
+        this.broken.delete(row.no);
         workspaces.add(row.workspace);
         this.listeners.forEach((hear) => hear(endpoint));
       } catch (error) {
+        this.broken.set(row.no, { row, error: error as Error });
         this.onBroken(row, error as Error);
       }
     }

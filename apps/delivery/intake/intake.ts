@@ -40,7 +40,7 @@ export class Intake {
     const { db, clock, directory, leases, metrics } = this.needs;
     for (;;) {
       const { version } = directory;
-      const { draft, next } = this.draft(messages);
+      const { draft, next } = await this.currentDraft(messages);
       if (draft.deliveries.length === 0 && version > 0) {
         if (await this.isCurrent(version)) return messages.slice(next);
         await directory.refresh();
@@ -64,6 +64,16 @@ export class Intake {
       metrics.taken.inc(draft.deliveries.length);
       metrics.intakeLag.observe(Math.max(0, Date.parse(clock()) - Date.parse(messages[next - 1]!.createdAt)) / 1000);
       return messages.slice(next);
+    }
+  }
+
+  /** An endpoint that stands in the way may have been changed since: the next try looks at it anew. */
+  private async currentDraft(messages: readonly CoreMessage[]): Promise<{ draft: Draft; next: number }> {
+    try {
+      return this.draft(messages);
+    } catch (error) {
+      await this.needs.directory.refresh();
+      throw error;
     }
   }
 

@@ -1,5 +1,5 @@
 import { PoisonMessageError, type ReceivedMessage } from '#messaging';
-import { fromBusMessage, TOPICS, type CoreMessage } from '#public-messages';
+import { fromBusMessage, messageType, TOPICS, type CoreMessage } from '#public-messages';
 import { applyChange, purgeClosed } from '../endpoints/apply-change';
 import type { Endpoint } from '../endpoints/endpoint';
 import { ENDPOINT_CHANGED, endpointChange } from '../endpoints/endpoint-change';
@@ -237,8 +237,20 @@ export class DeliveryWorker {
   }
 }
 
-/** A message that is not ours, or of a form this build does not know, is parked by the bus instead of holding up the rest. */
+/**
+ * A message that is not ours is parked by the bus instead of holding up the rest. One of a type that only a newer build knows is held up
+ * with all behind it: somebody may want it, and a process of that build takes it when this one is gone.
+ */
 function understood(received: ReceivedMessage): CoreMessage {
+  const message = parsed(received);
+  if (!messageType(message.type))
+    throw new Error(
+      `Message ${message.id} is a ${message.type}, which this build does not know: it waits for one that does`,
+    );
+  return message;
+}
+
+function parsed(received: ReceivedMessage): CoreMessage {
   try {
     return fromBusMessage(received);
   } catch (error) {

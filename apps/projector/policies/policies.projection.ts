@@ -1,6 +1,6 @@
 import { parseStream, type RecordedEvent } from '#event-store';
 import type { Instant } from '#kernel';
-import { upcast, type DomainEvent } from '#public-messages';
+import { eventSchemas, upcast, type DomainEvent } from '#public-messages';
 import type { Projection } from '../projections/projection';
 import { timerKey, timerWrites, type TimerChange } from '../timers/timer-table';
 import { accountsPolicy } from './accounts.policy';
@@ -10,6 +10,8 @@ import { postsPolicy } from './posts.policy';
 
 const policies: readonly Policy[] = [postsPolicy, accountsPolicy, campaignsPolicy];
 const reactTo = new Set(policies.flatMap((policy) => Object.keys(policy)));
+/** An event that this build does not know is none of them: a newer one may owe something for it. */
+const passOver = new Set(Object.keys(eventSchemas).filter((type) => !reactTo.has(type)));
 
 /** What an event leads to: timers set and cleared. */
 export function stepsOf(event: RecordedEvent): readonly Step[] {
@@ -34,7 +36,7 @@ export const policiesProjection = (wakeTimers: (due: Instant) => void): Projecti
   shape: 'policies',
   paceMs: PACE_MS,
   urgent: true,
-  wants: ({ type }) => reactTo.has(type),
+  wants: ({ type }) => !passOver.has(type),
   build: () => ({
     prepare: async () => undefined,
     async changes(_, { events }) {

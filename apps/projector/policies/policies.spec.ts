@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '#event-store';
 import { instant, type Instant } from '#kernel';
-import { stepsOf } from './policies.projection';
+import { policiesProjection, stepsOf } from './policies.projection';
 
 const AT = instant('2026-05-01T10:00:00.000Z');
 const happened = (type: string, data: object): RecordedEvent => ({
@@ -96,4 +96,14 @@ describe('what events lead to', () => {
   it('an event that concerns no policy leads to nothing', () => {
     expect(stepsOf(happened('MediaAdded', { mediaId: 'med_1' }))).toEqual([]);
   });
+});
+
+it('stops at an event that only a newer build knows, which may owe something for it', async () => {
+  const { wants, build } = policiesProjection(() => undefined);
+  expect(wants(happened('MediaProcessed', {}))).toBe(false);
+  const surprise = happened('Surprise', {});
+  expect(wants(surprise)).toBe(true);
+  await expect(build(1).changes({} as never, { events: [surprise], position: 1 })).rejects.toThrow(
+    'Unknown event type Surprise',
+  );
 });
