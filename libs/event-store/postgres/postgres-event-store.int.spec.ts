@@ -74,3 +74,16 @@ it('tells where an event stands by its id, within its workspace', async () => {
   await store.close();
   await test.drop();
 });
+
+it('reads from the beginning what was put before the first position too', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  await store.append('thing-ws_1:a', [happened(), happened()], -1);
+  const least = '-9223372036854775808';
+  await test.db.script(`update log.event set position = ${least} where revision = 1`);
+  for (const workspace of [undefined, 'ws_1']) {
+    const { events } = await store.readAll({ after: 0, limit: 10, ...(workspace && { workspace }) });
+    expect(events.map(({ revision }) => revision)).toEqual([1, 0]);
+  }
+  await test.drop();
+});

@@ -36,10 +36,10 @@ const READ = `select wanted.no::int as no, ${COLUMNS}
   from unnest($1::text[], $2::int[], $3::int[]) with ordinality wanted (stream, first, last, no)
   cross join lateral (select * from log.event e where e.stream = wanted.stream and e.revision between wanted.first and wanted.last) e
   order by wanted.no, e.revision`;
-const READ_ALL = `select ${COLUMNS} from log.event e where e.position > $1 and e.position <= $2 order by e.position limit $3`;
+const READ_ALL = `select ${COLUMNS} from log.event e where e.position >= $1 and e.position <= $2 order by e.position limit $3`;
 /** Tells the head of the same moment, so that what belongs to others is passed too. */
 const READ_WORKSPACE = `select h.position as head, ${COLUMNS} from log.head h
-  left join lateral (select * from log.event e where e.workspace = $4 and e.position > $1 and e.position <= $2 order by e.position limit $3) e on true
+  left join lateral (select * from log.event e where e.workspace = $4 and e.position >= $1 and e.position <= $2 order by e.position limit $3) e on true
   order by e.position`;
 
 interface ReadRequest {
@@ -49,6 +49,8 @@ interface ReadRequest {
 }
 
 const LAST_REVISION = 2 ** 31 - 1;
+/** The least that the column holds, as text since a number rounds it: what was put before the first event by another way is read too. */
+const LEAST_POSITION = '-9223372036854775808';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -100,11 +102,12 @@ export class PostgresEventStore implements EventStore {
     upTo = Number.MAX_SAFE_INTEGER,
   }: ReadAllOptions): Promise<LogBatch> {
     const after = inclusive ? from - 1 : from;
+    const first = after === 0 ? LEAST_POSITION : after + 1;
     if (workspace === undefined) {
-      const events = (await this.query<EventRow>(READ_ALL, [after, upTo, limit])).map(fromRow);
+      const events = (await this.query<EventRow>(READ_ALL, [first, upTo, limit])).map(fromRow);
       return { events, position: events.at(-1)?.position ?? after };
     }
-    const rows = await this.query<EventRow & { head: Position }>(READ_WORKSPACE, [after, upTo, limit, workspace]);
+    const rows = await this.query<EventRow & { head: Position }>(READ_WORKSPACE, [first, upTo, limit, workspace]);
     const events = rows.filter(({ id }) => id !== null).map(fromRow);
     return {
       events,

@@ -137,6 +137,22 @@ describe('verification of the audit log', () => {
     expect(verdict).toMatchObject({ ok: false, broken: { reason: 'inserted' } });
   });
 
+  it.each(['-9223372036854775808', '0', '9007199254740000'])(
+    'notices an entry that was inserted at %s, where the audit log has not been',
+    async (position) => {
+      await test.db
+        .query(`insert into read.audit_v1 select workspace, ${position}, gen_random_uuid(), at, latest, action, entity_type, entity_id,
+        'usr_7', correlation_id, causation_id, revision, data, hash, previous_hash from read.audit_v1 where workspace = 'ws_1' limit 1`);
+      const listed = (await query.list('ws_1', { actor: 'usr_7' }, PAGE)).data;
+      expect(listed).toHaveLength(1);
+      const { id } = listed[0]!;
+      const verdict = { ok: false, broken: { id, position: Number(position), reason: 'inserted' } };
+      expect(await verify()).toEqual(verdict);
+      const kept = (await query.list('ws_1', {}, PAGE)).data[10]!;
+      expect(await verify({ fromPosition: kept.position, expectedHash: kept.hash })).toEqual(verdict);
+    },
+  );
+
   it('notices two entries that changed places', async () => {
     const entries = [...(await query.list('ws_1', {}, PAGE)).data].reverse();
     const [a, b] = [entries[4]!, entries[8]!];

@@ -62,7 +62,7 @@ export async function verifyAudit(parts: Parts, workspace: string, options: Veri
   const from = options.fromPosition ?? 0;
   const chain = from > 0 ? await startAt(parts, workspace, from, options.expectedHash) : beginning();
   if ('ok' in chain) return chain;
-  const { upTo, head } = await targetOf(parts.db, workspace);
+  const { upTo, head, stray } = await targetOf(parts.db, workspace);
   const batch = options.batch ?? BATCH;
   const looked = (complete: boolean): Verdict => {
     const { entries, position, hash } = chain;
@@ -80,6 +80,7 @@ export async function verifyAudit(parts: Parts, workspace: string, options: Veri
     options.onProgress?.(chain.entries, chain.position);
     if (options.deadline?.aborted) return looked(false);
   }
+  if (stray) return broken(publicEventId(stray.event_id), stray.position, 'inserted');
   // What both the log and the view have lost at their end the head of the chain still remembers.
   if (!head) return chain.position > 0 ? broken(null, chain.position, 'missing') : looked(true);
   if (!isHeadOf(chain, head, from > 0))
@@ -92,19 +93,28 @@ const broken = (id: string | null, position: number, reason: BreakReason): Verdi
   broken: { id, position, reason },
 });
 
-/** How far the view is, and the head of the chain there: both of one moment. */
-async function targetOf(db: Workspaces, workspace: string): Promise<{ upTo: number; head: ChainHead | undefined }> {
+interface Target {
+  readonly upTo: number;
+  readonly head: ChainHead | undefined;
+  /** An entry that stands before all positions, or where the view has not come to yet: it came by another way. */
+  readonly stray: Pick<AuditRow, 'event_id' | 'position'> | undefined;
+}
+
+/** How far the view is, the head of the chain there, and what stands outside: all of one moment. */
+async function targetOf(db: Workspaces, workspace: string): Promise<Target> {
   const [row] = await db
     .inWorkspace(workspace)
-    .query<{ up_to: number; entries: number | null } & Omit<ChainHead, 'entries'>>(
-      `select c.position as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash, ${millisOf('h.latest')} as latest, h.lag
+    .query<{ up_to: number; stray: Target['stray'] | null; entries: number | null } & Omit<ChainHead, 'entries'>>(
+      `select c.position as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash, ${millisOf('h.latest')} as latest, h.lag,
+         (select json_build_object('event_id', b.event_id, 'position', b.position)
+          from read.audit b where b.workspace = $1 and b.position not between 1 and c.position order by b.position limit 1) as stray
        from projector.checkpoint c left join projector.audit_head h on h.version = c.version and h.workspace = $1
       where c.name = 'audit' and c.status = 'current'`,
       [workspace],
     );
-  if (!row) return { upTo: 0, head: undefined };
-  const { up_to: upTo, entries, ...head } = row;
-  return { upTo, head: entries === null ? undefined : { entries, ...head } };
+  if (!row) return { upTo: 0, head: undefined, stray: undefined };
+  const { up_to: upTo, stray, entries, ...head } = row;
+  return { upTo, stray: stray ?? undefined, head: entries === null ? undefined : { entries, ...head } };
 }
 
 /** Whether what is kept of a chain is what was found; of a part of it, it may have had more entries and later clocks. */
