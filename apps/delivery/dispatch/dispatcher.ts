@@ -179,10 +179,9 @@ export class Dispatcher {
       const now = performance.now();
       const wait = lane.waitMs(now);
       if (wait > 0) {
-        lane.timer ??= setTimeout(() => {
-          lane.timer = undefined;
-          this.pump(lane);
-        }, wait);
+        // Anew: what it waited for may have changed.
+        clearTimeout(lane.timer);
+        lane.timer = setTimeout(() => this.pump(lane), wait);
         return;
       }
       this.begin(lane, lane.tasks.shift()!, now);

@@ -90,6 +90,20 @@ describe('endpoints do not hold each other up', () => {
     for (let n = 10; n < 40; n++) expect(sent[n]! - sent[n - 10]!).toBeGreaterThanOrEqual(10 * 20 * 0.6);
   });
 
+  it('and one that wants another rate has it at once, whatever it was waiting for', async () => {
+    const worker = await world.worker();
+    await world.register('whe_faster', receiver.url('/faster'), { eventTypes: ['region.*'], rateLimitPerSecond: 0.01 });
+    await world.pass(worker);
+    await liveEndpoints(1);
+    await world.happen('a', 60);
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/faster')).toHaveLength(1));
+    const changes = { rateLimitPerSecond: 100 };
+    await world.endpointCommand('whe_faster', { type: 'UpdateEndpoint', changes, ...world.by() });
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/faster')).toHaveLength(60), { within: 10_000 });
+  });
+
   it('and one that was away gets all of its backlog when it is back, and of a state only the newest where it wants that', async () => {
     const worker = await world.worker();
     receiver.always('/latest', 500);
