@@ -207,6 +207,12 @@ view delivery.own_body (
      JOIN delivery.body b ON ((b.id = d.body_id)))
   WHERE tenancy.is_own(e.workspace);;
 
+unlogged table delivery.pace (
+  endpoint integer not null,
+  per_second double precision not null,
+  free_at timestamp with time zone not null
+) with (fillfactor=50);
+
 table delivery.queue (
   endpoint integer not null,
   sequence bigint not null,
@@ -390,6 +396,8 @@ constraint on delivery.lease: PRIMARY KEY (batch);
 
 constraint on delivery.newest: PRIMARY KEY (endpoint, coalesce_key);
 
+constraint on delivery.pace: PRIMARY KEY (endpoint);
+
 constraint on delivery.queue: PRIMARY KEY (endpoint, sequence);
 
 constraint on delivery.retry: PRIMARY KEY (delivery_id);
@@ -561,6 +569,8 @@ CREATE UNIQUE INDEX lease_pkey ON delivery.lease USING btree (batch);
 CREATE UNIQUE INDEX message_pkey ON ONLY bus.message USING btree ("position", created_at);
 
 CREATE UNIQUE INDEX newest_pkey ON delivery.newest USING btree (endpoint, coalesce_key);
+
+CREATE UNIQUE INDEX pace_pkey ON delivery.pace USING btree (endpoint);
 
 CREATE UNIQUE INDEX queue_pkey ON delivery.queue USING btree (endpoint, sequence);
 
@@ -1201,6 +1211,26 @@ begin
   select array_agg(c.id) into given from changed c where c.id = any (p_delivery);
   return coalesce(given, '{}');
 end $function$;
+
+CREATE OR REPLACE FUNCTION delivery.take_turns(p_endpoint integer[], p_per_second double precision[], p_count integer[])
+ RETURNS double precision[]
+ LANGUAGE sql
+AS $function$
+  with asked as materialized (
+    select a.*, make_interval(secs => a.count / a.per_second) as span
+    from unnest(p_endpoint, p_per_second, p_count) as a (endpoint, per_second, count)
+  ), taken as (
+    insert into delivery.pace as p (endpoint, per_second, free_at)
+    select a.endpoint, a.per_second, now() + a.span from asked a order by a.endpoint
+    on conflict (endpoint) do update set per_second = excluded.per_second, free_at = excluded.free_at + case
+      when p.per_second = excluded.per_second then least(greatest(p.free_at - now(), interval '0'), 64 * (excluded.free_at - now()))
+      else interval '0'
+    end
+    returning p.endpoint, p.free_at
+  )
+  select array_agg(extract(epoch from t.free_at - a.span - clock_timestamp())::double precision * 1000 order by array_position(p_endpoint, t.endpoint))
+  from taken t join asked a on a.endpoint = t.endpoint
+$function$;
 
 CREATE OR REPLACE FUNCTION delivery.version_under_lock()
  RETURNS bigint

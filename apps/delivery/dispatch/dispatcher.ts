@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics';
 import type { Outcome } from '../record/outcome';
 import { Attempts, givenUp, unsigned } from './attempts';
 import { Lane } from './lane';
+import type { Pace } from './pace';
 import { Slots } from './slots';
 import type { Task } from './task';
 
@@ -18,6 +19,8 @@ export interface DispatcherNeeds {
   /** A lane has room again for what waits in the database. */
   readonly onRoom: (endpoint: number) => void;
   readonly onFault: (error: Error, endpoint: Endpoint) => void;
+  /** Gets turns for an endpoint with a rate, which all who send to it share, and says when they are there. */
+  readonly askForTurns: (endpoint: number, pace: Pace, onGiven: () => void) => void;
   /** Opens what is personal in a body, as late as can be. */
   readonly keys: Pick<SubjectKeys, 'open' | 'openNow'>;
   readonly concurrency: number;
@@ -178,6 +181,10 @@ export class Dispatcher {
       }
       const now = performance.now();
       const wait = lane.waitMs(now);
+      if (wait === undefined) {
+        this.needs.askForTurns(lane.endpoint.no, lane.pace, () => this.pump(lane));
+        return;
+      }
       if (wait > 0) {
         // Anew: what it waited for may have changed.
         clearTimeout(lane.timer);

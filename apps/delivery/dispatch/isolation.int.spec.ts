@@ -104,6 +104,20 @@ describe('endpoints do not hold each other up', () => {
     await eventually(() => expect(receiver.on('/faster')).toHaveLength(60), { within: 10_000 });
   });
 
+  it('and one with a rate has it from all processes together', async () => {
+    const workers = [await world.worker(), await world.worker(), await world.worker()];
+    await world.register('whe_shared', receiver.url('/shared'), { eventTypes: ['region.*'], rateLimitPerSecond: 5 });
+    await world.pass(workers[0]!);
+    await liveEndpoints(1);
+    for (const worker of workers) {
+      for (let n = 0; n < 5; n++) await world.happen(`${workers.indexOf(worker)} ${n}`, 6);
+      await world.pass(worker);
+    }
+    await eventually(() => expect(receiver.on('/shared').length).toBeGreaterThanOrEqual(12), { within: 10_000 });
+    const at = receiver.on('/shared').map((request) => request.at);
+    expect(at[11]! - at[0]!).toBeGreaterThanOrEqual(11 * 200 * 0.9);
+  });
+
   it('and one that was away gets all of its backlog when it is back, and of a state only the newest where it wants that', async () => {
     const worker = await world.worker();
     receiver.always('/latest', 500);

@@ -75,14 +75,39 @@ describe('the circuit of an endpoint', () => {
 });
 
 describe('the pace of an endpoint', () => {
-  it('saves nothing up for a burst', () => {
-    const pace = new Pace(10);
+  const sent = (pace: Pace, from: number, to: number): number[] => {
     const went: number[] = [];
-    for (let now = 5_000; went.length < 4; now += pace.waitMs(now)) {
-      went.push(now);
-      pace.went(now);
+    for (let now = from; now < to; now += 5)
+      if (pace.waitMs(now) === 0) {
+        went.push(now);
+        pace.went(now);
+      }
+    return went;
+  };
+
+  it('saves nothing up for a burst, and goes no further than its turns do', () => {
+    const pace = new Pace(40);
+    expect([pace.span, pace.waitMs(0)]).toEqual([4, undefined]);
+    pace.given(1_000);
+    expect(pace.waitMs(0)).toBe(1_000);
+    expect(sent(pace, 1_030, 2_000)).toEqual([1_030, 1_055, 1_080]);
+    expect(pace.waitMs(1_095)).toBeUndefined();
+  });
+
+  it('keeps its distance from one span of turns to the next', () => {
+    const pace = new Pace(10);
+    for (const from of [0, 100, 200]) {
+      pace.given(from);
+      sent(pace, from + 40, from + 100);
     }
-    expect(went).toEqual([5_000, 5_100, 5_200, 5_300]);
+    pace.given(300);
+    expect(pace.waitMs(300)).toBe(40);
+  });
+
+  it('asks for one turn where they are rare', () => {
+    const pace = new Pace(0.01);
+    pace.given(0);
+    expect([pace.span, pace.waitMs(99_999), pace.waitMs(100_000)]).toEqual([1, 0, undefined]);
   });
 
   it('is unbounded where no rate was asked for', () => {

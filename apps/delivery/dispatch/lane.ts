@@ -46,7 +46,8 @@ export class Lane {
   private lastWasAnswered = true;
   /** When it last answered, or, after an answer, began to be waited for. */
   private aliveAt = 0;
-  private pace: Pace;
+  /** How fast its endpoint wants to be sent to. */
+  pace: Pace;
   private present: Endpoint;
 
   constructor(endpoint: Endpoint, limits: LaneLimits) {
@@ -117,9 +118,11 @@ export class Lane {
     return this.hasAnswered ? Math.min(MOST_ROOM, Math.max(ALWAYS_ROOM, this.share.within(ROOM_MS))) : FIRST_ROOM;
   }
 
-  /** Milliseconds until it may send, by its rate and its circuit. */
-  waitMs(now: number): number {
-    return Math.max(this.pace.waitMs(now), this.circuit.waitMs(now));
+  /** Milliseconds until it may send, by its rate and its circuit; undefined when it has to ask for its next turns first. */
+  waitMs(now: number): number | undefined {
+    const untilProbe = this.circuit.waitMs(now);
+    if (untilProbe > 0) return untilProbe;
+    return this.pace.waitMs(now);
   }
 
   went(now: number): void {

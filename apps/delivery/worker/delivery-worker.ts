@@ -80,6 +80,7 @@ export class DeliveryWorker {
     this.parts.leases.stop();
     this.parts.retention.stop();
     this.parts.orderedLanes.stop();
+    this.parts.paces.stop();
     await Promise.all([this.parts.catchUps.stop(), this.parts.jobs.stop()]);
     await this.parts.dispatcher.stop(GRACE_MS);
     await this.parts.recorder.flush();
@@ -102,6 +103,7 @@ export class DeliveryWorker {
     this.parts.failing.kill();
     this.parts.retention.stop();
     this.parts.orderedLanes.stop();
+    this.parts.paces.stop();
     this.parts.recorder.kill();
     this.parts.dispatcher.kill();
   }

@@ -2,6 +2,7 @@ import type { Engines } from '#platform';
 import { createSender, type Sender } from '#webhook-sending';
 import { Dispatcher } from '../dispatch/dispatcher';
 import { Leases } from '../dispatch/leases';
+import { Paces } from '../dispatch/paces';
 import type { Task } from '../dispatch/task';
 import { CatchUps } from '../endpoints/catch-ups';
 import type { Endpoint } from '../endpoints/endpoint';
@@ -47,6 +48,7 @@ export interface Parts {
   readonly sender: Sender;
   readonly recorder: Recorder;
   readonly dispatcher: Dispatcher;
+  readonly paces: Paces;
   readonly leases: Leases;
   readonly retries: Retries;
   readonly presence: Presence;
@@ -110,6 +112,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     onOver: (batches) => leases.over(batches),
     onFault,
   });
+  const paces = new Paces({ db, onFault });
   const dispatcher = new Dispatcher({
     sender,
     metrics,
@@ -117,6 +120,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     record: (outcome) => recorder.add(outcome),
     keys: engines.keys,
     isHeld: whole.isHeld,
+    askForTurns: (no, pace, onGiven) => paces.ask(no, pace, onGiven),
     onRoom: (no) => retries.room(no),
     onFault: (error, { row }) =>
       engines.log.error({ endpoint: row.id, err: error.message }, 'a delivery could not be signed'),
@@ -211,6 +215,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     sender,
     recorder,
     dispatcher,
+    paces,
     leases,
     retries,
     presence,
