@@ -21,6 +21,8 @@ export interface LaneRequest {
 export interface LaneExchange extends ResponseHearer {
   /** A connection stands, and the request is about to be written. */
   onConnect(): void;
+  /** Some of an answer has come. */
+  onAnswer(): void;
   onComplete(): void;
   onError(error: Error): void;
 }
@@ -137,6 +139,7 @@ export class Lane {
     const { reader } = this;
     // Nobody asked for it.
     if (!reader) return this.drop();
+    this.exchange!.onAnswer();
     try {
       reader.read(bytes);
     } catch (error) {

@@ -137,6 +137,21 @@ describe('the sender', () => {
       expect(connections).toHaveLength(2);
       expect(requests).toBe(3);
     });
+
+    it.each(['HTTP/1.1 103 Early Hints\r\n\r\n', 'HTTP/1.1 2'])(
+      'sends nothing again that a kept connection had begun to answer with %j',
+      async (begun) => {
+        let requests = 0;
+        const url = await raw((socket, _chunk, chunks) => {
+          requests++;
+          if (chunks === 1) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+          else socket.end(begun);
+        });
+        expect(await send(url)).toMatchObject({ ok: true });
+        expect(await send(url)).toMatchObject({ ok: false, error: { stage: 'headers' } });
+        expect(requests).toBe(2);
+      },
+    );
   });
 
   describe('a status', () => {

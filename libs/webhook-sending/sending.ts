@@ -12,6 +12,7 @@ export class Sending implements LaneExchange {
   private readonly timer: NodeJS.Timeout;
   private lane?: Lane;
   private written = false;
+  private isAnswered = false;
   private statusCode?: number;
   private retryAfter?: string;
   private firstChunk?: Buffer;
@@ -58,6 +59,10 @@ export class Sending implements LaneExchange {
     this.written = true;
   }
 
+  onAnswer(): void {
+    this.isAnswered = true;
+  }
+
   onHeaders(statusCode: number, retryAfter: string | undefined): void {
     this.statusCode = statusCode;
     if (statusCode >= 300 && retryAfter !== undefined) this.retryAfter = retryAfter;
@@ -87,13 +92,7 @@ export class Sending implements LaneExchange {
 
   /** A kept connection that the server closed while it was idle: nothing of this exchange has been answered. */
   private isLostBeforeUse(code: string | undefined): boolean {
-    return (
-      this.written &&
-      this.statusCode === undefined &&
-      !this.hasResent &&
-      this.lane!.served > 0 &&
-      LOST_IDLE.has(code ?? '')
-    );
+    return this.written && !this.isAnswered && !this.hasResent && this.lane!.served > 0 && LOST_IDLE.has(code ?? '');
   }
 
   private resend(): void {
