@@ -202,7 +202,7 @@ describe('the front door', () => {
         'a database that does not exist',
         () => ({
           DATA_DIR: fresh(),
-          DATABASE_URL: process.env['TEST_POSTGRES_URL']!.replace(/\/postgres$/, '/nowhere'),
+          DATABASE_URL: process.env['TEST_POSTGRES_URL']!.replace(/\/postgres(?=\?|$)/, '/nowhere'),
         }),
         ['--empty'],
         /refuses: the database does not exist; create it or name another in DATABASE_URL\./,

@@ -56,6 +56,26 @@ describe('the embedded server', () => {
     },
   );
 
+  it('is reached without TLS, whatever the environment asks of servers elsewhere', async () => {
+    process.env['PGSSLMODE'] = 'require';
+    try {
+      server = await EmbeddedServer.start({ folder: join(base, 'plain') });
+      await server.ensureDatabase('kept');
+      expect([await wayIn(server.localUrl('kept')), await wayIn(server.url())]).toEqual(['socket', 'loopback']);
+    } finally {
+      delete process.env['PGSSLMODE'];
+    }
+  });
+
+  it('says which file is not its password, or is missing', async () => {
+    const folder = join(base, 'locked');
+    await (await EmbeddedServer.start({ folder })).stop();
+    writeFileSync(join(folder, 'password'), 'another\n');
+    await expect(EmbeddedServer.start({ folder })).rejects.toThrow(`does not take the password in ${folder}/password`);
+    rmSync(join(folder, 'password'));
+    await expect(EmbeddedServer.start({ folder })).rejects.toThrow(`${folder}/password is missing`);
+  });
+
   it('stops also when its shutdown hangs, and starts again', async () => {
     const folder = join(base, 'hanging');
     const hanging = await EmbeddedServer.start({ folder, patienceMs: 100 });

@@ -1,9 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { locateBinaries } from './binaries';
+import { initialise } from './cluster';
 import { EmbeddedServerError } from './embedded-server-error';
 import { chooseUser, type RunAs } from './run-as';
 
@@ -19,6 +20,8 @@ const MAX_SOCKET_PATH = 100;
 
 /** PostgreSQL's hint after "pre-existing shared memory block is still in use". */
 const STILL_IN_USE = /Terminate any old server processes/;
+/** SQLSTATE of a login that is refused for its password. */
+const WRONG_PASSWORD = '28P01';
 /** A process of a killed server that is still there after so long does not end by itself. */
 const LATE_MS = 15_000;
 /** PostgreSQL 18 that is told to shut down at the moment when its recovery begins does not. */
@@ -160,57 +163,15 @@ export class EmbeddedServer {
   }
 }
 
+/** Our own server speaks no TLS, whatever PGSSLMODE asks of servers elsewhere. */
 const urlOf = (password: string, host: string, database: string): string =>
-  `postgres://postgres:${password}@${host}/${database}`;
+  `postgres://postgres:${password}@${host}/${database}?sslmode=disable`;
 
 /** PostgreSQL separates folders by commas, so one with a comma in its name cannot be told. */
 const hasSockets = (folder: string): boolean =>
   process.platform !== 'win32' &&
   !/[,"]/.test(folder) &&
   Buffer.byteLength(join(folder, '.s.PGSQL.65535.lock')) <= MAX_SOCKET_PATH;
-
-function initialise(folder: string, cluster: string, initdb: string, user: RunAs): string {
-  const secret = join(folder, 'password');
-  if (existsSync(join(cluster, 'PG_VERSION'))) {
-    const version = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
-    if (version !== '18')
-      throw new EmbeddedServerError(
-        `${cluster} was made by PostgreSQL ${version}, and this build runs 18: move it away, or set DATA_DIR to another folder.`,
-      );
-    return readFileSync(secret, 'utf8').trim();
-  }
-  if (!existsSync(secret)) writeFileSync(secret, `${crypto.randomUUID()}\n`, { mode: 0o600 });
-  if (user.ids.uid !== undefined) {
-    chownSync(folder, user.ids.uid, user.ids.gid!);
-    chownSync(secret, user.ids.uid, user.ids.gid!);
-  }
-  const [command, ...args] = [
-    ...user.prefix,
-    initdb,
-    '-D',
-    cluster,
-    '-U',
-    'postgres',
-    '-A',
-    'scram-sha-256',
-    `--pwfile=${secret}`,
-    '-E',
-    'UTF8',
-    '--locale=C',
-    '--no-sync',
-  ];
-  const made = spawnSync(command!, args, {
-    encoding: 'utf8',
-    cwd: folder,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    ...user.ids,
-  });
-  if (made.status !== 0)
-    throw new EmbeddedServerError(
-      `The embedded database could not be made in ${folder}: ${(made.stderr || String(made.error)).trim().split('\n').at(-1)}`,
-    );
-  return readFileSync(secret, 'utf8').trim();
-}
 
 /** A server that outlived its owner by a moment is stopped before a new one starts on the same folder. */
 function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
@@ -241,7 +202,8 @@ interface Launch {
 }
 
 /** The supervised server, when it answers. Throws an EmbeddedServerError with its last words when it ends instead. */
-async function launched(args: string[], { folder, port, password, user, onLog }: Launch): Promise<ChildProcess> {
+async function launched(args: string[], launch: Launch): Promise<ChildProcess> {
+  const { folder, user, onLog } = launch;
   const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'postgres-supervisor', ...args], {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
@@ -260,7 +222,7 @@ async function launched(args: string[], { folder, port, password, user, onLog }:
   // Not at its exit: its last words may still be on their way then, and they say why.
   let isGone = false;
   child.once('close', () => (isGone = true));
-  await answers(port, password, () => isGone, said);
+  await answers(launch, () => isGone, said);
   return child;
 }
 
@@ -276,9 +238,9 @@ async function afterTheLate(launch: () => Promise<ChildProcess>): Promise<ChildP
   }
 }
 
-async function answers(port: number, password: string, gone: () => boolean, said: string[]): Promise<void> {
+async function answers({ folder, port, password }: Launch, gone: () => boolean, said: string[]): Promise<void> {
   for (const deadline = Date.now() + 60_000; ;) {
-    const client = new Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
+    const client = new Client({ connectionString: urlOf(password, `127.0.0.1:${port}`, 'postgres') });
     client.on('error', () => undefined);
     const failure = await client.connect().then(
       () => undefined,
@@ -286,6 +248,10 @@ async function answers(port: number, password: string, gone: () => boolean, said
     );
     await client.end().catch(() => undefined);
     if (!failure) return;
+    if ((failure as { code?: string }).code === WRONG_PASSWORD)
+      throw new EmbeddedServerError(
+        `The embedded database does not take the password in ${join(folder, 'password')}: bring back the file that was made with it, or set DATA_DIR to another folder.`,
+      );
     if (gone() || Date.now() > deadline)
       throw new EmbeddedServerError(
         `The embedded database did not start: ${said.join('').trim().split('\n').at(-1) || failure.message}`,
