@@ -58,6 +58,7 @@ async function main(): Promise<void> {
   );
   say(`  Dashboard   ${running.url}/${key.isShown ? `#key=${key.text}` : ''}`);
   say(`  API         ${running.url}/api/v1   (documents: ${running.url}/docs)`);
+  if (running.metricsUrl) say(`  Metrics     ${running.metricsUrl}`);
   say(
     `  API key     ${key.isShown ? key.text : 'the one printed at the first start'}${key.isNew ? '   (shown this once; its hash is kept)' : ''}`,
   );

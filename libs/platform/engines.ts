@@ -9,14 +9,14 @@ import { systemClock, type Clock } from '#kernel';
 import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
 import { PostgresKeyTable, SubjectKeys } from '#personal-data';
-import { Database, lockRows, migrate } from '#postgres';
-import { readKeyFile, SettingsError, type Settings } from './config/settings';
+import { Database, lockRows } from '#postgres';
+import { isSecretKey, readKeyFile, SettingsError, type Settings } from './config/settings';
 import { openSecretBox } from './former-keys';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
 import type { SecretBox } from './secret-box';
 import { Wake } from './wake';
-import { reachDatabase, until } from './wait-for';
+import { migrated, reachDatabase, until } from './wait-for';
 
 /** What one process stands on: opened once, handed to every module. */
 export interface Engines {
@@ -65,8 +65,21 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
     name: `postledger ${options.name}`,
     onError,
   });
+  try {
+    return await openOn(db, settings, { name: options.name, log, clock, onWait, onError });
+  } catch (error) {
+    // Nobody is left to hear that its connections are lost.
+    await db.end();
+    throw error;
+  }
+}
+
+type Opening = Required<OpenOptions> & { readonly onError: (error: Error) => void };
+
+async function openOn(db: Database, settings: Settings, options: Opening): Promise<Engines> {
+  const { log, clock, onWait, onError } = options;
   await reachDatabase(db, onWait);
-  const applied = await migrate(db);
+  const applied = await migrated(db);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
 
   const unlocked = await secureRows(db, settings, log);
@@ -158,13 +171,21 @@ async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<Eve
   if (!eventStoreUrl) return new PostgresEventStore(db);
   // Its client and gRPC are loaded by those who use them only.
   const { EventStoreDbEventStore } = await import('#event-store/eventstoredb/eventstoredb-event-store');
-  return new EventStoreDbEventStore(eventStoreUrl);
+  try {
+    return new EventStoreDbEventStore(eventStoreUrl);
+  } catch (cause) {
+    throw new SettingsError('EVENT_STORE_URL is not of the form esdb://user:password@host:2113?tls=true.', { cause });
+  }
 }
 
 async function openBus({ busUrl, busPartitions }: Settings, outbox: PostgresBus, log: Logger): Promise<Bus> {
   if (!busUrl) return outbox;
   const { KafkaBus } = await import('#messaging/kafka/kafka-bus');
-  return new KafkaBus(busUrl, { partitions: busPartitions, onLog: (line) => log.warn({ kafka: line }, 'kafka') });
+  try {
+    return new KafkaBus(busUrl, { partitions: busPartitions, onLog: (line) => log.warn({ kafka: line }, 'kafka') });
+  } catch (cause) {
+    throw new SettingsError(`${(cause as Error).message}.`, { cause });
+  }
 }
 
 /** An engine that answers and will not have us is for the user to mend. */
@@ -181,6 +202,10 @@ async function letIn(engine: Pick<Bus | EventStore, 'check'>): Promise<void> {
 function sandboxKey({ mode, dataDir }: Settings): string {
   if (mode !== 'sandbox') throw new SettingsError('POSTLEDGER_SECRET_KEY is missing.');
   const known = readKeyFile(dataDir);
+  if (known && !isSecretKey(known))
+    throw new SettingsError(
+      `${join(dataDir, 'secret-key')} is damaged: it must hold 32 bytes in base64. Bring it back, or set DATA_DIR to another folder.`,
+    );
   if (known) return known;
   const key = randomBytes(32).toString('base64');
   mkdirSync(dataDir, { recursive: true });

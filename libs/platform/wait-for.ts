@@ -1,4 +1,4 @@
-import type { Database } from '#postgres';
+import { migrate, OtherVersionError, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
 
 const PAUSE_MS = 250;
@@ -30,20 +30,24 @@ export async function until<T>(what: string, attempt: () => Promise<T>, say: (se
 
 /** Waits until PostgreSQL answers; a refusal that will not pass is one clear sentence. */
 export async function reachDatabase(db: Database, say: (sentence: string) => void): Promise<void> {
+  const attempt = () => db.query('select 1').catch((error: unknown) => giveUp(db, error));
+  await until(`PostgreSQL at ${new URL(db.url).host}`, attempt, say);
+}
+
+/** Applies the migrations that are missing and returns their names; what only the user can mend is one clear sentence. */
+export const migrated = (db: Database): Promise<string[]> =>
+  migrate(db).catch((error: unknown) => {
+    if (!(error instanceof OtherVersionError)) return giveUp(db, error);
+    throw new SettingsError(`${error.message} Start the newer one, or give this one a database of its own.`, {
+      cause: error,
+    });
+  });
+
+function giveUp(db: Database, error: unknown): never {
   const { host, pathname } = new URL(db.url);
-  await until(
-    `PostgreSQL at ${host}`,
-    async () => {
-      try {
-        await db.query('select 1');
-      } catch (error) {
-        const remedy = HOPELESS[(error as { code?: string }).code ?? ''];
-        if (remedy) throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${remedy}.`);
-        throw error;
-      }
-    },
-    say,
-  );
+  const remedy = HOPELESS[(error as { code?: string }).code ?? ''];
+  if (remedy) throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${remedy}.`, { cause: error });
+  throw error;
 }
 
 const sentenceOf = (error: unknown): string => {

@@ -1,5 +1,5 @@
 export { Database, planned, type Reads, type Sql, type TransactionOptions, type Workspaces } from './database';
-export { migrate, migrations } from './migrate';
+export { migrate, migrations, OtherVersionError } from './migrate';
 export { lockRows } from './row-security';
 export { EmbeddedServer } from './embedded/embedded-server';
 export { EmbeddedServerError } from './embedded/embedded-server-error';

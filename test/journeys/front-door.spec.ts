@@ -152,6 +152,42 @@ describe('the front door', () => {
         /Port \d+ on 127\.0\.0\.1 is in use: stop what listens there, or set PORT to another\./,
       ],
       [
+        'a port for metrics in use',
+        () => ({ DATA_DIR: fresh(), METRICS_PORT: String(busyPort) }),
+        ['--empty'],
+        /Port \d+ on 127\.0\.0\.1 is in use: stop what listens there, or set METRICS_PORT to another\./,
+      ],
+      [
+        'an address that nothing can listen on',
+        () => ({ DATA_DIR: fresh(), HOST: 'fe80::1' }),
+        ['--empty'],
+        /HOST fe80::1 is not an address of this machine\./,
+      ],
+      [
+        'an event store that cannot be read',
+        () => ({ DATA_DIR: fresh(), EVENT_STORE_URL: 'esdb://' }),
+        ['--empty'],
+        /EVENT_STORE_URL is not of the form esdb:/,
+      ],
+      [
+        'a bus that cannot be read',
+        () => ({ DATA_DIR: fresh(), BUS_URL: 'kafka://' }),
+        ['--empty'],
+        /BUS_URL is not of the form kafka:/,
+      ],
+      [
+        'an authority that is not there',
+        () => ({ DATA_DIR: fresh(), BUS_URL: 'kafka://127.0.0.1:1', KAFKA_CA_FILE: '/nowhere.pem' }),
+        ['--empty'],
+        /KAFKA_CA_FILE \/nowhere\.pem cannot be read \(ENOENT\)\./,
+      ],
+      [
+        'a key file that is damaged',
+        () => ((made) => (writeFileSync(join(made, 'secret-key'), 'half a k'), { DATA_DIR: made }))(fresh()),
+        ['--empty'],
+        /secret-key is damaged: it must hold 32 bytes in base64\./,
+      ],
+      [
         'a folder of another version',
         () => ((made) => (writeFileSync(join(made, 'layout'), '99\n'), { DATA_DIR: made }))(fresh()),
         [],

@@ -27,5 +27,23 @@ describe('the settings of a Kafka connection', () => {
     expect(() => connectionOf('kafka://me:hunter2@a:1?mechanism=gssapi', {})).toThrow(
       'BUS_URL asks for the mechanism gssapi; there are plain, scram-sha-256, scram-sha-512',
     );
+    for (const url of ['kafka://a:port', 'kafka://a:99999', 'kafka://a,,b', 'kafka://a, b'])
+      expect(() => connectionOf(url, {})).toThrow('BUS_URL is not of the form kafka://host:port,host:port');
+    expect(() => connectionOf('kafka://me:hunter%2@a:1', {})).toThrow(/^BUS_URL has a % in its user or password/);
+    expect(() => connectionOf('kafka://a:1', { KAFKA_CA_FILE: '/nowhere' })).toThrow(
+      'KAFKA_CA_FILE /nowhere cannot be read (ENOENT)',
+    );
+  });
+
+  it('refuses an option that it would have to guess, so that no password travels without the TLS that was meant', () => {
+    expect(() => connectionOf('kafka://me:x@a:1?tls=1', {})).toThrow('BUS_URL has tls=1; there are true and false');
+    expect(() => connectionOf('kafka://me:x@a:1?ssl=true', {})).toThrow(
+      'BUS_URL has the option ssl; there are tls and mechanism',
+    );
+  });
+
+  it('takes a variable that is set to nothing as not set', () => {
+    const env = { KAFKA_USERNAME: '', KAFKA_PASSWORD: '', KAFKA_CA_FILE: '' };
+    expect(connectionOf('kafka://a:1', env)).toEqual({ brokers: ['a:1'] });
   });
 });

@@ -3,6 +3,8 @@ import type { KafkaConfig, SASLOptions } from 'kafkajs';
 
 export type Connection = Pick<KafkaConfig, 'ssl' | 'sasl'> & { readonly brokers: string[] };
 
+const FORM = 'BUS_URL is not of the form kafka://host:port,host:port';
+const BROKER = /^(?:\[[\da-f:.]+\]|[^:\s]+)(?::(\d{1,5}))?$/i;
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 /**
@@ -12,19 +14,54 @@ const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
  */
 export function connectionOf(url: string, env: Readonly<Record<string, string | undefined>> = process.env): Connection {
   const parts = /^kafka:\/\/(?:([^:@/]*):([^@/]*)@)?([^/?@]+)\/?(?:\?(.*))?$/.exec(url);
-  if (!parts) throw new Error('BUS_URL is not of the form kafka://host:port,host:port');
+  if (!parts) throw new Error(FORM);
   const [, user, password, hosts, query] = parts;
-  const brokers = hosts!.split(',').map((host) => (/:\d+$/.test(host) ? host : `${host}:9092`));
-  const options = new URLSearchParams(query ?? '');
-  const ca = env['KAFKA_CA_FILE'];
+  const brokers = hosts!.split(',').map(brokerOf);
+  const options = optionsOf(query ?? '');
+  // A variable that is set to nothing is not set, as everywhere.
+  const ca = env['KAFKA_CA_FILE'] || undefined;
   const tls = options.get('tls') === 'true' || ca !== undefined;
-  const username = user === undefined ? env['KAFKA_USERNAME'] : decodeURIComponent(user);
-  const secret = password === undefined ? env['KAFKA_PASSWORD'] : decodeURIComponent(password);
+  const username = user === undefined ? env['KAFKA_USERNAME'] || undefined : plain(user);
+  const secret = password === undefined ? env['KAFKA_PASSWORD'] || undefined : plain(password);
   return {
     brokers,
-    ...(tls && { ssl: ca === undefined ? true : { ca: [readFileSync(ca, 'utf8')] } }),
+    ...(tls && { ssl: ca === undefined ? true : { ca: [authority(ca)] } }),
     ...(username !== undefined && { sasl: sasl(options.get('mechanism') ?? 'plain', username, secret ?? '') }),
   };
+}
+
+function brokerOf(host: string): string {
+  const found = BROKER.exec(host);
+  if (!found || Number(found[1] ?? 0) > 65_535) throw new Error(FORM);
+  return found[1] === undefined ? `${host}:9092` : host;
+}
+
+/** An option that is misspelt must not send a password without TLS. */
+function optionsOf(query: string): URLSearchParams {
+  const options = new URLSearchParams(query);
+  for (const [name, value] of options) {
+    if (name !== 'tls' && name !== 'mechanism')
+      throw new Error(`BUS_URL has the option ${name}; there are tls and mechanism`);
+    if (name === 'tls' && value !== 'true' && value !== 'false')
+      throw new Error(`BUS_URL has tls=${value}; there are true and false`);
+  }
+  return options;
+}
+
+function plain(escaped: string): string {
+  try {
+    return decodeURIComponent(escaped);
+  } catch (cause) {
+    throw new Error('BUS_URL has a % in its user or password that is not written as %25', { cause });
+  }
+}
+
+function authority(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new Error(`KAFKA_CA_FILE ${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
 }
 
 function sasl(asked: string, username: string, password: string): SASLOptions {

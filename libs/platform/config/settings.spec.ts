@@ -56,6 +56,24 @@ describe('settings', () => {
     expect(loadSettings({ POSTLEDGER_MODE: 'sandbox', RETRY_SCALE: '0.5' })).toMatchObject({ retryScale: 0.5 });
   });
 
+  it('refuse a database that its client could not read, without repeating a password', () => {
+    const of = (url: string) => loadSettings({ POSTLEDGER_MODE: 'sandbox', DATABASE_URL: url }).databaseUrl;
+    for (const url of ['postgres://me:hunter#2@db:5432/x', 'postgres://me:hunter%2@db/x', 'postgres://db:port/x']) {
+      expect(() => of(url)).toThrow('DATABASE_URL is not of the form postgres://user:password@host:port/database');
+      expect(() => of(url)).not.toThrow('hunter');
+    }
+    for (const url of ['postgres:///x?host=/run/pg', 'postgresql://me:a%23b@%2Frun%2Fpg:5432/x'])
+      expect(of(url)).toBe(url);
+  });
+
+  it('refuse a key that no header carries, and a blank for a number', () => {
+    for (const key of ['two words', 'schlüssel', 'x'.repeat(513), 'line\n'])
+      expect(() => loadSettings({ POSTLEDGER_MODE: 'sandbox', POSTLEDGER_API_KEY: key })).toThrow(
+        'POSTLEDGER_API_KEY must be up to 512 visible ASCII characters without spaces: it is sent in a header.',
+      );
+    expect(() => loadSettings({ POSTLEDGER_MODE: 'sandbox', PORT: ' ' })).toThrow('PORT must be a number, not blank.');
+  });
+
   it('are all in .env.example and the reference', () => {
     expect(readFileSync(join(root, '.env.example'), 'utf8')).toBe(envExample());
     expect(readFileSync(join(root, 'docs/reference/settings.md'), 'utf8')).toBe(settingsReference());

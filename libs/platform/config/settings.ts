@@ -25,6 +25,7 @@ const oneOf =
   };
 const number = (fallback: number, min: number, max: number) => (value: string | undefined) => {
   if (!value) return fallback;
+  if (value.trim() === '') throw new Error('must be a number, not blank');
   const parsed = Number(value);
   if (!Number.isFinite(parsed) || parsed < min || parsed > max)
     throw new Error(`must be a number from ${min} to ${max}, not "${value}"`);
@@ -41,6 +42,28 @@ const url = (schemes: readonly string[]) => (value: string | undefined) => {
     throw new Error(`must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
   return value;
 };
+/** `postgres://…`, as its client will read it. The value is not repeated: it may hold a password. */
+const postgresUrl = (value: string | undefined) => {
+  const given = url(['postgres', 'postgresql'])(value);
+  if (given === undefined) return undefined;
+  try {
+    const { username, password, pathname } = new URL(given);
+    for (const part of [username, password, pathname]) decodeURIComponent(part);
+  } catch (error) {
+    throw new Error(
+      'is not of the form postgres://user:password@host:port/database (write # / ? @ % in a user or password as %23 %2F %3F %40 %25)',
+      { cause: error },
+    );
+  }
+  return given;
+};
+/** What a bearer token in a header can be. */
+const apiKey = (value: string | undefined) => {
+  if (!value) return undefined;
+  if (!/^[\x21-\x7e]{1,512}$/.test(value))
+    throw new Error('must be up to 512 visible ASCII characters without spaces: it is sent in a header');
+  return value;
+};
 const nameServers = (value: string | undefined): readonly string[] | undefined => {
   if (!value) return undefined;
   const servers = value.split(',').map((server) => server.trim());
@@ -53,10 +76,10 @@ const nameServers = (value: string | undefined): readonly string[] | undefined =
   }
   return servers;
 };
+export const isSecretKey = (text: string): boolean => Buffer.from(text, 'base64').length === 32;
 const secretKey = (value: string | undefined) => {
   if (!value) return undefined;
-  if (Buffer.from(value, 'base64').length !== 32)
-    throw new Error('must be 32 bytes in base64 (openssl rand -base64 32)');
+  if (!isSecretKey(value)) throw new Error('must be 32 bytes in base64 (openssl rand -base64 32)');
   return value;
 };
 
@@ -96,7 +119,7 @@ export const settingsSchema = {
     variable: 'DATABASE_URL',
     default: 'an embedded PostgreSQL in DATA_DIR',
     means: '`postgres://…`: read models, outbox, deliveries; also the event store and the bus unless these are set',
-    parse: url(['postgres', 'postgresql']),
+    parse: postgresUrl,
   } as Setting<string | undefined>,
   rowSecurity: {
     variable: 'ROW_SECURITY',
@@ -145,7 +168,7 @@ export const settingsSchema = {
     variable: 'POSTLEDGER_API_KEY',
     default: 'made and printed once',
     means: "the first workspace's key, with all scopes",
-    parse: optional,
+    parse: apiKey,
   } as Setting<string | undefined>,
   secretKey: {
     variable: 'POSTLEDGER_SECRET_KEY',

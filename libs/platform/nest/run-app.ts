@@ -28,6 +28,8 @@ export interface AppDefinition {
 export interface RunningApp {
   readonly engines: Engines;
   readonly url: string;
+  /** Where /metrics is, when METRICS_PORT gives it a port of its own. */
+  readonly metricsUrl: string | undefined;
   readonly app: NestFastifyApplication;
   /** Takes no more work, finishes what is in hand, closes the engines. */
   stop(): Promise<void>;
@@ -74,7 +76,7 @@ export async function startApp(
     await app.startAllMicroservices();
     const port = settings.port ?? definition.port;
     await app.listen({ host: settings.host, port }).catch((error: NodeJS.ErrnoException) => {
-      throw refused(error, settings.host, port);
+      throw refused(error, 'PORT', settings.host, port);
     });
     const metrics = await serveMetrics(engines);
     const { port: bound } = app.getHttpServer().address() as { port: number };
@@ -88,7 +90,8 @@ export async function startApp(
     return {
       engines,
       app,
-      url: `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${bound}`,
+      url: urlOf(settings.host, bound),
+      metricsUrl: metrics && `${urlOf(settings.host, (metrics.address() as { port: number }).port)}/metrics`,
       stop: () => (stopping ??= stop()),
     };
   } catch (error) {
@@ -105,7 +108,8 @@ export async function startApp(
 export async function runApp(definition: AppDefinition): Promise<void> {
   try {
     const running = await startApp(definition, loadSettings());
-    running.engines.log.info({ url: running.url }, `${definition.name} is ready`);
+    const { url, metricsUrl } = running;
+    running.engines.log.info({ url, ...(metricsUrl && { metricsUrl }) }, `${definition.name} is ready`);
     stopOnSignals(running);
   } catch (error) {
     fail(error);
@@ -150,12 +154,18 @@ export function fail(error: unknown): never {
   process.exit(1);
 }
 
-function refused(error: NodeJS.ErrnoException, host: string, port: number): Error {
+const urlOf = (host: string, port: number): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+const NO_ADDRESS = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL'];
+
+function refused(error: NodeJS.ErrnoException, variable: string, host: string, port: number): Error {
   if (error.code === 'EADDRINUSE')
-    return new SettingsError(`Port ${port} on ${host} is in use: stop what listens there, or set PORT to another.`);
+    return new SettingsError(
+      `Port ${port} on ${host} is in use: stop what listens there, or set ${variable} to another.`,
+    );
   if (error.code === 'EACCES')
-    return new SettingsError(`Port ${port} may not be opened by this user: set PORT to one above 1023.`);
-  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return new SettingsError(`Port ${port} may not be opened by this user: set ${variable} to one above 1023.`);
+  if (NO_ADDRESS.includes(error.code ?? ''))
     return new SettingsError(`HOST ${host} is not an address of this machine.`);
   return error;
 }
@@ -170,7 +180,7 @@ async function serveMetrics({ settings, metrics }: Engines): Promise<Server | un
   });
   await new Promise<void>((done, fail) =>
     server
-      .once('error', (error) => fail(refused(error, settings.host, settings.metricsPort!)))
+      .once('error', (error) => fail(refused(error, 'METRICS_PORT', settings.host, settings.metricsPort!)))
       .listen(settings.metricsPort, settings.host, done),
   );
   return server;
