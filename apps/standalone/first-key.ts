@@ -9,8 +9,8 @@ export interface FirstKey {
   readonly isNew: boolean;
   /** Shown in clear: at the first start alone, or when it came from the environment. */
   readonly isShown: boolean;
-  /** How a shell gets it: the text itself, or a `$(cat …)` of the file that the sandbox keeps for its owner. */
-  readonly forShell: string;
+  /** The header for a shell, quoted: with the text itself, or a `$(cat …)` of the file that the sandbox keeps for its owner. */
+  readonly header: string;
 }
 
 /** The sandbox keeps its key in DATA_DIR, readable by its owner alone, so that the sample works at the next start too. */
@@ -18,11 +18,17 @@ export async function firstKey(engines: Engines): Promise<FirstKey> {
   const { settings } = engines;
   const { apiKey } = await ensureFirstWorkspace(engines, { apiKey: settings.apiKey });
   const file = join(settings.dataDir, 'api-key');
-  if (settings.apiKey) return { text: settings.apiKey, isNew: false, isShown: true, forShell: settings.apiKey };
+  if (settings.apiKey) return { text: settings.apiKey, isNew: false, isShown: true, header: headerOf(settings.apiKey) };
   if (apiKey) {
     if (settings.mode === 'sandbox') writeFileSync(file, `${apiKey}\n`, { mode: 0o600 });
-    return { text: apiKey, isNew: true, isShown: true, forShell: apiKey };
+    return { text: apiKey, isNew: true, isShown: true, header: headerOf(apiKey) };
   }
   const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
-  return { text, isNew: false, isShown: false, forShell: text ? `$(cat ${file})` : '<your key>' };
+  const header = text ? `"Authorization: Bearer $(cat ${quoted(file)})"` : headerOf('<your key>');
+  return { text, isNew: false, isShown: false, header };
 }
+
+const headerOf = (key: string): string => quoted(`Authorization: Bearer ${key}`);
+
+/** One word of a shell, whatever is in it. */
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

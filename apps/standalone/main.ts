@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   say(
     `Postledger is ready, on ${database ? 'an embedded PostgreSQL' : 'PostgreSQL'}${settings.eventStoreUrl ? ', EventStoreDB' : ''}${settings.busUrl ? ', Kafka' : ''}`,
   );
-  say(`  Dashboard   ${running.url}/${key.isShown ? `#key=${key.text}` : ''}`);
+  say(`  Dashboard   ${running.url}/${key.isShown ? `#key=${encodeURIComponent(key.text)}` : ''}`);
   say(`  API         ${running.url}/api/v1   (documents: ${running.url}/docs)`);
   if (running.metricsUrl) say(`  Metrics     ${running.metricsUrl}`);
   say(
@@ -65,10 +65,13 @@ async function main(): Promise<void> {
   say(`  State       ${dataDir}`);
   say('Try it:');
   say(
-    `curl -s -X POST ${running.url}/api/v1/accounts -H "Authorization: Bearer ${key.forShell}" -H 'Content-Type: application/json' -d '{"platform":"mastodon","username":"hello.world","profileId":"prof_mine"}'`,
+    `curl -s -X POST ${running.url}/api/v1/accounts -H ${key.header} -H 'Content-Type: application/json' -d '{"platform":"mastodon","username":"hello.world","profileId":"prof_mine"}'`,
   );
   say('');
-  if (!args.includes('--empty'))
+  const isSampleWanted = !args.includes('--empty');
+  if (isSampleWanted && settings.mode === 'production')
+    say('No sample: this is production, whose log is for what really happens.');
+  else if (isSampleWanted)
     await playSample({ url: running.url, engines: running.engines, key: key.text, signal: sample.signal });
   say('Ctrl-C drains and ends.');
 }

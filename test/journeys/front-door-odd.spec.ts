@@ -1,3 +1,4 @@
+import { execSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,25 @@ const start = (env: Record<string, string | undefined>, ...args: string[]) =>
   Program.start(['dist/apps/standalone/main.js', ...args], { PORT: '0', ...env });
 
 describe('npm start at an odd moment, or with odd settings', () => {
+  it('quotes any key for a shell, and plays no sample in production', async () => {
+    const made = folder();
+    const program = start({
+      DATA_DIR: made,
+      POSTLEDGER_MODE: 'production',
+      POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 3).toString('base64'),
+      POSTLEDGER_API_KEY: `it's "$HOME"%2`.replaceAll(' ', '`'),
+      METRICS_PORT: '0',
+    });
+    const [line] = await program.line(/^curl .*/);
+    expect(JSON.parse(execSync(line, { encoding: 'utf8' }))).toMatchObject({ username: 'hello.world' });
+    const [, metrics] = await program.line(/Metrics +(http:\S+)/);
+    expect(await (await fetch(metrics!)).text()).toContain('postledger_row_security');
+    await program.line(/^No sample/);
+    await program.line(/^Ctrl-C drains/);
+    expect(await program.stop()).toBe(0);
+    removeFolder(made);
+  });
+
   it('makes its database anew after it was killed while it made it', async () => {
     const made = folder();
     const killed = start({ DATA_DIR: made }, '--empty');

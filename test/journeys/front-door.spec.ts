@@ -1,6 +1,6 @@
 import { execFileSync, execSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { removeFolder } from '#testing';
 import { Program, ROOT } from '../harness/program';
 import { Standalone } from '../harness/standalone';
 
-const folder = () => mkdtempSync(join(tmpdir(), 'postledger-door-'));
+const folder = () => mkdtempSync(join(tmpdir(), "postledger's $door "));
 const start = (env: Record<string, string | undefined>, ...args: string[]) =>
   Program.start(['dist/apps/standalone/main.js', ...args], { PORT: '0', ...env });
 
@@ -95,7 +95,7 @@ describe('the front door', () => {
       expect(JSON.parse(execSync(line, { encoding: 'utf8' }))).toMatchObject({ username: 'hello.world' });
       await program.line(/webhooks received and verified, 0 not/);
       const [, url] = await program.line(/API +(http:\/\/\S+)\/api\/v1/);
-      const key = execSync(`cat ${join(dataDir, 'api-key')}`, { encoding: 'utf8' }).trim();
+      const key = readFileSync(join(dataDir, 'api-key'), 'utf8').trim();
       const { data } = (await (
         await fetch(`${url}/api/v1/posts?limit=200`, { headers: { authorization: `Bearer ${key}` } })
       ).json()) as { data: unknown[] };
