@@ -12,11 +12,12 @@ import {
 import { composition } from './composition';
 import { firstKey } from './first-key';
 import { playSample } from './sample/sample';
-import { say, step } from './terminal';
+import { outliveReaders, say, step } from './terminal';
 
 const OPTIONS = ['--empty', '--build-only', '--help', '-h'];
 
 async function main(): Promise<void> {
+  outliveReaders();
   const args = process.argv.slice(2);
   const unknown = args.find((arg) => !OPTIONS.includes(arg));
   if (unknown) throw new SettingsError(`${unknown} is not an option: there are --empty and --help.`);

@@ -13,3 +13,11 @@ export async function step<T>(what: string, work: () => Promise<T>): Promise<T> 
     clearInterval(timer);
   }
 }
+
+/** Whoever reads may leave (`npm start | head -1`, a terminal that is closed): what is said then is lost, and the work goes on. */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    });
+}

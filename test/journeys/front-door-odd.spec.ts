@@ -1,8 +1,8 @@
 import { execSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, removeFolder } from '#testing';
+import { eventually, ownPort, removeFolder } from '#testing';
 import { Program } from '../harness/program';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'postledger-odd-'));
@@ -10,6 +10,28 @@ const start = (env: Record<string, string | undefined>, ...args: string[]) =>
   Program.start(['dist/apps/standalone/main.js', ...args], { PORT: '0', ...env });
 
 describe('npm start at an odd moment, or with odd settings', () => {
+  it('drains when its terminal is closed, and goes on when nobody reads what it says', async () => {
+    const made = folder();
+    const port = String(await ownPort());
+    const program = Program.start(
+      ['-c', '"$0" dist/apps/standalone/main.js | head -1', process.execPath],
+      { DATA_DIR: made, PORT: port },
+      ['sh'],
+    );
+    const url = `http://127.0.0.1:${port}`;
+    const key = await eventually(() => readFileSync(join(made, 'api-key'), 'utf8').trim(), { within: 60_000 });
+    await program.line(/./);
+    const posts = async () =>
+      (await (await fetch(`${url}/api/v1/posts`, { headers: { authorization: `Bearer ${key}` } })).json()) as {
+        data: unknown[];
+      };
+    await eventually(async () => expect((await posts()).data).toHaveLength(3), { within: 30_000 });
+    process.kill(-program.pid, 'SIGHUP');
+    await eventually(() => expect(existsSync(join(made, 'owner.pid'))).toBe(false), { within: 30_000 });
+    await program.ended;
+    removeFolder(made);
+  });
+
   it('quotes any key for a shell, and plays no sample in production', async () => {
     const made = folder();
     const program = start({

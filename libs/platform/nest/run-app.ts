@@ -120,7 +120,7 @@ const DRAIN_MS = 30_000;
 /** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. */
 const ECHO_MS = 1_000;
 
-/** SIGTERM and SIGINT drain, within 30 s; a second signal ends at once. */
+/** SIGTERM, SIGINT and SIGHUP (a terminal that is closed) drain, within 30 s; a second signal ends at once. */
 export function stopOnSignals(
   running: Pick<RunningApp, 'stop'>,
   after: () => Promise<void> = async () => undefined,
@@ -143,6 +143,7 @@ export function stopOnSignals(
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  process.on('SIGHUP', onSignal);
 }
 
 /** Ends the process with one sentence for what the user can mend, and with the stack for what only we can. */
