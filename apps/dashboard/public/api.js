@@ -4,8 +4,18 @@ const KEY = 'postledger.key';
 export function takeKeyFromFragment() {
   const found = /^#(?:.*&)?key=([^&]+)/.exec(location.hash);
   if (!found) return;
-  sessionStorage.setItem(KEY, decodeURIComponent(found[1]));
+  sessionStorage.setItem(KEY, decoded(found[1]));
   history.replaceState(null, '', `${location.pathname}${location.search}#/live`);
+}
+
+/** What an address was written with; as it stands where a `%` in it begins no escape. */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return text;
+  }
 }
 
 export const currentKey = () => sessionStorage.getItem(KEY);
@@ -93,6 +103,7 @@ export async function follow({ onEvent, onState, signal }) {
       }
     } catch (error) {
       if (signal.aborted) return;
+      if (error.status === 401) dispatchEvent(new CustomEvent('key-refused'));
       if (error.status === 401 || error.status === 403) return onState('offline');
     }
     failures++;

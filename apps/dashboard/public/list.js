@@ -1,6 +1,9 @@
 import { empty, h, problem, table } from './dom.js';
 import { api } from './api.js';
 
+/** The most that the api gives at once. */
+const MAX_PAGE = 200;
+
 /**
  * A list of the api: filters above, a table, "Show more" while there is more. Returns `{ element, refresh }`; refresh keeps as
  * many pages as are shown.
@@ -18,21 +21,40 @@ export function pagedList({ path, caption, columns, nothing, filters = () => ({}
     else
       place.replaceChildren(
         table(caption, columns, rows),
-        h('p', {}, cursor ? more : h('span', { class: 'soft' }, `${rows.length} shown, that is all.`)),
+        h('p', {}, cursor ? more : h('span', { class: 'soft', tabindex: -1 }, `${rows.length} shown, that is all.`)),
       );
+  }
+
+  /** The rows from the newest on, at least as many as are shown now, where there are so many. */
+  async function again() {
+    const wanted = Math.max(pageSize, rows.length);
+    for (let page, data = []; ;) {
+      const limit = Math.min(MAX_PAGE, wanted - data.length);
+      page = await api.get(path, { ...filters(), limit, ...(page && { cursor: page.nextCursor }) });
+      data = [...data, ...page.data];
+      if (data.length >= wanted || !page.nextCursor) return { data, nextCursor: page.nextCursor };
+    }
+  }
+
+  async function next() {
+    const page = await api.get(path, { ...filters(), limit: pageSize, cursor });
+    return { data: [...rows, ...page.data], nextCursor: page.nextCursor };
   }
 
   async function load(anew) {
     const turn = ++asked;
-    const limit = anew ? Math.min(200, Math.max(pageSize, rows.length)) : pageSize;
+    const isAtTheEnd = document.activeElement === more;
     more.disabled = true;
     try {
-      const page = await api.get(path, { ...filters(), limit, ...(anew || !cursor ? {} : { cursor }) });
+      const page = await (anew || !cursor ? again() : next());
       // An answer that was overtaken by a later question is old news.
       if (turn !== asked) return;
-      rows = anew ? page.data : [...rows, ...page.data];
+      rows = page.data;
       cursor = page.nextCursor;
       draw();
+      more.disabled = false;
+      // Who is at the end of the list by keyboard stays there.
+      if (isAtTheEnd) place.lastElementChild.firstElementChild?.focus({ preventScroll: true });
     } catch (error) {
       if (turn === asked) place.replaceChildren(problem(error, () => load(true)));
     } finally {
@@ -61,11 +83,13 @@ export function filterBar(onChange, ...controls) {
 /** A moment from a `datetime-local` input, as the api takes it. */
 export const toInstant = (local) => (local ? new Date(local).toISOString() : undefined);
 
-/** Runs `work` once things have been calm for `ms`; so a burst of events is one refresh. */
+/** Runs `work` `ms` after it was first asked for; so a burst of events is one refresh, and a steady stream of them one every `ms`. */
 export function calmly(work, ms = 300) {
   let timer;
   return () => {
-    clearTimeout(timer);
-    timer = setTimeout(work, ms);
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      work();
+    }, ms);
   };
 }

@@ -1,4 +1,4 @@
-import { currentKey, follow, forgetKey, keepKey, takeKeyFromFragment, api } from './api.js';
+import { currentKey, decoded, follow, forgetKey, keepKey, takeKeyFromFragment, api } from './api.js';
 import { field, form, h, problem } from './dom.js';
 import * as accounts from './views/accounts.js';
 import * as audit from './views/audit.js';
@@ -53,8 +53,8 @@ function route() {
   const [path, search] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/');
   return {
-    name: name in views ? name : 'live',
-    id: rest.length > 0 ? decodeURIComponent(rest.join('/')) : undefined,
+    name: Object.hasOwn(views, name) ? name : 'live',
+    id: rest.length > 0 ? decoded(rest.join('/')) : undefined,
     filters: Object.fromEntries(new URLSearchParams(search)),
   };
 }

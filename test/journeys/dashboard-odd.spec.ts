@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { KEY, Standalone } from '../harness/standalone';
+import type { Client } from '../harness/client';
+
+const CHROMIUM = '/usr/bin/chromium';
+
+(existsSync(CHROMIUM) ? describe : describe.skip)('the dashboard, with odd addresses and much to show', () => {
+  let standalone: Standalone;
+  let client: Client;
+  let browser: Browser;
+  let page: Page;
+  let trouble: string[];
+
+  beforeAll(async () => {
+    [standalone, browser] = await Promise.all([
+      Standalone.start(),
+      chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: 90_000 }),
+    ]);
+    client = standalone.client();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await standalone?.remove();
+  });
+  beforeEach(async () => {
+    trouble = [];
+    const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
+    context.setDefaultTimeout(60_000);
+    page = await context.newPage();
+    page.on('pageerror', (error) => trouble.push(error.message));
+  });
+  afterEach(() => page.context().close());
+
+  const open = async (view: string, key = KEY): Promise<void> => {
+    await page.goto(`${standalone.url}/#key=${key}`);
+    await page.getByRole('navigation').waitFor();
+    await page.goto(`${standalone.url}/#/${view}`);
+    await page.locator('h1').waitFor();
+  };
+
+  it('shows a view for every address', async () => {
+    await open('toString');
+    await page.getByRole('heading', { name: 'Live' }).waitFor();
+    await page.goto(`${standalone.url}/#/posts/%zz`);
+    await page.getByText('POST_NOT_FOUND').waitFor();
+    await page.evaluate('sessionStorage.clear()');
+    await page.goto(`${standalone.url}/?again#key=a%zz`);
+    await page.getByText('The key was refused.').waitFor();
+    expect(trouble).toEqual([]);
+  });
+
+  it('says so when its key is deleted, also while only the stream is read', async () => {
+    const { body } = await client.post<{ id: string; key: string }>('/api-keys', { name: 'short', scopes: ['read'] });
+    await open('live', body.key);
+    await page.getByText('live', { exact: true }).waitFor();
+    await client.must(204, 'DELETE', `/api-keys/${body.id}`);
+    await page.getByText('The key was refused.').waitFor();
+  });
+
+  it('keeps as many rows as are shown when it reads them again, and whoever is at the end of them', async () => {
+    for (let n = 0; n < 300; n += 50)
+      await Promise.all(
+        Array.from({ length: 50 }, (_, i) =>
+          client.must(201, 'POST', '/media', { id: `med_${n + i}`, kind: 'image', url: 'https://example.com/i.png' }),
+        ),
+      );
+    await open('audit?entityType=media');
+    for (let shown = 50; shown <= 250; shown += 50) {
+      await page.locator(`tbody tr:nth-child(${shown})`).waitFor();
+      if (shown < 250) await page.getByRole('button', { name: 'Show more' }).press('Enter');
+    }
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Show more');
+    const again = page.waitForResponse(/cursor=/);
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await again;
+    await page.getByRole('button', { name: 'Show more', disabled: false }).waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(250);
+  });
+
+  it('reads again during a stream of events, not only after it', async () => {
+    await open('live');
+    const reads = await page.evaluate(`import('/dashboard/list.js').then(async ({ calmly }) => {
+      let reads = 0;
+      const ask = calmly(() => reads++, 300);
+      for (let n = 0; n < 40; n++) await new Promise((next) => (ask(), setTimeout(next, 50)));
+      return reads;
+    })`);
+    expect(reads).toBeGreaterThan(2);
+  });
+
+  it('fits a narrow screen, whatever a name is', async () => {
+    const username = 'W'.repeat(200);
+    await client.must(201, 'POST', '/accounts', { id: 'acct_w', platform: 'mastodon', username, profileId: 'prof_1' });
+    await client.schedule('acct_w', {
+      id: `pst_${'p'.repeat(60)}`,
+      destinations: [{ accountId: 'acct_w', platform: 'mastodon' }],
+      content: { text: username },
+    });
+    await page.setViewportSize({ width: 320, height: 700 });
+    for (const view of ['posts', 'accounts', `posts/pst_${'p'.repeat(60)}`]) {
+      await open(view);
+      await page.getByText('W'.repeat(200)).first().waitFor();
+      expect([view, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([view, 320]);
+    }
+  });
+});
