@@ -31,7 +31,7 @@ const isPlanChange = (type: string): boolean => type.startsWith('Subscription');
 /** One row per workspace, its id the workspace's. */
 export const subscriptionView: KeyedView<SubscriptionRow, SubscriptionRow> = {
   name: 'subscription',
-  shape: 1,
+  shape: 2,
   category: 'subscription',
   keys: (event) => (isPlanChange(event.type) ? ownKey(event) : []),
   evolve: (row, event) => {

@@ -108,10 +108,12 @@ function planBefore(subscription: Subscription, toPlan: Plan, effectiveAt: Insta
   return present === toPlan ? (planAhead(subscription, from)?.plan ?? present) : present;
 }
 
-/** A change calls off what was announced for later than itself. */
+/** A change calls off what was announced for its own time or later; one to the plan that holds by then anyway announces nothing. */
 function replan(
   { plans, payments }: Subscription,
   { toPlan, effectiveAt }: { toPlan: Plan; effectiveAt: Instant },
 ): Subscription {
-  return { plans: [...plans.filter((it) => it.effectiveAt <= effectiveAt), { plan: toPlan, effectiveAt }], payments };
+  const earlier = plans.filter((it) => it.effectiveAt < effectiveAt);
+  const isHeld = (earlier.at(-1)?.plan ?? 'free') === toPlan;
+  return { plans: isHeld ? earlier : [...earlier, { plan: toPlan, effectiveAt }], payments };
 }

@@ -108,6 +108,16 @@ describe('the plan in force', () => {
     expect(at(june, ...events)).toBe('starter');
     expect(planAhead(fold(subscriptionDecider, events), noon)).toBeNull();
   });
+  it('is the last of those announced for the same moment', () => {
+    const events = [upgraded('free', 'starter', noon), upgraded('starter', 'pro', may), cancelled('pro', may)];
+    expect(at(may, ...events)).toBe('free');
+    expect(planAhead(fold(subscriptionDecider, events), noon)).toEqual({ plan: 'free', effectiveAt: may });
+  });
+  it('stays as it is when what was announced is taken back for the same moment', () => {
+    const events = [upgraded('free', 'pro', noon), cancelled('pro', may), upgraded('free', 'pro', may)];
+    expect(at(may, ...events)).toBe('pro');
+    expect(planAhead(fold(subscriptionDecider, events), noon)).toBeNull();
+  });
   it('tells what lies ahead', () =>
     expect(planAhead(fold(subscriptionDecider, [upgraded('free', 'pro', may)]), noon)).toEqual({
       plan: 'pro',
