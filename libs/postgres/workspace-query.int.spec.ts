@@ -73,7 +73,7 @@ describe('a query in a workspace', () => {
 describe('a database whose user may not have the role', () => {
   it('says why, and reads on without', async () => {
     const test = await testDatabase();
-    const name = `plain_${test.db.url.slice(-12)}`;
+    const name = `plain_${new URL(test.url).pathname.slice(-12)}`;
     await test.db.script(
       `create role ${name}; grant usage on schema tenancy, api to ${name}; grant select on api.key to ${name}`,
     );
