@@ -47,7 +47,7 @@ export class IdempotencyStore {
     const at = Date.parse(this.engines.clock());
     for (const deadline = Date.now() + MAX_WAIT_MS; Date.now() < deadline;) {
       if (await this.insert(workspace, key, fingerprint, at)) return this.hold(workspace, key, at, 1, false);
-      const row = await this.row(workspace, key);
+      const row = await this.row(workspace, key, at);
       if (!row || row.is_expired) continue;
       if (row.fingerprint !== fingerprint) throw problem('IDEMPOTENCY_KEY_REUSED');
       if (row.answer !== null) return { answer: JSON.parse(this.engines.secrets.decrypt(row.answer)) as KeptAnswer };
@@ -100,12 +100,12 @@ export class IdempotencyStore {
     return rows.length > 0;
   }
 
-  private async row(workspace: string, key: string): Promise<Row | undefined> {
-    const now = Date.parse(this.engines.clock());
+  /** As it is for a request of the time `at`: what `insert` leaves alone has not expired. */
+  private async row(workspace: string, key: string, at: number): Promise<Row | undefined> {
     const [row] = await this.engines.db.inWorkspace(workspace).query<Row>(
       `select fingerprint, at, epoch, answer, at < to_timestamp($3::float8 / 1000) as is_expired, lease_until <= clock_timestamp() as lease_is_over
        from api.idempotency where workspace = $1 and key = $2`,
-      [workspace, key, now - KEPT_MS],
+      [workspace, key, at - KEPT_MS],
     );
     return row;
   }

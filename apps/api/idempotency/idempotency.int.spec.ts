@@ -1,6 +1,7 @@
+import { instant } from '#kernel';
 import { eventually } from '#testing';
 import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
-import { requestFingerprint } from './idempotency-store';
+import { IdempotencyStore, requestFingerprint } from './idempotency-store';
 
 describe('the Idempotency-Key', () => {
   let api: BootedApi;
@@ -228,6 +229,17 @@ describe('the Idempotency-Key', () => {
     const next = await connect('day', { username: 'later' });
     expect(next.status).toBe(201);
     expect(next.at('id')).not.toBe(first.at('id'));
+  });
+
+  it('decides once whether the answer has had its day, however long it takes to look', async () => {
+    await connect('tick');
+    const { db, secrets, log } = api.running.engines;
+    const [{ at }] = (await db.query("select at from api.idempotency where key = 'tick'")) as [{ at: string }];
+    let ms = Date.parse(at) + 24 * 60 * 60 * 1_000 - 6;
+    const store = new IdempotencyStore({ db, secrets, log, clock: () => instant((ms += 5)) });
+    const fingerprint = requestFingerprint('POST', '/api/v1/accounts', account);
+    expect(await store.reserve(api.workspace, 'tick', fingerprint)).toMatchObject({ answer: { status: 201 } });
+    store.close();
   });
 
   it('refuses a key that is no key', async () => {
