@@ -1,9 +1,7 @@
-/** What one part of a process says of itself. */
-export interface PartHealth {
-  readonly ok: boolean;
-  readonly detail?: string;
+/** What one part of a process says of itself: what is missing, when it cannot work. */
+export type PartHealth = ({ readonly ok: true } | { readonly ok: false; readonly detail: string }) & {
   readonly [fact: string]: unknown;
-}
+};
 
 /** The newest thing that went wrong in a part, mended or not. */
 export interface LastError {
@@ -48,7 +46,7 @@ export class Health {
 
   private async told(name: string, check: () => PartHealth | Promise<PartHealth>): Promise<PartHealth> {
     const part = await ask(check);
-    if (!part.ok) this.fault(name, new Error(part.detail ?? 'not ok'));
+    if (!part.ok) this.fault(name, new Error(part.detail));
     const lastError = this.lastErrors.get(name);
     return lastError ? { ...part, lastError } : part;
   }

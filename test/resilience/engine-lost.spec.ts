@@ -48,6 +48,7 @@ describe('PostgreSQL stopped and started under load', () => {
           ok: false,
           detail: expect.stringMatching(/ECONNREFUSED|terminat|timeout|closed/i),
         });
+        expect(body.parts['delivery']).toMatchObject({ ok: false, detail: expect.stringContaining('database') });
       });
       expect((await client.get('/health/live')).status).toBe(200);
       const refused = await client.post('/accounts', {

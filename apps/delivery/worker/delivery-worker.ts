@@ -125,7 +125,9 @@ export class DeliveryWorker {
     this.unlisten.push(wake.on(WAKE_CHANNEL, (payload) => void this.woken(payload)));
     this.parts.metrics.watch(() => this.parts.dispatcher.load);
     health.part('delivery', () => ({
-      ok: this.parts.presence.isSure,
+      ...(this.parts.presence.isSure
+        ? { ok: true as const }
+        : { ok: false as const, detail: 'Nothing is sent while the database does not answer' }),
       ...this.parts.dispatcher.load,
       endpointsVersion: this.parts.directory.version,
     }));
