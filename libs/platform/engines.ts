@@ -9,14 +9,14 @@ import { systemClock, type Clock } from '#kernel';
 import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
 import { PostgresKeyTable, SubjectKeys } from '#personal-data';
-import { Database, lockRows } from '#postgres';
+import { Database, lockRows, migrate } from '#postgres';
 import { isSecretKey, readKeyFile, SettingsError, type Settings } from './config/settings';
 import { openSecretBox } from './former-keys';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
 import type { SecretBox } from './secret-box';
 import { Wake } from './wake';
-import { migrated, reachDatabase, until } from './wait-for';
+import { onDatabase, reachDatabase, until } from './wait-for';
 
 /** What one process stands on: opened once, handed to every module. */
 export interface Engines {
@@ -79,11 +79,12 @@ type Opening = Required<OpenOptions> & { readonly onError: (error: Error) => voi
 async function openOn(db: Database, settings: Settings, options: Opening): Promise<Engines> {
   const { log, clock, onWait, onError } = options;
   await reachDatabase(db, onWait);
-  const applied = await migrated(db);
+  const applied = await onDatabase(db, () => migrate(db), onWait);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
 
-  const unlocked = await secureRows(db, settings, log);
-  const secrets = await openSecretBox(db, settings.secretKey ?? sandboxKey(settings), settings.secretKeyPrevious);
+  const unlocked = await onDatabase(db, () => secureRows(db, settings, log), onWait);
+  const key = settings.secretKey ?? sandboxKey(settings);
+  const secrets = await onDatabase(db, () => openSecretBox(db, key, settings.secretKeyPrevious), onWait);
   const snapshots = new PostgresSnapshots(db, {
     box: secrets,
     onFault: (error) => log.warn({ err: error.message }, 'a snapshot is left out'),
@@ -91,7 +92,7 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
   const wake = new Wake(db, onError);
   const keyTable = new PostgresKeyTable(db);
   const keys = new SubjectKeys({ table: keyTable, wrapping: secrets, news: wake });
-  if (settings.secretKeyPrevious) await rewrapKeys(keyTable, secrets, log);
+  if (settings.secretKeyPrevious) await onDatabase(db, () => rewrapKeys(keyTable, secrets, log), onWait);
   const outbox = new PostgresBus(db);
   const store = await openStore(settings, db);
   const bus = await openBus(settings, outbox, log);

@@ -1,36 +1,70 @@
+import { randomBytes } from 'node:crypto';
 import { Database, migrate } from '#postgres';
-import { testDatabase, type TestDatabase } from '#testing';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { SettingsError } from './config/settings';
-import { migrated } from './wait-for';
+import { onDatabase } from './wait-for';
 
-describe('bringing a database up to date', () => {
+const MIGRATION_LOCK = 7_305_001;
+
+describe('what a start does on the database', () => {
   let test: TestDatabase;
-  beforeEach(async () => (test = await testDatabase()));
-  afterEach(() => test.drop());
-
-  it('refuses one of a newer version in a sentence that says what to do', async () => {
-    await migrate(test.db);
-    await test.db.query("insert into public.schema_migration (name) values ('9999_from_the_future.sql')");
-    const refusal = await migrated(test.db).catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(SettingsError);
-    expect((refusal as Error).message).toMatch(
-      /holds 9999_from_the_future\.sql, which this build does not know\. Start the newer one, or give this one a database of its own\.$/,
-    );
+  const opened: Database[] = [];
+  beforeAll(async () => (test = await testDatabase()));
+  afterAll(async () => {
+    await Promise.all(opened.map((db) => db.end()));
+    await test.drop();
   });
 
-  it('refuses a user who may make nothing, and names the setting', async () => {
-    const name = new URL(test.url).pathname.slice(1);
-    const user = `${name}_guest`;
-    await test.db.script(`create role "${user}" login password 'guest'`);
-    const url = Object.assign(new URL(test.url), { username: user, password: 'guest' });
-    const guest = new Database(url.href);
+  const migrated = (db: Database) =>
+    onDatabase(
+      db,
+      () => migrate(db),
+      () => undefined,
+    );
+  const open = (url: string): Database => {
+    const db = new Database(url, { max: 1, name: 'a start' });
+    opened.push(db);
+    return db;
+  };
+
+  it('is done again when the connection is cut in the middle of it', async () => {
+    const db = open(test.url);
+    let done: Promise<string[]> | undefined;
+    await test.db.tx(async (sql) => {
+      await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+      done = migrated(db);
+      done.catch(() => undefined);
+      await eventually(async () =>
+        expect(
+          await test.db.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'a start' and wait_event = 'advisory' and datname = current_database()",
+          ),
+        ).toHaveLength(1),
+      );
+    });
+    expect(await done).toEqual([]);
+  });
+
+  it('ends with one sentence when its user may not make what it needs', async () => {
+    const [name, password] = [`start_${randomBytes(6).toString('hex')}`, randomBytes(8).toString('hex')];
+    await test.db.script(`create role ${name} login password '${password}'`);
+    const url = new URL(test.url);
+    [url.username, url.password] = [name, password];
+    const db = open(url.href);
     try {
-      const refusal = await migrated(guest).catch((error: unknown) => error);
-      expect(refusal).toBeInstanceOf(SettingsError);
-      expect((refusal as Error).message).toMatch(/refuses: the user may not do this; grant it the database/);
+      const refused = await migrated(db).catch((error: Error) => error);
+      expect(refused).toBeInstanceOf(SettingsError);
+      expect((refused as Error).message).toMatch(/refuses: permission denied for .*; let the user own the database/);
     } finally {
-      await guest.end();
-      await test.db.script(`drop role "${user}"`);
+      await db.end();
+      opened.pop();
+      await test.db.script(`drop role ${name}`);
     }
+  });
+
+  it('ends with one sentence when the database is newer', async () => {
+    await test.db.query("insert into public.schema_migration (name) values ('9999_future.sql')");
+    await expect(migrated(open(test.url))).rejects.toThrow(SettingsError);
+    await expect(migrated(open(test.url))).rejects.toThrow('another version of Postledger: it holds 9999_future.sql');
   });
 });

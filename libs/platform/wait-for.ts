@@ -1,15 +1,16 @@
-import { migrate, OtherVersionError, type Database } from '#postgres';
+import { DatabaseVersionError, isOutage, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
 
 const PAUSE_MS = 250;
 const SAY_EVERY_MS = 3_000;
 
 /** SQLSTATEs for which waiting cannot help, and what to do about each. */
-const HOPELESS: Readonly<Record<string, string>> = {
-  '28P01': 'the password is wrong; check the user and password in DATABASE_URL',
-  '28000': 'the login is refused; check the user in DATABASE_URL and the server’s pg_hba.conf',
-  '3D000': 'the database does not exist; create it or name another in DATABASE_URL',
-  '42501': 'the user may not do this; grant it the database (it needs to create schemas)',
+const HOPELESS: Readonly<Record<string, (error: Error) => string>> = {
+  '28P01': () => 'the password is wrong; check the user and password in DATABASE_URL',
+  '28000': () => 'the login is refused; check the user in DATABASE_URL and the server’s pg_hba.conf',
+  '3D000': () => 'the database does not exist; create it or name another in DATABASE_URL',
+  '42501': ({ message }) =>
+    `${message}; let the user own the database, or grant it create on the database and on its schema public`,
 };
 
 /** Runs `attempt` until it succeeds, saying every few seconds what it waits for and why. SettingsErrors end the wait. */
@@ -30,24 +31,36 @@ export async function until<T>(what: string, attempt: () => Promise<T>, say: (se
 
 /** Waits until PostgreSQL answers; a refusal that will not pass is one clear sentence. */
 export async function reachDatabase(db: Database, say: (sentence: string) => void): Promise<void> {
-  const attempt = () => db.query('select 1').catch((error: unknown) => giveUp(db, error));
-  await until(`PostgreSQL at ${new URL(db.url).host}`, attempt, say);
+  await until(`PostgreSQL at ${new URL(db.url).host}`, () => allowed(db, () => db.query('select 1')), say);
 }
 
-/** Applies the migrations that are missing and returns their names; what only the user can mend is one clear sentence. */
-export const migrated = (db: Database): Promise<string[]> =>
-  migrate(db).catch((error: unknown) => {
-    if (!(error instanceof OtherVersionError)) return giveUp(db, error);
-    throw new SettingsError(`${error.message} Start the newer one, or give this one a database of its own.`, {
-      cause: error,
-    });
-  });
+/** Does `work`, which can be done twice, on a database that was reached; again when it went away meanwhile and is back. */
+export async function onDatabase<T>(db: Database, work: () => Promise<T>, say: (sentence: string) => void): Promise<T> {
+  for (;;) {
+    try {
+      return await allowed(db, work);
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+    }
+    await new Promise((again) => setTimeout(again, PAUSE_MS));
+    await reachDatabase(db, say);
+  }
+}
 
-function giveUp(db: Database, error: unknown): never {
-  const { host, pathname } = new URL(db.url);
-  const remedy = HOPELESS[(error as { code?: string }).code ?? ''];
-  if (remedy) throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${remedy}.`, { cause: error });
-  throw error;
+/** What the user can mend is a SettingsError. */
+async function allowed<T>({ url }: Database, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DatabaseVersionError)
+      throw new SettingsError(`${error.message} Start the newer one, or give this one a database of its own.`, {
+        cause: error,
+      });
+    const remedy = HOPELESS[(error as { code?: string }).code ?? ''];
+    if (!remedy) throw error;
+    const { host, pathname } = new URL(url);
+    throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${remedy(error as Error)}.`, { cause: error });
+  }
 }
 
 const sentenceOf = (error: unknown): string => {

@@ -1,5 +1,6 @@
 export { Database, planned, type Reads, type Sql, type TransactionOptions, type Workspaces } from './database';
-export { migrate, migrations, OtherVersionError } from './migrate';
+export { DatabaseVersionError, migrate, migrations } from './migrate';
+export { isOutage } from './outage';
 export { lockRows } from './row-security';
 export { EmbeddedServer } from './embedded/embedded-server';
 export { EmbeddedServerError } from './embedded/embedded-server-error';

@@ -6,11 +6,6 @@ const FOLDER = join(__dirname, 'migrations');
 /** Any constant: the advisory lock under which one process migrates while the others wait. */
 export const MIGRATION_LOCK = 7_305_001;
 
-/** A database that a build with other migrations has made. */
-export class OtherVersionError extends Error {
-  override name = 'OtherVersionError';
-}
-
 /** The numbered SQL files, in order. They only ever go forward. */
 export const migrations = (): { name: string; sql: string }[] =>
   readdirSync(FOLDER)
@@ -18,7 +13,12 @@ export const migrations = (): { name: string; sql: string }[] =>
     .sort()
     .map((name) => ({ name, sql: readFileSync(join(FOLDER, name), 'utf8') }));
 
-/** Applies what is missing, each file in the one transaction, under a lock; returns the names applied. Throws an OtherVersionError when the database is newer than this build. */
+/** The database is newer than this build, or another's. */
+export class DatabaseVersionError extends Error {
+  override readonly name = 'DatabaseVersionError';
+}
+
+/** Applies what is missing, each file in the one transaction, under a lock; returns the names applied. Throws a DatabaseVersionError when the database is newer than this build. */
 export async function migrate(db: Database): Promise<string[]> {
   const files = migrations();
   return db.tx(async (sql) => {
@@ -31,7 +31,7 @@ export async function migrate(db: Database): Promise<string[]> {
     );
     const unknown = [...applied].filter((name) => !files.some((file) => file.name === name));
     if (unknown.length > 0)
-      throw new OtherVersionError(
+      throw new DatabaseVersionError(
         `The database was made by another version of Postledger: it holds ${unknown.join(', ')}, which this build does not know.`,
       );
     const missing = files.filter(({ name }) => !applied.has(name));

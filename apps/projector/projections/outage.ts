@@ -1,14 +1,6 @@
 import { EventStoreUnavailableError } from '#event-store';
-
-/** SQLSTATE classes of what passes: connections, resources, an operator's intervention, a serialization conflict. */
-const PASSING = ['08', '40', '53', '55', '57'];
-const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|ENOENT|EAI_)/;
-const LOST =
-  /connection (terminated|ended|error)|timeout exceeded when trying to connect|not queryable|after calling end/i;
+import { isOutage as isDatabaseOutage } from '#postgres';
 
 /** Whether an error says that an engine is away for now, rather than that this event cannot be taken. */
-export function isOutage(error: unknown): boolean {
-  if (error instanceof EventStoreUnavailableError) return true;
-  const { code = '', message = '' } = error as { code?: string; message?: string };
-  return (code.length === 5 && PASSING.includes(code.slice(0, 2))) || SOCKET.test(code) || LOST.test(message);
-}
+export const isOutage = (error: unknown): boolean =>
+  error instanceof EventStoreUnavailableError || isDatabaseOutage(error);
