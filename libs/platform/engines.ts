@@ -14,6 +14,7 @@ import { isSecretKey, readKeyFile, SettingsError, type Settings } from './config
 import { openSecretBox } from './former-keys';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
+import { patientBus } from './patient-bus';
 import type { SecretBox } from './secret-box';
 import { Wake } from './wake';
 import { onDatabase, reachDatabase, until } from './wait-for';
@@ -95,7 +96,7 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
   if (settings.secretKeyPrevious) await onDatabase(db, () => rewrapKeys(keyTable, secrets, log), onWait);
   const outbox = new PostgresBus(db);
   const store = await openStore(settings, db);
-  const bus = await openBus(settings, outbox, log);
+  const bus = await openBus(settings, outbox, { log, onWait });
   await until('the event store', () => letIn(store), onWait);
   await until('the bus', () => letIn(bus), onWait);
 
@@ -179,11 +180,16 @@ async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<Eve
   }
 }
 
-async function openBus({ busUrl, busPartitions }: Settings, outbox: PostgresBus, log: Logger): Promise<Bus> {
+async function openBus(
+  { busUrl, busPartitions }: Settings,
+  outbox: PostgresBus,
+  { log, onWait }: { log: Logger; onWait: (sentence: string) => void },
+): Promise<Bus> {
   if (!busUrl) return outbox;
   const { KafkaBus } = await import('#messaging/kafka/kafka-bus');
+  const options = { partitions: busPartitions, onLog: (line: string) => log.warn({ kafka: line }, 'kafka') };
   try {
-    return new KafkaBus(busUrl, { partitions: busPartitions, onLog: (line) => log.warn({ kafka: line }, 'kafka') });
+    return patientBus(new KafkaBus(busUrl, options), onWait);
   } catch (cause) {
     throw new SettingsError(`${(cause as Error).message}.`, { cause });
   }
