@@ -327,6 +327,11 @@ table secret.former_key (
   kept_at timestamp with time zone not null default now()
 );
 
+table secret.master_key (
+  one boolean not null default true,
+  proof text not null
+);
+
 table subject.key (
   workspace text not null,
   subject text not null,
@@ -429,6 +434,10 @@ constraint on projector.timer: PRIMARY KEY (key);
 constraint on schema_migration: PRIMARY KEY (name);
 
 constraint on secret.former_key: PRIMARY KEY (id, closed_by);
+
+constraint on secret.master_key: CHECK (one);
+
+constraint on secret.master_key: PRIMARY KEY (one);
 
 constraint on subject.key: CHECK (((box IS NULL) = (erased_at IS NOT NULL)));
 
@@ -565,6 +574,8 @@ CREATE UNIQUE INDEX key_pkey ON subject.key USING btree (workspace, subject, gen
 CREATE UNIQUE INDEX leader_pkey ON projector.leader USING btree (name);
 
 CREATE UNIQUE INDEX lease_pkey ON delivery.lease USING btree (batch);
+
+CREATE UNIQUE INDEX master_key_pkey ON secret.master_key USING btree (one);
 
 CREATE UNIQUE INDEX message_pkey ON ONLY bus.message USING btree ("position", created_at);
 

@@ -51,6 +51,19 @@ describe('npm start at an odd moment, or with odd settings', () => {
     removeFolder(made);
   });
 
+  it('refuses a master key that is not the one of its database', async () => {
+    const made = folder();
+    const first = start({ DATA_DIR: made }, '--empty');
+    await first.line(/^Ctrl-C drains/);
+    expect(await first.stop()).toBe(0);
+    const other = start({ DATA_DIR: made, POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 4).toString('base64') }, '--empty');
+    await other.line(
+      /^Postledger cannot start\. The secrets in this database were encrypted with another POSTLEDGER_SECRET_KEY/,
+    );
+    expect((await other.ended).code).toBe(1);
+    removeFolder(made);
+  });
+
   it('makes its database anew after it was killed while it made it', async () => {
     const made = folder();
     const killed = start({ DATA_DIR: made }, '--empty');
