@@ -1,6 +1,5 @@
 // The front door: needs Node alone. Installs what is missing, builds what is stale, then hands over to the built program.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   accessSync,
   constants,
@@ -9,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -49,11 +49,6 @@ function run(what, command, args, env = process.env) {
   });
 }
 
-const digest = (file) =>
-  createHash('sha256')
-    .update(readFileSync(join(root, file)))
-    .digest('hex');
-
 /** npm keeps its downloads in the home folder; a user that has none, such as nobody, keeps them here. */
 function cache() {
   const own = process.env.npm_config_cache ?? join(homedir(), '.npm');
@@ -66,18 +61,37 @@ function cache() {
   }
 }
 
-/** npm ci when node_modules is missing or older than the lock file. */
+/**
+ * Whether node_modules holds what the lock file names, by whosever `npm ci`. npm writes its own record when all is there; what is
+ * optional is not on every platform.
+ */
+export function isInstalled(folder = root) {
+  const record = join(folder, 'node_modules/.package-lock.json');
+  if (!existsSync(record)) return false;
+  const [there, wanted] = [record, join(folder, 'package-lock.json')].map(
+    (file) => JSON.parse(readFileSync(file, 'utf8')).packages,
+  );
+  return Object.entries(wanted).every(
+    ([path, { version, integrity, optional, devOptional }]) =>
+      path === '' ||
+      (there[path] ? there[path].version === version && there[path].integrity === integrity : optional || devOptional),
+  );
+}
+
+/** npm ci when node_modules is missing, or is not what the lock file names. */
 export async function install() {
-  const stamp = join(root, 'node_modules/.postledger-installed');
-  const wanted = digest('package-lock.json');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  if (isInstalled()) return;
   say('Installing packages (once)');
-  const took = await run('installing packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    ...process.env,
-    ...cache(),
-    NODE_ENV: '',
-  });
-  writeFileSync(stamp, wanted);
+  const took = await run(
+    'installing packages',
+    'npm',
+    ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      ...process.env,
+      ...cache(),
+      NODE_ENV: '',
+    },
+  );
   say(`Packages installed in ${took} s`);
 }
 
@@ -89,17 +103,18 @@ function newest(path) {
   return readdirSync(path).reduce((latest, name) => Math.max(latest, newest(join(path, name))), info.mtimeMs);
 }
 
-/** What the compiler does not carry over: SQL and the pages' files. */
-function copyAssets() {
+/** What the compiler does not carry over: SQL and the pages' files. What is no source any more goes: a migration that was left would be applied. */
+export function copyAssets(source = root, built = join(root, 'dist')) {
   for (const [from, pattern] of [
     ['libs/postgres/migrations', /\.sql$/],
     ['apps/dashboard/public', /./],
-  ])
-    if (existsSync(join(root, from)))
-      cpSync(join(root, from), join(root, 'dist', from), {
-        recursive: true,
-        filter: (path) => statSync(path).isDirectory() || pattern.test(path),
-      });
+  ]) {
+    rmSync(join(built, from), { recursive: true, force: true });
+    cpSync(join(source, from), join(built, from), {
+      recursive: true,
+      filter: (path) => statSync(path).isDirectory() || pattern.test(path),
+    });
+  }
 }
 
 /** tsc when a source is newer than the last build. */

@@ -1,13 +1,52 @@
-import { execSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, execSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, ownPort, removeFolder } from '#testing';
-import { Program } from '../harness/program';
+import { Program, ROOT } from '../harness/program';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'postledger-odd-'));
 const start = (env: Record<string, string | undefined>, ...args: string[]) =>
   Program.start(['dist/apps/standalone/main.js', ...args], { PORT: '0', ...env });
+
+it('carries no SQL into the build that is no source any more', () => {
+  const made = folder();
+  const built = join(made, 'built/libs/postgres/migrations');
+  for (const of of [
+    'source/libs/postgres/migrations',
+    'source/apps/dashboard/public',
+    'built/libs/postgres/migrations',
+  ])
+    mkdirSync(join(made, of), { recursive: true });
+  writeFileSync(join(made, 'source/libs/postgres/migrations/0001_kept.sql'), '');
+  writeFileSync(join(built, '0002_of_another_branch.sql'), '');
+  const script = `import { copyAssets } from './apps/standalone/start.mjs'; copyAssets(...process.argv.slice(1));`;
+  execFileSync(process.execPath, ['--input-type=module', '-e', script, join(made, 'source'), join(made, 'built')], {
+    cwd: ROOT,
+  });
+  expect(readdirSync(built)).toEqual(['0001_kept.sql']);
+  removeFolder(made);
+});
+
+it('installs nothing that an npm ci has put there, and what is not there yet or another version', () => {
+  const made = folder();
+  mkdirSync(join(made, 'node_modules'));
+  const record = (file: string, packages: object) => writeFileSync(join(made, file), JSON.stringify({ packages }));
+  const isInstalled = (packages?: object) => {
+    if (packages) record('node_modules/.package-lock.json', packages);
+    const script = `import { isInstalled } from './apps/standalone/start.mjs'; console.log(isInstalled(process.argv[1]));`;
+    return execFileSync(process.execPath, ['--input-type=module', '-e', script, made], { cwd: ROOT, encoding: 'utf8' });
+  };
+  const a = { 'node_modules/a': { version: '1.0.0', integrity: 'sha512-x' } };
+  record('package-lock.json', { '': { name: 'root' }, ...a, 'node_modules/b': { version: '2.0.0', optional: true } });
+  expect([
+    isInstalled(),
+    isInstalled(a),
+    isInstalled({ 'node_modules/a': { version: '1.0.1' } }),
+    isInstalled({}),
+  ]).toEqual(['false\n', 'true\n', 'false\n', 'false\n']);
+  removeFolder(made);
+});
 
 describe('npm start at an odd moment, or with odd settings', () => {
   it('drains when its terminal is closed, and goes on when nobody reads what it says', async () => {
