@@ -269,6 +269,7 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
 export const envExample = (): string =>
   [
     '# Every setting of Postledger, with its default. Generated; change libs/platform/config/settings.ts instead.',
+    '# They are taken from the environment. No file is read by itself: `set -a; . ./.env; set +a` gives a shell, and what it starts, those of a .env.',
     ...Object.values(settingsSchema).flatMap(({ variable, default: fallback, means }) => [
       '',
       `# ${means}`,
