@@ -34,6 +34,9 @@ const backendOf = (client: PoolClient): number => (client as unknown as { proces
 /** A server that is gone acknowledges no goodbye. */
 const MAX_CLOSING_MS = 2_000;
 
+/** Log, bus and checkpoints let writers take turns, and each must see what the one before has committed, whatever a database's own default is. */
+const SESSION = "set default_transaction_isolation = 'read committed'";
+
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
 
@@ -77,6 +80,7 @@ export class Database implements Sql, Workspaces {
       application_name: options.name ?? 'postledger',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      onConnect: (client) => client.query(SESSION),
     });
     this.pool.on('error', onError);
     this.pool.on('connect', (client) => this.backends.add(backendOf(client)));

@@ -85,5 +85,20 @@ it('reads from the beginning what was put before the first position too', async 
     const { events } = await store.readAll({ after: 0, limit: 10, ...(workspace && { workspace }) });
     expect(events.map(({ revision }) => revision)).toEqual([1, 0]);
   }
+  await store.close();
+  await test.drop();
+});
+
+it('takes the appends of several processes by turns also where the database begins transactions in another isolation', async () => {
+  const test = await testDatabase();
+  const name = new URL(test.url).pathname.slice(1);
+  await test.db.script(`alter database ${name} set default_transaction_isolation = 'repeatable read'`);
+  const dbs = Array.from({ length: 3 }, () => new Database(test.url, { max: 2 }));
+  const stores = dbs.map((db) => new PostgresEventStore(db));
+  for (let round = 0; round < 20; round++)
+    await Promise.all(stores.map((store) => store.append(`thing-ws_1:${randomUUID()}`, [happened()], -1)));
+  expect(await stores[0]!.head()).toBe(60);
+  for (const store of stores) await store.close();
+  for (const db of dbs) await db.end();
   await test.drop();
 });
