@@ -24,6 +24,21 @@ function newResolver(servers?: readonly string[]): Resolver {
   return resolver;
 }
 
+/** So long the other family is waited for once one has an address: some name servers never answer for IPv6 (RFC 8305, 3). */
+const OTHER_FAMILY_MS = 1_000;
+
+/** The addresses of both families, without those of one that answers much later than the other, or never. */
+async function ofBoth(...families: readonly Promise<string[]>[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  const heard = families.map((family) => family.then((addresses) => void found.push(...addresses)));
+  const all = Promise.allSettled(heard);
+  await Promise.any(heard).catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([all, new Promise((later) => (timer = setTimeout(later, OTHER_FAMILY_MS)))]);
+  clearTimeout(timer);
+  return [...found];
+}
+
 /**
  * The machine's hosts file and name servers, asked without `getaddrinfo`: that one runs on the few threads which Node shares
  * with file access, so a handful of names with dead servers would hold up every other connection.
@@ -38,13 +53,11 @@ export function systemLookup(servers?: readonly string[]): Lookup {
     if (local.length > 0) return local;
     // A resolver reads the list of name servers once: a new one now and then notices when the machine's has changed.
     if (performance.now() - madeAt > RENEW_MS) [resolver, madeAt] = [newResolver(servers), performance.now()];
-    const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
-    const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const [four, six] = [resolver.resolve4(hostname), resolver.resolve6(hostname)];
+    const addresses = await ofBoth(four, six);
     if (addresses.length > 0) return addresses;
-    const codes = answers.map((answer) =>
-      answer.status === 'rejected' ? (answer.reason as { code?: string }).code : '',
-    );
-    throw new StageError('resolve', `${hostname} has no address (${codes[0]})`);
+    const code = await four.then(String, ({ code }: { code?: string }) => code);
+    throw new StageError('resolve', `${hostname} has no address (${code})`);
   };
 
   return (hostname) => {

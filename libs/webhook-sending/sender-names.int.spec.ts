@@ -118,6 +118,14 @@ describe('a name that somebody else’s name server answers for', () => {
     await eventually(() => expect(accepted).toHaveLength(1));
   });
 
+  it.each(['A', 'AAAA'] as const)('is dialled although its name server never answers for %s', async (silent) => {
+    zone = (_, type) => (type === silent ? null : type === 'A' ? [PUBLIC] : [PUBLIC6]);
+    const began = performance.now();
+    await connect('hooks.example.org');
+    expect(dialled).toEqual([silent === 'A' ? PUBLIC6 : PUBLIC]);
+    expect(performance.now() - began).toBeLessThan(4_000);
+  });
+
   it('fails to resolve when it does not exist, or has no address', async () => {
     zone = () => [];
     await expect(connect('missing.example.org')).rejects.toMatchObject({
