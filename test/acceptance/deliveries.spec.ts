@@ -210,6 +210,21 @@ describe('deliveries', () => {
     expect((await one(parked[1]!['id']))['status']).toBe('discarded');
   });
 
+  it('are not replayed to an endpoint that is disabled or deleted', async () => {
+    const { id } = await endpoint('/closed');
+    await happen('closed');
+    const [delivered] = await inStatus(id, 'delivered');
+    const path = `/webhooks/deliveries/${delivered!['id']}/replay`;
+    const refused = { status: 409, body: { code: 'ENDPOINT_DISABLED' } };
+    await client.must(200, 'POST', `/webhooks/endpoints/${id}/disable`);
+    expect(await client.post(path)).toMatchObject(refused);
+    await client.must(200, 'POST', `/webhooks/endpoints/${id}/enable`);
+    await client.must(202, 'POST', path);
+    await eventually(() => expect(receiver.on('/closed')).toHaveLength(2));
+    await client.delete(`/webhooks/endpoints/${id}`);
+    expect(await client.post(path)).toMatchObject(refused);
+  });
+
   it('tell others of what was parked, never the endpoint itself', async () => {
     receiver.always('/self', 500);
     const { id } = await endpoint('/self', { contract: 'core', eventTypes: ['account.connected', 'webhook.*'] });

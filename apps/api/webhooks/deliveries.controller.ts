@@ -63,12 +63,13 @@ export class DeliveriesController {
     scope: 'webhooks',
     status: 202,
     answer: deliveryAnswer,
-    errors: ['DELIVERY_NOT_FOUND', 'ENDPOINT_NOT_FOUND', 'ENDPOINT_DISABLED'],
+    errors: ['DELIVERY_NOT_FOUND', 'ENDPOINT_DISABLED'],
     summary: 'Send it again: same id and bytes, a new ladder',
   })
   async replay(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryView> {
     const { body: _, attempts: __, ...delivery } = await this.find(id, call);
-    openEndpoint((await this.commands.load(endpointAggregate, call.workspace, delivery.endpointId)).state);
+    if (!(await this.commands.isDone(deliveryAggregate, id, call)))
+      openEndpoint((await this.commands.load(endpointAggregate, call.workspace, delivery.endpointId)).state);
     await this.commands.run(
       deliveryAggregate,
       id,

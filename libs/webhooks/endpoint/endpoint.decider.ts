@@ -83,7 +83,7 @@ export const endpointDecider = decider<EndpointCommand, EndpointEvent, Endpoint>
     },
 
     RequestReplay: ({ jobId, since, until, status }, endpoint) => {
-      const { endpointId } = openEndpoint(endpoint);
+      const { endpointId } = openEndpoint(existingEndpoint(endpoint));
       return [{ type: 'ReplayRequested', data: { endpointId, jobId, since, until, status } }];
     },
   },
@@ -104,11 +104,10 @@ export function existingEndpoint(endpoint: Endpoint): ExistingEndpoint {
   return endpoint;
 }
 
-/** An endpoint that is sent to: what a replay asks for would else be taken and never be done. */
+/** An endpoint that is sent to: a replay would else be taken and never be done. */
 export function openEndpoint(endpoint: Endpoint): ExistingEndpoint {
-  const existing = existingEndpoint(endpoint);
-  ensure(existing.config.status === 'enabled', 'ENDPOINT_DISABLED');
-  return existing;
+  ensure(endpoint.status === 'registered' && endpoint.config.status === 'enabled', 'ENDPOINT_DISABLED');
+  return endpoint;
 }
 
 const settingsOf = ({

@@ -2,7 +2,7 @@ import { ensureOf, errorsOf } from '#kernel';
 
 export const endpointErrors = {
   ENDPOINT_ALREADY_EXISTS: ['conflict', 'A webhook endpoint with this id exists already, or did.'],
-  ENDPOINT_DISABLED: ['conflict', 'The webhook endpoint is disabled, so nothing is sent to it; enable it first.'],
+  ENDPOINT_DISABLED: ['conflict', 'The webhook endpoint is disabled or deleted: nothing is sent to it.'],
   ENDPOINT_NOT_FOUND: ['not-found', 'There is no such webhook endpoint.'],
 } as const;
 
