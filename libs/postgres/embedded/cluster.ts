@@ -69,6 +69,10 @@ function runInitdb(initdb: string, cluster: string, secret: string, folder: stri
   });
   if (made.status !== 0)
     throw new EmbeddedServerError(
-      `The embedded database could not be made in ${folder}: ${(made.stderr || String(made.error)).trim().split('\n').at(-1)}`,
+      `The embedded database could not be made in ${folder}: ${reasonIn((made.stderr || String(made.error)).trim().split('\n'))}`,
     );
 }
+
+/** What failed, and not how initdb tidied up after it. */
+const reasonIn = (said: readonly string[]): string =>
+  said.find((line) => /\b(?:error|FATAL|PANIC):/.test(line)) ?? said.at(-1)!;

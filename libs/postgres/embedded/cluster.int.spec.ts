@@ -1,0 +1,36 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { initialise } from './cluster';
+
+const OURSELVES = { ids: {}, prefix: [] };
+
+describe('a cluster that cannot be made', () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'postledger-cluster-'))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const initdb = (script: string): string => {
+    const file = join(folder, 'initdb');
+    writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return file;
+  };
+
+  it('says why, and not how it was tidied up', () => {
+    const full = 'initdb: error: could not write file "x": No space left on device';
+    const script = initdb(
+      `echo 'performing …' >&2; echo '${full}' >&2; echo 'initdb: removing data directory "x"' >&2; exit 1`,
+    );
+    expect(() => initialise(folder, join(folder, 'cluster'), script, OURSELVES)).toThrow(
+      `The embedded database could not be made in ${folder}: ${full}`,
+    );
+  });
+
+  it('leaves a folder in its place alone', () => {
+    mkdirSync(join(folder, 'cluster'));
+    writeFileSync(join(folder, 'cluster/notes'), 'mine');
+    expect(() => initialise(folder, join(folder, 'cluster'), initdb('mkdir "$2"'), OURSELVES)).toThrow(
+      `${folder}/cluster holds no database and is not empty`,
+    );
+    expect(existsSync(join(folder, 'cluster/notes'))).toBe(true);
+  });
+});
