@@ -62,8 +62,8 @@ function cache() {
 }
 
 /**
- * Whether node_modules holds what the lock file names, by whosever `npm ci`. npm writes its own record when all is there; what is
- * optional is not on every platform.
+ * Whether node_modules holds what the lock file names, by whosever `npm ci`. npm writes its own record when all is there, and
+ * a folder may be gone since; what is optional is not on every platform.
  */
 export function isInstalled(folder = root) {
   const record = join(folder, 'node_modules/.package-lock.json');
@@ -74,7 +74,9 @@ export function isInstalled(folder = root) {
   return Object.entries(wanted).every(
     ([path, { version, integrity, optional, devOptional }]) =>
       path === '' ||
-      (there[path] ? there[path].version === version && there[path].integrity === integrity : optional || devOptional),
+      (there[path]
+        ? there[path].version === version && there[path].integrity === integrity && existsSync(join(folder, path))
+        : optional || devOptional),
   );
 }
 

@@ -30,7 +30,7 @@ it('carries no SQL into the build that is no source any more', () => {
 
 it('installs nothing that an npm ci has put there, and what is not there yet or another version', () => {
   const made = folder();
-  mkdirSync(join(made, 'node_modules'));
+  mkdirSync(join(made, 'node_modules/a'), { recursive: true });
   const record = (file: string, packages: object) => writeFileSync(join(made, file), JSON.stringify({ packages }));
   const isInstalled = (packages?: object) => {
     if (packages) record('node_modules/.package-lock.json', packages);
@@ -45,6 +45,8 @@ it('installs nothing that an npm ci has put there, and what is not there yet or 
     isInstalled({ 'node_modules/a': { version: '1.0.1' } }),
     isInstalled({}),
   ]).toEqual(['false\n', 'true\n', 'false\n', 'false\n']);
+  removeFolder(join(made, 'node_modules/a'));
+  expect(isInstalled(a)).toBe('false\n');
   removeFolder(made);
 });
 
