@@ -46,6 +46,8 @@ export interface OpenOptions {
   readonly log?: Logger;
   /** Hears what start-up waits for, once every few seconds. */
   readonly onWait?: (sentence: string) => void;
+  /** PostgreSQL has gone back behind what this process has seen: nothing is asked of it any more, and the process has to begin anew. */
+  readonly onOtherHistory?: () => void;
 }
 
 /**
@@ -65,6 +67,7 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
     max: settings.databasePool ?? 10,
     name: `postledger ${options.name}`,
     onError,
+    ...(options.onOtherHistory && { onOtherHistory: options.onOtherHistory }),
   });
   try {
     return await openOn(db, settings, { name: options.name, log, clock, onWait, onError });
@@ -75,7 +78,7 @@ export async function openEngines(settings: Settings, options: OpenOptions): Pro
   }
 }
 
-type Opening = Required<OpenOptions> & { readonly onError: (error: Error) => void };
+type Opening = Required<Omit<OpenOptions, 'onOtherHistory'>> & { readonly onError: (error: Error) => void };
 
 async function openOn(db: Database, settings: Settings, options: Opening): Promise<Engines> {
   const { log, clock, onWait, onError } = options;

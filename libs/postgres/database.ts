@@ -1,4 +1,5 @@
 import { Pool, types, type PoolClient } from 'pg';
+import { History } from './history';
 import { Listener, type Hear } from './listener';
 import { WorkspaceQuery } from './workspace-query';
 
@@ -61,6 +62,14 @@ const sqlOn = (client: PoolClient): Sql => ({
   },
 });
 
+export interface DatabaseOptions {
+  readonly max?: number;
+  readonly name?: string;
+  readonly onError?: (error: Error) => void;
+  /** The server has another history than the one that this process began with: every statement is refused with an OtherHistoryError. */
+  readonly onOtherHistory?: () => void;
+}
+
 /** A pool of connections to PostgreSQL, transactions on it, and one connection that listens. */
 export class Database implements Sql, Workspaces {
   private readonly pool: Pool;
@@ -71,16 +80,21 @@ export class Database implements Sql, Workspaces {
 
   constructor(
     readonly url: string,
-    options: { max?: number; name?: string; onError?: (error: Error) => void } = {},
+    options: DatabaseOptions = {},
   ) {
     const onError = options.onError ?? (() => undefined);
+    const history = new History(options.onOtherHistory ?? (() => undefined));
     this.pool = new Pool({
       connectionString: url,
       max: options.max ?? 10,
       application_name: options.name ?? 'postledger',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
-      onConnect: (client) => client.query(SESSION),
+      // The pool waits for it, which its types do not know.
+      onConnect: async (client) => {
+        await client.query(SESSION);
+        await history.check(client);
+      },
     });
     this.pool.on('error', onError);
     this.pool.on('connect', (client) => this.backends.add(backendOf(client)));

@@ -1,4 +1,5 @@
 export { Database, planned, type Reads, type Sql, type TransactionOptions, type Workspaces } from './database';
+export { OtherHistoryError } from './history';
 export { DatabaseVersionError, migrate, migrations } from './migrate';
 export { isOutage } from './outage';
 export { lockRows } from './row-security';

@@ -4,7 +4,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { EmbeddedServerError } from '#postgres';
+import { EmbeddedServerError, OtherHistoryError } from '#postgres';
 import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
 import { nestLogger } from './nest-logger';
@@ -47,7 +47,8 @@ export async function startApp(
   settings: Settings,
   options: Partial<OpenOptions> = {},
 ): Promise<RunningApp> {
-  const engines = await openEngines(settings, { name: definition.name, ...options });
+  const onOtherHistory = () => fail(new OtherHistoryError());
+  const engines = await openEngines(settings, { name: definition.name, onOtherHistory, ...options });
   let started: NestFastifyApplication | undefined;
   try {
     const root: DynamicModule = {
@@ -148,11 +149,16 @@ export function stopOnSignals(
 
 /** Ends the process with one sentence for what the user can mend, and with the stack for what only we can. */
 export function fail(error: unknown): never {
-  const known = error instanceof SettingsError || error instanceof EmbeddedServerError;
-  process.stderr.write(
-    `${known ? `Postledger cannot start. ${error.message}` : ((error as Error).stack ?? String(error))}\n`,
-  );
+  process.stderr.write(`${lastWords(error)}\n`);
   process.exit(1);
+}
+
+function lastWords(error: unknown): string {
+  if (error instanceof SettingsError || error instanceof EmbeddedServerError)
+    return `Postledger cannot start. ${error.message}`;
+  if (error instanceof OtherHistoryError)
+    return `Postledger ends. ${error.message}: start it again, and it reads anew.`;
+  return (error as Error).stack ?? String(error);
 }
 
 const urlOf = (host: string, port: number): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
