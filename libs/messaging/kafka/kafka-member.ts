@@ -17,6 +17,14 @@ const SILENT_SESSIONS = 5;
 /** The coordinator lets those who join wait so long for members that still work. */
 const REBALANCE_MS = 30_000;
 
+/** What a broker answers to a heartbeat of a generation that is over: kafkajs joins again when it hears it too. */
+const REJOINS = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'UNKNOWN_MEMBER_ID',
+]);
+
 interface Parts {
   readonly kafka: Kafka;
   readonly park: (message: ReceivedMessage, reason: string) => Promise<void>;
@@ -96,8 +104,8 @@ export class KafkaMember {
     void collector.flush();
     if (payload) {
       payload.heartbeat().catch((error: Error) => {
-        // A rebalance waits for us: finish what is in hand, leave the rest.
-        collector.stop({ abort: false });
+        // A rebalance waits for us: finish what is in hand, leave the rest. After a passing fault nobody would join anew.
+        if (REJOINS.has((error as { type?: string }).type ?? '')) collector.stop({ abort: false });
         this.options.onFault?.(error);
       });
     } else if (performance.now() > this.silentAt) {
