@@ -17,11 +17,6 @@ describe('endpoints do not hold each other up', () => {
     await receiver.close();
   });
 
-  const liveEndpoints = (count: number) =>
-    eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(count),
-    );
-
   it('when thirty of sixty hang for ever, the others get everything meanwhile', async () => {
     const worker = await world.worker();
     for (let n = 0; n < 60; n++) {
@@ -29,7 +24,7 @@ describe('endpoints do not hold each other up', () => {
       await world.register(`whe_${n}`, receiver.url(`/e${n}`), PATIENT);
     }
     await world.pass(worker);
-    await liveEndpoints(60);
+    await world.live(60);
     await world.happen('a', 300);
     const messages = await world.fresh();
     for (let at = 0; at < messages.length; at += 50) await worker.handle(messages.slice(at, at + 50));
@@ -49,7 +44,7 @@ describe('endpoints do not hold each other up', () => {
     const worker = await world.worker();
     for (let n = 0; n < 40; n++) await world.register(`whe_${n}`, receiver.url(`/e${n}`), PATIENT);
     await world.pass(worker);
-    await liveEndpoints(40);
+    await world.live(40);
     await world.happen('a', 60);
     await world.pass(worker);
     await eventually(() => {
@@ -70,7 +65,7 @@ describe('endpoints do not hold each other up', () => {
     await world.register('whe_paced', receiver.url('/paced'), { eventTypes: ['region.*'], rateLimitPerSecond: 50 });
     await world.register('whe_free', receiver.url('/free'), { eventTypes: ['region.*'] });
     await world.pass(worker);
-    await liveEndpoints(2);
+    await world.live(2);
     await world.happen('a', 40);
     const began = performance.now();
     await world.pass(worker);
@@ -94,7 +89,7 @@ describe('endpoints do not hold each other up', () => {
     const worker = await world.worker();
     await world.register('whe_faster', receiver.url('/faster'), { eventTypes: ['region.*'], rateLimitPerSecond: 0.01 });
     await world.pass(worker);
-    await liveEndpoints(1);
+    await world.live(1);
     await world.happen('a', 60);
     await world.pass(worker);
     await eventually(() => expect(receiver.on('/faster')).toHaveLength(1));
@@ -108,7 +103,7 @@ describe('endpoints do not hold each other up', () => {
     const workers = [await world.worker(), await world.worker(), await world.worker()];
     await world.register('whe_shared', receiver.url('/shared'), { eventTypes: ['region.*'], rateLimitPerSecond: 5 });
     await world.pass(workers[0]!);
-    await liveEndpoints(1);
+    await world.live(1);
     for (const worker of workers) {
       for (let n = 0; n < 5; n++) await world.happen(`${workers.indexOf(worker)} ${n}`, 6);
       await world.pass(worker);
@@ -125,7 +120,7 @@ describe('endpoints do not hold each other up', () => {
     await world.register('whe_latest', receiver.url('/latest'), { eventTypes: ['region.*'], latestOnly: true });
     await world.register('whe_all', receiver.url('/all'), { eventTypes: ['region.*'] });
     await world.pass(worker);
-    await liveEndpoints(2);
+    await world.live(2);
     for (let n = 0; n < 5; n++) {
       await world.happen('a', 3);
       await world.happen('b', 1);

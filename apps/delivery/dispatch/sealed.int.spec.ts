@@ -37,9 +37,7 @@ describe('a body whose key cannot be had', () => {
   const happened = async (count: number, ordered: boolean): Promise<void> => {
     await world.register('whe_a', receiver.url('/a'), { eventTypes: ['region.*'], ordered });
     await world.pass(worker);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
-    );
+    await world.live(1);
     await world.happen('a', count);
     await world.pass(worker);
   };

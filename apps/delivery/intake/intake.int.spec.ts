@@ -18,11 +18,7 @@ describe('intake', () => {
   const register = async (...ids: string[]): Promise<void> => {
     for (const id of ids) await world.register(`whe_${id}`, receiver.url(`/${id}`), { eventTypes: ['region.*'] });
     await world.pass(worker);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(
-        ids.length,
-      ),
-    );
+    await world.live(ids.length);
   };
   const sequencesAt = (id: string): number[] =>
     receiver

@@ -34,9 +34,7 @@ describe('an endpoint that wants the latest only', () => {
   const register = async (contract = 'core'): Promise<void> => {
     await world.register('whe_l', receiver.url('/l'), { eventTypes: TYPES, latestOnly: true, contract });
     await world.pass(worker);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
-    );
+    await world.live(1);
   };
   const hold = () => receiver.always('/l', (request, response) => void held.set(period(request), response));
   const answer = (which: number, status: number) => held.get(which)!.writeHead(status).end();

@@ -25,9 +25,7 @@ describe('a long backlog', () => {
     await world.register('whe_away', receiver.url('/away'), { eventTypes: ['region.*'] });
     await world.register('whe_flaky', receiver.url('/flaky'), { eventTypes: ['region.*'] });
     await world.pass(worker);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(2),
-    );
+    await world.live(2);
     await world.test.db.query(
       `insert into delivery.retry (delivery_id, endpoint, due_at, sequence)
        select gen_random_uuid(), no, now() + interval '1 hour' + n * interval '1 second', n from delivery.endpoint, generate_series(1, 50000) n where id = 'whe_away'`,

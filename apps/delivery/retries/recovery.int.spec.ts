@@ -27,9 +27,7 @@ describe('a receiver that was away', () => {
   const register = async (rateLimitPerSecond: number | null = null): Promise<void> => {
     await world.register('whe_r', receiver.url('/r'), { eventTypes: ['region.*'], rateLimitPerSecond });
     await world.pass(worker);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
-    );
+    await world.live(1);
   };
   const count = async (where: string): Promise<number> =>
     (await world.test.db.query<{ n: number }>(`select count(*)::int as n from delivery.delivery where ${where}`))[0]!.n;

@@ -10,7 +10,7 @@ import { createLogger, Health, loadSettings, SecretBox, Wake } from '#platform';
 import { messagesOf, toBusMessage } from '#public-messages';
 import { generateSecret } from '#webhook-signing';
 import { endpointAggregate, type EndpointCommand, type EndpointSettings } from '#webhooks';
-import { testDatabase, type TestDatabase } from '#testing';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { DeliveryWorker } from '../worker/delivery-worker';
 import type { WorkerEngines } from '../worker/parts';
 
@@ -72,6 +72,16 @@ export class World {
     this.workers.push(worker);
     await worker.start();
     return worker;
+  }
+
+  /** Endpoints whose events the intake takes in. */
+  liveEndpoints(): Promise<object[]> {
+    return this.test.db.query("select 1 from delivery.endpoint where phase = 'live'");
+  }
+
+  /** Waits until so many endpoints have caught up with the log. */
+  async live(count: number): Promise<void> {
+    await eventually(async () => expect(await this.liveEndpoints()).toHaveLength(count));
   }
 
   async register(id: string, targetUrl: string, wanted: Wanted = {}, workspace = 'ws_1'): Promise<number> {

@@ -26,9 +26,7 @@ describe.each([
     await world.register('whe_c', receiver.url('/c'), { eventTypes: ['region.*'] });
     await world.register('whe_o', receiver.url('/o'), { eventTypes: ['region.*'], ordered: true });
     await world.pass(worker);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(2),
-    );
+    await world.live(2);
   });
   afterEach(async () => {
     await world.close();

@@ -20,9 +20,7 @@ describe('a killed worker', () => {
     worker = await world.worker();
     await world.register('whe_a', receiver.url('/a'), { eventTypes: ['region.*'] });
     await world.pass(worker);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
-    );
+    await world.live(1);
   });
   afterEach(async () => {
     await world.close();

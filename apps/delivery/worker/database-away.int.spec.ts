@@ -49,9 +49,7 @@ describe('PostgreSQL stopped for some seconds while deliveries are under way', (
     const [first, second] = [await world.worker(), await world.worker()];
     await world.register('whe_a', receiver.url('/a'), { eventTypes: ['region.*'] });
     await world.pass(first);
-    await eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
-    );
+    await world.live(1);
     const wave = async () => {
       await world.happen('a', WAVE);
       return world.fresh();

@@ -51,10 +51,6 @@ describe('a commit whose answer is lost', () => {
     };
     return () => isLost;
   };
-  const isLive = () =>
-    eventually(async () =>
-      expect(await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'")).toHaveLength(1),
-    );
   const register = async (startFrom: string | null = null): Promise<void> => {
     await world.register('whe_a', receiver.url('/a'), { eventTypes: ['region.*'], startFrom });
     await world.pass(worker);
@@ -72,7 +68,7 @@ describe('a commit whose answer is lost', () => {
 
   it('of an intake', async () => {
     await register();
-    await isLive();
+    await world.live(1);
     await world.happen('a', 5);
     const messages = await world.fresh();
     lose('delivery.intake(');
@@ -83,7 +79,7 @@ describe('a commit whose answer is lost', () => {
 
   it('of a claim of what is due', async () => {
     await register();
-    await isLive();
+    await world.live(1);
     receiver.script('/a', 500);
     const isLost = lose('delivery.claim(');
     await world.happen('a');
@@ -111,7 +107,7 @@ describe('a commit whose answer is lost', () => {
     const refresh = directory.refresh.bind(directory);
     let hasFailed = false;
     directory.refresh = async () => {
-      const live = await world.test.db.query("select 1 from delivery.endpoint where phase = 'live'");
+      const live = await world.liveEndpoints();
       if (hasFailed || live.length === 0) return refresh();
       hasFailed = true;
       throw new Error('the connection was cut');
@@ -123,7 +119,7 @@ describe('a commit whose answer is lost', () => {
 
   it('makes nobody give back what is in memory or under way', async () => {
     await register();
-    await isLive();
+    await world.live(1);
     const held: ServerResponse[] = [];
     receiver.always('/a', (_, response) => void held.push(response));
     await world.happen('a', 20);
