@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engines } from '#platform';
+import { writeWhole, type Engines } from '#platform';
 import { ensureFirstWorkspace } from '../api/keys/first-workspace';
 
 /** The first workspace's key, as the terminal may show it. */
@@ -16,13 +16,11 @@ export interface FirstKey {
 /** The sandbox keeps its key in DATA_DIR, readable by its owner alone, so that the sample works at the next start too. */
 export async function firstKey(engines: Engines): Promise<FirstKey> {
   const { settings } = engines;
-  const { apiKey } = await ensureFirstWorkspace(engines, { apiKey: settings.apiKey });
   const file = join(settings.dataDir, 'api-key');
+  const keep = (text: string) => settings.mode === 'sandbox' && writeWhole(file, `${text}\n`);
+  const { apiKey } = await ensureFirstWorkspace(engines, { apiKey: settings.apiKey, keep });
   if (settings.apiKey) return { text: settings.apiKey, isNew: false, isShown: true, header: headerOf(settings.apiKey) };
-  if (apiKey) {
-    if (settings.mode === 'sandbox') writeFileSync(file, `${apiKey}\n`, { mode: 0o600 });
-    return { text: apiKey, isNew: true, isShown: true, header: headerOf(apiKey) };
-  }
+  if (apiKey) return { text: apiKey, isNew: true, isShown: true, header: headerOf(apiKey) };
   const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   const header = text ? `"Authorization: Bearer $(cat ${quoted(file)})"` : headerOf('<your key>');
   return { text, isNew: false, isShown: false, header };

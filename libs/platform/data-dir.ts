@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SettingsError } from './config/settings';
+import { writeWhole } from './write-whole';
 
 /** Raised when the layout below DATA_DIR changes in a way that an older build cannot read. */
 const LAYOUT = '1';
@@ -11,9 +12,10 @@ const LAYOUT = '1';
  */
 export function claimDataDir(dataDir: string): () => void {
   const [layout, owner] = [join(dataDir, 'layout'), join(dataDir, 'owner.pid')];
+  const identity = [process.pid, birthOf(process.pid)].join(' ').trim();
   try {
     mkdirSync(dataDir, { recursive: true });
-    if (!existsSync(layout)) writeFileSync(layout, `${LAYOUT}\n`);
+    if (!existsSync(layout)) writeWhole(layout, `${LAYOUT}\n`);
     const found = readFileSync(layout, 'utf8').trim();
     if (found !== LAYOUT)
       throw new SettingsError(
@@ -24,7 +26,7 @@ export function claimDataDir(dataDir: string): () => void {
       throw new SettingsError(
         `Another Postledger (process ${holder}) uses ${dataDir}: stop it, or set DATA_DIR to another folder.`,
       );
-    writeFileSync(owner, String(process.pid));
+    writeWhole(owner, identity);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
@@ -37,24 +39,35 @@ export function claimDataDir(dataDir: string): () => void {
     throw error;
   }
   return () => {
-    if (existsSync(owner) && readFileSync(owner, 'utf8') === String(process.pid)) rmSync(owner);
+    if (existsSync(owner) && readFileSync(owner, 'utf8') === identity) rmSync(owner);
   };
 }
 
 /** The living process that has claimed DATA_DIR, if there is one. */
 export function holderOf(dataDir: string): number | undefined {
   const owner = join(dataDir, 'owner.pid');
-  const holder = existsSync(owner) ? Number(readFileSync(owner, 'utf8')) : 0;
-  return holder && isOurs(holder) ? holder : undefined;
+  const [pid, birth] = existsSync(owner) ? readFileSync(owner, 'utf8').split(' ') : [];
+  return pid && isThere(Number(pid), birth) ? Number(pid) : undefined;
 }
 
-/** Whether the process lives and is a node: a pid may have been given to something else since. */
-function isOurs(pid: number): boolean {
+/** Whether it is still that process: in a container that is started anew its number soon is another's. */
+function isThere(pid: number, birth: string | undefined): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
-  const command = `/proc/${pid}/cmdline`;
-  return !existsSync(command) || readFileSync(command, 'utf8').includes('node');
+  const now = birthOf(pid);
+  return now === undefined || birth === undefined || now === birth;
+}
+
+/** When a process was started, in ticks since the machine was; 'gone' when nobody has asked for its end yet; undefined where the system has no /proc. */
+function birthOf(pid: number): string | undefined {
+  try {
+    // The second field is the name of the program in parentheses, with anything in it; this one is the 22nd.
+    const [state, ...rest] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+    return state === 'Z' ? 'gone' : rest[18];
+  } catch {
+    return undefined;
+  }
 }

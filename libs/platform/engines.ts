@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { CommandHandler, EventStoreRefusedError, type EventStore } from '#event-store';
@@ -18,6 +18,7 @@ import { patientBus } from './patient-bus';
 import type { SecretBox } from './secret-box';
 import { Wake } from './wake';
 import { onDatabase, reachDatabase, until } from './wait-for';
+import { writeWhole } from './write-whole';
 
 /** What one process stands on: opened once, handed to every module. */
 export interface Engines {
@@ -219,6 +220,6 @@ function sandboxKey({ mode, dataDir }: Settings): string {
   if (known) return known;
   const key = randomBytes(32).toString('base64');
   mkdirSync(dataDir, { recursive: true });
-  writeFileSync(join(dataDir, 'secret-key'), `${key}\n`, { mode: 0o600 });
+  writeWhole(join(dataDir, 'secret-key'), `${key}\n`);
   return key;
 }

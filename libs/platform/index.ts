@@ -15,5 +15,6 @@ export { createLogger, type Logger } from './logger';
 export { SecretBox, SecretBoxError } from './secret-box';
 export { sparingly } from './sparingly';
 export { Wake } from './wake';
+export { writeWhole } from './write-whole';
 export { ENGINES, PlatformModule } from './nest/platform.module';
 export { fail, runApp, startApp, stopOnSignals, type AppDefinition, type RunningApp } from './nest/run-app';

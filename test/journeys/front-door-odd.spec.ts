@@ -63,10 +63,8 @@ describe('npm start at an odd moment, or with odd settings', () => {
     const key = await eventually(() => readFileSync(join(made, 'api-key'), 'utf8').trim(), { within: 60_000 });
     await program.line(/./);
     const posts = async () =>
-      (await (await fetch(`${url}/api/v1/posts`, { headers: { authorization: `Bearer ${key}` } })).json()) as {
-        data: unknown[];
-      };
-    await eventually(async () => expect((await posts()).data).toHaveLength(3), { within: 30_000 });
+      (await fetch(`${url}/api/v1/posts`, { headers: { authorization: `Bearer ${key}` } })).json() as Promise<object>;
+    await eventually(async () => expect(await posts()).toHaveProperty('data.length', 3), { within: 30_000 });
     process.kill(-program.pid, 'SIGHUP');
     await eventually(() => expect(existsSync(join(made, 'owner.pid'))).toBe(false), { within: 30_000 });
     await program.ended;

@@ -13,10 +13,11 @@ const ENVIRONMENT_KEY = 'key_environment';
 /**
  * The first workspace, made at the first start. With `apiKey` (POSTLEDGER_API_KEY) that is a key of it with every scope,
  * and the one of an earlier start opens nothing any more; without, one is made at the first start, and only that call returns it.
+ * `keep` is told of that one before it opens anything: a process that is killed in between leaves no key that nobody has.
  */
 export async function ensureFirstWorkspace(
   engines: Engines,
-  { apiKey }: { apiKey?: string | undefined } = {},
+  { apiKey, keep }: { apiKey?: string | undefined; keep?: (text: string) => void } = {},
 ): Promise<{ workspaceId: string; apiKey?: string }> {
   const workspaceId = await firstWorkspaceId(engines);
   const at = engines.clock();
@@ -55,6 +56,7 @@ export async function ensureFirstWorkspace(
   const [some] = await engines.db.query('select 1 from api.key where workspace = $1 limit 1', [workspaceId]);
   if (some) return { workspaceId };
   const [text] = keyTexts(engines.secrets, workspaceId, uuidv7());
+  keep?.(text);
   await issue(newId('key'), 'first', text);
   return { workspaceId, apiKey: text };
 }

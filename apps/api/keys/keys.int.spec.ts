@@ -271,4 +271,18 @@ describe('the first start', () => {
     expect(await ensureFirstWorkspace(engines)).toEqual({ workspaceId: fresh.workspace });
     await fresh.close();
   });
+
+  it('makes no key that nobody could keep', async () => {
+    const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
+    const { engines } = fresh.running;
+    await engines.db.query('delete from api.key');
+    const full = () => {
+      throw new Error('no space left');
+    };
+    await expect(ensureFirstWorkspace(engines, { keep: full })).rejects.toThrow('no space left');
+    const kept: string[] = [];
+    const { apiKey } = await ensureFirstWorkspace(engines, { keep: (text) => kept.push(text) });
+    expect(kept).toEqual([apiKey]);
+    await fresh.close();
+  });
 });

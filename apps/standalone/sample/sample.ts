@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engines } from '#platform';
+import { writeWhole, type Engines } from '#platform';
 import { TOPICS } from '#public-messages';
 import { say } from '../terminal';
 import { SampleClient } from './client';
@@ -81,7 +81,7 @@ class Sample {
       throw new Error(error.code === 'EADDRINUSE' ? `port ${known?.port} of its receiver is in use` : error.message);
     });
     const state = known ?? (await this.firstTime(port));
-    if (!known) writeFileSync(file, JSON.stringify(state), { mode: 0o600 });
+    if (!known) writeWhole(file, JSON.stringify(state));
     else say('  again      accounts and webhook endpoints stand from the start before');
     this.receiver.open('core', { scheme: 'standard', secret: state.secrets.core, refusals: 0 });
     this.receiver.open('post-ez', { scheme: 'post-ez', secret: state.secrets.postEz, refusals: 0 });

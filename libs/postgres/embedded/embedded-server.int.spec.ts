@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '#testing';
@@ -99,5 +100,24 @@ describe('the embedded server', () => {
     process.kill(late, 'SIGCONT');
     server = await starting;
     expect(await wayIn(server.url())).toBe('loopback');
+  });
+
+  it('leaves alone who has got the number of one that ended in a power cut', async () => {
+    const folder = join(base, 'cut');
+    const before = await EmbeddedServer.start({ folder });
+    const left = join(folder, 'cluster/postmaster.pid');
+    const [, ...rest] = readFileSync(left, 'utf8').split('\n');
+    await before.stop();
+    // Under the ids of the server, which may end it then.
+    const { uid, gid } = statSync(join(folder, 'cluster'));
+    const other = spawn('sleep', ['100'], { uid, gid });
+    try {
+      writeFileSync(left, [other.pid, ...rest].join('\n'));
+      server = await EmbeddedServer.start({ folder });
+      expect(await wayIn(server.url())).toBe('loopback');
+      expect([other.exitCode, other.signalCode]).toEqual([null, null]);
+    } finally {
+      other.kill('SIGKILL');
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
@@ -173,9 +173,16 @@ const hasSockets = (folder: string): boolean =>
   !/[,"]/.test(folder) &&
   Buffer.byteLength(join(folder, '.s.PGSQL.65535.lock')) <= MAX_SOCKET_PATH;
 
-/** A server that outlived its owner by a moment is stopped before a new one starts on the same folder. */
+/**
+ * A server that outlived its owner by a moment is stopped before a new one starts on the same folder. After a power cut, or in a container
+ * that is started anew, the number that it left may be another process's: pg_ctl would end that one, and the server take it for its like.
+ */
 function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
-  if (!existsSync(join(cluster, 'postmaster.pid'))) return;
+  const left = join(cluster, 'postmaster.pid');
+  if (!existsSync(left)) return;
+  const working = workersIn(realpathSync(cluster));
+  if (working?.length === 0) return rmSync(left);
+  if (working && !working.includes(readFileSync(left, 'utf8').split('\n')[0]!)) return;
   for (const mode of ['fast', 'immediate']) {
     const [command, ...args] = [...user.prefix, pgCtl, 'stop', '-D', cluster, '-m', mode, '-w', '-t', '30'];
     const { status } = spawnSync(command!, args, {
@@ -184,8 +191,21 @@ function stopOrphan(cluster: string, pgCtl: string, user: RunAs): void {
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
       ...user.ids,
     });
-    if (status === 0 || !existsSync(join(cluster, 'postmaster.pid'))) return;
+    if (status === 0 || !existsSync(left)) return;
   }
+}
+
+/** Numbers of the processes that work in a folder, as every process of a server does in its cluster; undefined where the system has no /proc. */
+function workersIn(folder: string): string[] | undefined {
+  if (!existsSync('/proc/self/cwd')) return undefined;
+  const worksThere = (pid: string): boolean => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`) === folder;
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && worksThere(name));
 }
 
 /** A server that was killed leaves its socket, named by a port that is never used again. */
