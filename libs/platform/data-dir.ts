@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SettingsError } from './config/settings';
 import { writeWhole } from './write-whole';
 
 /** Raised when the layout below DATA_DIR changes in a way that an older build cannot read. */
 const LAYOUT = '1';
+/** Another process is between the making of its mark and the writing of it, or was killed there. */
+const WRITING = { looks: 100, everyMs: 10 };
 
 /**
  * Takes DATA_DIR for this process: makes it when missing, refuses one of another layout and one that a living process holds.
@@ -21,12 +23,15 @@ export function claimDataDir(dataDir: string): () => void {
       throw new SettingsError(
         `${dataDir} was made by another version of Postledger (layout ${found}, this build has ${LAYOUT}): move it away, or set DATA_DIR to another folder.`,
       );
-    const holder = holderOf(dataDir);
-    if (holder !== undefined && holder !== process.pid)
-      throw new SettingsError(
-        `Another Postledger (process ${holder}) uses ${dataDir}: stop it, or set DATA_DIR to another folder.`,
-      );
-    writeWhole(owner, identity);
+    while (!isFirst(owner, identity)) {
+      const found = written(owner);
+      const holder = livingIn(found);
+      if (holder !== undefined && holder !== process.pid)
+        throw new SettingsError(
+          `Another Postledger (process ${holder}) uses ${dataDir}: stop it, or set DATA_DIR to another folder.`,
+        );
+      takeAway(owner, found);
+    }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
@@ -39,14 +44,59 @@ export function claimDataDir(dataDir: string): () => void {
     throw error;
   }
   return () => {
-    if (existsSync(owner) && readFileSync(owner, 'utf8') === identity) rmSync(owner);
+    if (read(owner) === identity) rmSync(owner);
   };
 }
 
 /** The living process that has claimed DATA_DIR, if there is one. */
 export function holderOf(dataDir: string): number | undefined {
-  const owner = join(dataDir, 'owner.pid');
-  const [pid, birth] = existsSync(owner) ? readFileSync(owner, 'utf8').split(' ') : [];
+  return livingIn(read(join(dataDir, 'owner.pid')));
+}
+
+/** What is in a file; nothing when it is gone. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Leaves the mark of an owner where there is none. Of several processes that try at once one does. */
+function isFirst(owner: string, identity: string): boolean {
+  try {
+    writeFileSync(owner, identity, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function written(owner: string): string {
+  const still = new Int32Array(new SharedArrayBuffer(4));
+  for (let look = 0; look < WRITING.looks && existsSync(owner) && read(owner) === ''; look++)
+    Atomics.wait(still, 0, 0, WRITING.everyMs);
+  return read(owner);
+}
+
+/** Takes the mark of one who is gone away, unless another has taken it away and left its own since. */
+function takeAway(owner: string, gone: string): void {
+  const taken = `${owner}.${process.pid}`;
+  try {
+    renameSync(owner, taken);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const found = read(taken);
+  rmSync(taken);
+  if (found !== gone) isFirst(owner, found);
+}
+
+function livingIn(mark: string): number | undefined {
+  const [pid, birth] = mark.split(' ');
   return pid && isThere(Number(pid), birth) ? Number(pid) : undefined;
 }
 

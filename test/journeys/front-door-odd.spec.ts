@@ -1,4 +1,5 @@
-import { execFileSync, execSync } from 'node:child_process';
+import { execFileSync, execSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,6 +101,27 @@ describe('npm start at an odd moment, or with odd settings', () => {
       /^Postledger cannot start\. The secrets in this database were encrypted with another POSTLEDGER_SECRET_KEY/,
     );
     expect((await other.ended).code).toBe(1);
+    removeFolder(made);
+  });
+
+  it('gives a folder to one of many that start on it at the same moment', async () => {
+    const made = folder();
+    const claim = `
+      const { claimDataDir } = require('./dist/libs/platform/data-dir.js');
+      while (Date.now() < Number(process.argv[2]));
+      try { claimDataDir(process.argv[1]); console.log('mine'); } catch (error) { console.log(error.message); }
+      process.stdin.resume();`;
+    for (const left of [undefined, '', '4194999 1']) {
+      if (left !== undefined) writeFileSync(join(made, 'owner.pid'), left);
+      const at = String(Date.now() + 1_000);
+      const all = Array.from({ length: 6 }, () => spawn(process.execPath, ['-e', claim, made, at], { cwd: ROOT }));
+      const said = await Promise.all(all.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim()));
+      const owner = all[said.indexOf('mine')]!.pid;
+      const refusal = `Another Postledger (process ${owner}) uses ${made}: stop it, or set DATA_DIR to another folder.`;
+      expect(said.filter((sentence) => sentence !== 'mine')).toEqual(Array.from({ length: 5 }, () => refusal));
+      for (const child of all) child.kill('SIGKILL');
+      await Promise.all(all.map((child) => once(child, 'close')));
+    }
     removeFolder(made);
   });
 
