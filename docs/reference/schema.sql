@@ -487,6 +487,8 @@ CREATE INDEX delivery_feed ON ONLY delivery.delivery USING btree (endpoint, sequ
 
 CREATE INDEX delivery_newest ON ONLY delivery.delivery USING btree (endpoint, id, type);
 
+CREATE INDEX delivery_part ON ONLY delivery.delivery USING btree (message_id) WHERE ((message_id <> event_id) AND (message_id <> id));
+
 CREATE INDEX delivery_state ON ONLY delivery.delivery USING btree (endpoint, state, id, type) WHERE (state IS NOT NULL);
 
 CREATE INDEX endpoint_catching_up ON delivery.endpoint USING btree (no) WHERE (phase = 'catching_up'::text);

@@ -20,6 +20,12 @@ describe('webhook endpoints', () => {
       profileId: 'prof_1',
     });
   const about = (path: string): string[] => receiver.bodies(path).map(({ data }) => String(data['accountId']));
+  /** What came, by its number. */
+  const inOrder = (path: string) =>
+    receiver
+      .on(path)
+      .map(({ body, headers }) => ({ body, number: Number(headers['webhook-sequence']) }))
+      .sort((one, other) => one.number - other.number);
   const create = (body: object, options?: object): Promise<Answer<Body>> =>
     client.post<Body>('/webhooks/endpoints', body, options);
   const workspace = async (): Promise<Client> =>
@@ -445,11 +451,6 @@ describe('webhook endpoints', () => {
     await eventually(() => expect(about('/since').sort()).toEqual(['acct_b2', 'acct_b3', 'acct_b4']));
     await eventually(() => expect(about('/now')).toEqual(['acct_b4']));
     await eventually(() => expect(about('/live')).toHaveLength(4));
-    const inOrder = (path: string) =>
-      receiver
-        .on(path)
-        .map(({ body, headers }) => ({ body, number: Number(headers['webhook-sequence']) }))
-        .sort((one, other) => one.number - other.number);
     expect(inOrder('/after').map(({ body }) => body)).toEqual(
       inOrder('/live')
         .slice(1)
@@ -474,6 +475,50 @@ describe('webhook endpoints', () => {
     await eventually(() =>
       expect(receiver.bodies('/second').map(({ data }) => data['operationId'])).toEqual(['op_two2']),
     );
+  });
+
+  it('backfills after the first of two messages that one event became: the second is still to come', async () => {
+    await client.endpoint(receiver.url('/one'), { eventTypes: ['image.generation_failed'] });
+    await client.must(201, 'POST', '/operations', { id: 'op_half', kind: 'image' });
+    await client.must(200, 'POST', '/operations/op_half/fail', { error: { code: 'x', message: 'm' } });
+    await eventually(() => expect(receiver.on('/one')).toHaveLength(1));
+    const startFrom = receiver.bodies('/one')[0]!.id;
+    await client.endpoint(receiver.url('/half'), {
+      eventTypes: ['image.generation_failed', 'operation.failed'],
+      startFrom,
+    });
+    await eventually(() =>
+      expect(receiver.bodies('/half').map(({ type, data }) => [type, data['operationId']])).toEqual([
+        ['operation.failed', 'op_half'],
+      ]),
+    );
+  });
+
+  it('backfills after any of the messages in which a contract tells one event', async () => {
+    const platforms = ['instagram', 'linkedin', 'x9'];
+    const accounts = await Promise.all(platforms.map((platform) => client.account(`parts_${platform}`, platform)));
+    const postiz = { contract: 'postiz', eventTypes: ['PostScheduled'], ordered: true };
+    await client.endpoint(receiver.url('/parts'), postiz);
+    await client.must(201, 'POST', '/posts', {
+      profileId: 'prof_1',
+      content: { text: 'x' },
+      destinations: accounts.map(({ id: accountId }, n) => ({ accountId, platform: platforms[n] })),
+      scheduledAt: '2090-01-01T00:00:00Z',
+    });
+    await eventually(() => expect(receiver.on('/parts')).toHaveLength(3));
+    const ids = inOrder('/parts').map(({ body }) => (JSON.parse(body) as { event_id: string }).event_id);
+    for (const [n, startFrom] of ids.entries())
+      await client.endpoint(receiver.url(`/parts-after-${n}`), { ...postiz, startFrom });
+    await client.must(201, 'POST', '/posts', {
+      profileId: 'prof_1',
+      content: { text: 'x' },
+      destinations: [{ accountId: accounts[0]!.id, platform: platforms[0] }],
+      scheduledAt: '2090-01-01T00:00:00Z',
+    });
+    await eventually(() => expect(receiver.on('/parts')).toHaveLength(4));
+    const all = inOrder('/parts').map(({ body }) => body);
+    for (const n of ids.keys())
+      await eventually(() => expect(inOrder(`/parts-after-${n}`).map(({ body }) => body)).toEqual(all.slice(n + 1)));
   });
 
   it('backfills after the event of a delivery, by the id that its contract gives it', async () => {

@@ -48,10 +48,10 @@ export class EndpointVetting {
     if (!contract.types.includes(type)) throw typesUnknown(contract, [type]);
   }
 
-  /** `now`, an Instant, or an event id of this workspace; null is `now`. Throws EVENT_UNKNOWN, and 400 for anything else. */
+  /** `now`, an Instant, or a message of this workspace; null is `now`. Throws EVENT_UNKNOWN, and 400 for anything else. */
   async startFrom(given: string | null, workspace: string): Promise<string | null> {
     if (given === null || given === 'now') return given;
-    if (given.startsWith('evt_')) return this.eventOf(given, workspace);
+    if (given.startsWith('evt_')) return this.messageOf(given, workspace);
     const time = parseTime(given);
     if (!time)
       throw invalid({ pointer: '/startFrom', message: 'must be now, a time in the form of RFC 3339, or an event id' });
@@ -59,14 +59,13 @@ export class EndpointVetting {
   }
 
   /**
-   * The event that an id of a webhook belongs to: its own, that of a further message of it (`operation.failed` beside the kind's own;
-   * nothing follows that message in it), or that of the delivery which brought it, where a contract names those.
+   * The message that an id of a webhook names, as `evt_<event>` or `evt_<event>/evt_<message>`: the first or a further one of its
+   * event (`operation.failed`, the second platform of `PostScheduled`), or what a delivery brought, where a contract names those.
    */
-  private async eventOf(id: string, workspace: string): Promise<string> {
+  private async messageOf(id: string, workspace: string): Promise<string> {
     await this.things.caughtUp('audit', workspace);
-    const delivered = await this.broughtBy(id, workspace);
-    if (delivered) return publicEventId(delivered);
-    const { position } = await this.places.find(workspace, id);
+    const brought = await this.broughtBy(id, workspace);
+    const { position } = brought ?? (await this.places.find(workspace, id));
     const [event] = await this.engines.db
       .inWorkspace(workspace)
       .query<{ id: string }>('select event_id as id from read.audit where workspace = $1 and position = $2', [
@@ -74,19 +73,25 @@ export class EndpointVetting {
         position,
       ]);
     if (!event) throw fail('EVENT_UNKNOWN', `There is no event ${id}.`);
-    return publicEventId(event.id);
+    const first = publicEventId(event.id);
+    const message = brought ? publicEventId(brought.message) : id;
+    return message === first ? first : `${first}/${message}`;
   }
 
-  private async broughtBy(id: string, workspace: string): Promise<string | undefined> {
+  /** What the log has no id of: a delivery (`post-ez`), or a part of what a contract tells in several messages (`postiz`). */
+  private async broughtBy(id: string, workspace: string): Promise<{ position: number; message: string } | undefined> {
     const uuid = EVENT_ID.exec(id)?.[1];
     if (!uuid) return undefined;
-    const [row] = await this.engines.db
-      .inWorkspace(workspace)
-      .query<{ id: string }>(
-        'select d.event_id as id from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where d.id = $1 and e.workspace = $2',
-        [uuid, workspace],
-      );
-    return row?.id;
+    const [row] = await this.engines.db.inWorkspace(workspace).query<{ position: number; message: string }>(
+      `select d.position, d.event_id as message from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint
+       where d.id = $1 and e.workspace = $2
+       union all
+       select d.position, d.message_id from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint
+       where d.message_id = $1 and d.message_id <> d.event_id and d.message_id <> d.id and e.workspace = $2
+       limit 1`,
+      [uuid, workspace],
+    );
+    return row;
   }
 }
 

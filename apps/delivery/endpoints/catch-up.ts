@@ -11,7 +11,7 @@ import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoin
 import { Endpoint, type EndpointRow } from './endpoint';
 import { catchingUp, endpointByNumber, type EndpointDirectory } from './endpoint-directory';
 import { insertFromLog, stretch } from './newly-wanted';
-import { startPosition } from './start-position';
+import { isAhead, startPosition } from './start-position';
 
 const PAGE = 500;
 /** With more than this ahead, it reads on beside the live intake; the rest is read while the intakes wait. */
@@ -211,13 +211,14 @@ function draftOf(
 ): Draft {
   const ms = Date.parse(now());
   const draft = new Draft(() => ms);
+  const ahead = isAhead(endpoint.row.config.startFrom);
   for (const event of events)
     for (const message of messagesOf(event))
       if (message.isWebhook)
         draft.add(
           message,
           [{ contract: endpoint.contract, endpoints: [endpoint] }],
-          (it, type) => it.at(message.position, type),
+          (it, { id, type }) => (ahead(event.id, id) ? it.at(message.position, type) : 'skip'),
           placeOf,
         );
   return draft;

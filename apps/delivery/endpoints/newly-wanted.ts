@@ -1,6 +1,7 @@
 import type { EventStore } from '#event-store';
 import type { Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
+import type { Rendered } from '#webhook-contracts';
 import type { Batch } from '../dispatch/task';
 import { Draft, Place, type DraftDelivery } from '../intake/draft';
 import { Endpoint, type EndpointRow } from './endpoint';
@@ -39,7 +40,7 @@ export async function insertNewlyWanted(
     for (const event of events) {
       for (const message of messagesOf(event)) {
         if (!message.isWebhook) continue;
-        const wanted = (_: Endpoint, type: string) =>
+        const wanted = (_: Endpoint, { type }: Rendered) =>
           takes({ after: 0, enabled: true, all: [next.config.eventTypes] }, type) &&
           !takes(eraAt(before.eras, message.position), type)
             ? next.enabled

@@ -6,8 +6,8 @@ import { stretch } from './newly-wanted';
 const SLACK_MS = 5 * MINUTE;
 
 /**
- * The log position after which an endpoint begins: of `startFrom`'s event (itself excluded), or the last before its time.
- * `registered` is the registration's own position: the start is never later.
+ * The log position after which an endpoint begins: the last before `startFrom`'s event, of which `isAhead` tells what follows,
+ * or before its time. `registered` is the registration's own position: the start is never later.
  */
 export async function startPosition(
   store: EventStore,
@@ -15,20 +15,48 @@ export async function startPosition(
   startFrom: string,
   registered: number,
 ): Promise<number> {
-  if (startFrom.startsWith('evt_')) return positionOfEvent(store, workspace, startFrom.slice(4), registered);
+  const message = messageIn(startFrom);
+  if (message) return positionBeforeEvent(store, workspace, message.event, registered);
   return positionBefore(store, workspace, Date.parse(startFrom), registered);
 }
 
-async function positionOfEvent(
+/** Of a `startFrom` that names a message: `evt_<event>`, the first of its event, or `evt_<event>/evt_<message>`, a further one. */
+function messageIn(startFrom: string | null): { readonly event: string; readonly message: string } | undefined {
+  if (!startFrom?.startsWith('evt_')) return undefined;
+  const [event, message = event] = startFrom.split('/') as [string, string?];
+  return { event: event.slice(4), message };
+}
+
+/**
+ * Whether a message comes after the one that `startFrom` names: one event may have become several, so that a part of them is
+ * still to come. Ask in order. A contract that does not have the message has nothing to come of its event.
+ */
+export function isAhead(startFrom: string | null): (event: string, messageId: string) => boolean {
+  const named = messageIn(startFrom);
+  let isPassed = false;
+  return (event, messageId) => {
+    if (event !== named?.event || isPassed) return true;
+    isPassed = messageId === named.message;
+    return false;
+  };
+}
+
+async function positionBeforeEvent(
   store: EventStore,
   workspace: string,
   uuid: string,
   registered: number,
 ): Promise<number> {
-  if (store.positionOf) return Math.min((await store.positionOf(workspace, uuid)) ?? registered, registered);
+  if (store.anyPosition && store.positionOf) {
+    const position = await store.positionOf(workspace, uuid);
+    return position === undefined ? registered : Math.min(position - 1, registered);
+  }
+  let last = 0;
   for await (const events of stretch(store, workspace, 0, registered)) {
-    const found = events.find(({ id }) => id === uuid);
-    if (found) return found.position;
+    for (const { id, position } of events) {
+      if (id === uuid) return last;
+      last = position;
+    }
   }
   return registered;
 }

@@ -39,7 +39,7 @@ export class Draft {
   add(
     message: CoreMessage,
     groups: readonly ContractGroup[],
-    verdict: (endpoint: Endpoint, type: string) => Verdict,
+    verdict: (endpoint: Endpoint, rendered: Rendered) => Verdict,
     placeOf: (endpoint: Endpoint) => PlaceNumber,
   ): void {
     let ordinal = -1;
@@ -48,7 +48,7 @@ export class Draft {
         let shared = -1;
         for (const endpoint of endpoints) {
           if (message.aboutEndpoint === endpoint.row.id) continue;
-          const decided = verdict(endpoint, rendered.type);
+          const decided = verdict(endpoint, rendered);
           if (decided === 'skip') continue;
           if (ordinal < 0) ordinal = this.messages.push(message) - 1;
           const id = deliveryId(this.now());

@@ -94,7 +94,7 @@ export class Intake {
       draft.add(
         message,
         directory.of(message.workspace),
-        (endpoint, type) => endpoint.live(message.position, type),
+        (endpoint, { type }) => endpoint.live(message.position, type),
         placeOf,
       );
     }
