@@ -1,5 +1,6 @@
 import type { EventStore } from '#event-store';
 import type { Database, Sql } from '#postgres';
+import { intoLine } from '../ordered/into-line';
 import { changeEras } from './eras';
 import type { EndpointChange } from './endpoint-change';
 import { endpointByNumber, endpointRow, type EndpointDirectory } from './endpoint-directory';
@@ -110,6 +111,7 @@ async function update(
     while ((await purge(sql, row, needs.now())) > 0);
     await reviveDiscarded(sql, row.no, change, needs.now());
   }
+  if (config.ordered && !row.config.ordered) await intoLine(sql, row.no);
   if (changesFlow && learned > position)
     await insertNewlyWanted(needs, sql, { ...row, config, enabled, phase, eras, version }, row, change, learned);
 }

@@ -25,6 +25,7 @@ it('is not sent again when it is recorded while the queue is read anew', async (
       script: () => Promise.resolve(),
     },
     clock: systemClock,
+    isOrdered: () => true,
     submit: (task) => void sent.push(task),
     onFault: (error) => {
       throw error;

@@ -7,6 +7,8 @@ export interface OrderedLaneNeeds {
   readonly db: Sql;
   readonly clock: Clock;
   readonly submit: (task: Task) => void;
+  /** Whether the endpoint asks for order at present. One that no longer does has its queue sent without it. */
+  readonly isOrdered: (endpoint: number) => boolean;
   readonly onFault: (error: Error) => void;
 }
 
@@ -24,15 +26,18 @@ interface QueueRow {
   readonly body: string;
 }
 
-/** One entity: its first is under way or waits for its time, the others wait for the first. */
+/** One entity: its first is under way or waits for its time, the others wait for the first. Without order each delivery is a line. */
 interface Line {
   readonly items: QueueRow[];
   /** There are more of it in the queue, up to the lane's cursor, than memory holds. */
   spilled: boolean;
-  flying: boolean;
+  /** Numbers of what is under way: the first alone, but for what went before the endpoint asked for order. */
+  readonly flying: Set<number>;
   refilling: boolean;
   timer: NodeJS.Timeout | undefined;
 }
+
+const newLine = (): Line => ({ items: [], spilled: false, flying: new Set(), refilling: false, timer: undefined });
 
 const WINDOW = 1_000;
 const PAGE = 200;
@@ -53,6 +58,7 @@ export const laneName = (endpoint: number): string => `ordered:${endpoint}`;
  */
 export class OrderedLane {
   private readonly lines = new Map<string, Line>();
+  private inOrder: boolean;
   private cursor = 0;
   /** Raised by every reset, so that what was read before is not believed. */
   private epoch = 0;
@@ -68,7 +74,9 @@ export class OrderedLane {
   constructor(
     private readonly endpoint: number,
     private readonly needs: OrderedLaneNeeds,
-  ) {}
+  ) {
+    this.inOrder = needs.isOrdered(endpoint);
+  }
 
   /** Nothing is known to be left. */
   get isEmpty(): boolean {
@@ -94,24 +102,28 @@ export class OrderedLane {
     }
   }
 
-  /** Reads on, or anew when `requeued` says that something was put behind the cursor since the last look. */
+  /** Reads on, or anew when `requeued` says that something was put behind the cursor since the last look, or the endpoint has changed. */
   async look(requeued: number): Promise<void> {
-    const isBehind = requeued !== this.requeued;
+    const isBehind = requeued !== this.requeued || this.needs.isOrdered(this.endpoint) !== this.inOrder;
     this.requeued = requeued;
     await (isBehind ? this.reset() : this.pull());
   }
 
-  /** The queue has changed behind the cursor (a replay, a discard): what is not under way is read again. */
+  /** The queue has changed behind the cursor (a replay, a discard), or the endpoint: what is not under way is read again. */
   async reset(): Promise<void> {
-    for (const [key, line] of this.lines) {
+    const flying: QueueRow[] = [];
+    for (const line of this.lines.values()) {
       clearTimeout(line.timer);
-      this.loaded -= line.items.length;
-      if (line.flying && line.items.length > 0) {
-        line.items.length = 1;
-        line.spilled = false;
-        this.loaded++;
-      } else this.lines.delete(key);
+      flying.push(...line.items.filter(({ sequence }) => line.flying.has(sequence)));
     }
+    this.lines.clear();
+    this.inOrder = this.needs.isOrdered(this.endpoint);
+    for (const row of flying.sort((one, other) => one.sequence - other.sequence)) {
+      const line = this.line(row);
+      line.items.push(row);
+      line.flying.add(row.sequence);
+    }
+    this.loaded = flying.length;
     this.cursor = 0;
     this.epoch++;
     await this.pull();
@@ -119,26 +131,24 @@ export class OrderedLane {
 
   /** The outcome of a delivery of this lane is written. */
   recorded({ task, decision }: Outcome): void {
-    const line = this.lines.get(task.key);
-    const head = line?.items[0];
-    if (!line || head?.sequence !== task.sequence) return;
-    line.flying = false;
-    if (decision.state === 'waiting') {
-      line.items[0] = { ...head, due_at: plus(this.needs.clock(), decision.ms) };
-      this.advance(task.key, line);
-      return;
+    const name = this.nameOf(task);
+    const line = this.lines.get(name);
+    const at = line?.items.findIndex(({ sequence }) => sequence === task.sequence) ?? -1;
+    if (!line || at < 0) return;
+    line.flying.delete(task.sequence);
+    const row = line.items[at]!;
+    if (decision.state === 'waiting') line.items[at] = { ...row, due_at: plus(this.needs.clock(), decision.ms) };
+    else if (decision.state === 'retrying') {
+      const { tries, dueMs } = decision;
+      line.items[at] = { ...row, tries, number: task.number + 1, due_at: instant(dueMs) };
+    } else {
+      line.items.splice(at, 1);
+      this.loaded--;
+      if (this.pulling) this.passed.add(task.sequence);
     }
-    if (decision.state === 'retrying') {
-      line.items[0] = { ...head, tries: decision.tries, number: task.number + 1, due_at: instant(decision.dueMs) };
-      this.advance(task.key, line);
-      return;
-    }
-    line.items.shift();
-    this.loaded--;
-    if (this.pulling) this.passed.add(task.sequence);
-    if (line.items.length > 0) this.advance(task.key, line);
-    else if (line.spilled) void this.refill(task.key, line, task.sequence);
-    else this.lines.delete(task.key);
+    if (line.items.length > 0) this.advance(line);
+    else if (line.spilled) void this.refill(name, line, task.sequence);
+    else this.lines.delete(name);
     if (this.loaded < WINDOW / 2) void this.pull();
   }
 
@@ -164,18 +174,25 @@ export class OrderedLane {
   }
 
   private take(row: QueueRow): void {
-    const line = this.lines.get(row.key);
-    if (!line) {
-      const fresh: Line = { items: [row], spilled: false, flying: false, refilling: false, timer: undefined };
-      this.lines.set(row.key, fresh);
-      this.loaded++;
-      this.advance(row.key, fresh);
-    } else if (line.items[0]?.sequence === row.sequence) return;
-    else if (line.spilled || line.refilling || line.items.length >= DEEPEST) line.spilled = true;
+    const line = this.line(row);
+    if (line.items.some(({ sequence }) => sequence === row.sequence)) return;
+    if (line.spilled || line.refilling || line.items.length >= DEEPEST) line.spilled = true;
     else {
       line.items.push(row);
       this.loaded++;
+      if (line.items.length === 1) this.advance(line);
     }
+  }
+
+  private nameOf({ key, sequence }: Pick<QueueRow, 'key' | 'sequence'>): string {
+    return this.inOrder ? key : `${sequence}`;
+  }
+
+  private line(row: QueueRow): Line {
+    const name = this.nameOf(row);
+    let line = this.lines.get(name);
+    if (!line) this.lines.set(name, (line = newLine()));
+    return line;
   }
 
   /** Memory has sent all it had of an entity: reads on where it had stopped to keep up. */
@@ -192,7 +209,7 @@ export class OrderedLane {
       line.items.push(...rows);
       this.loaded += rows.length;
       line.spilled ||= rows.length === DEEPEST;
-      if (rows.length > 0) this.advance(key, line);
+      if (rows.length > 0) this.advance(line);
       else if (line.spilled) await this.refill(key, line, after);
       else this.lines.delete(key);
     } catch (error) {
@@ -203,21 +220,23 @@ export class OrderedLane {
   }
 
   /** Sends the first of the line, now or when it is due. */
-  private advance(key: string, line: Line): void {
+  private advance(line: Line): void {
     const row = line.items[0]!;
+    if (line.flying.has(row.sequence)) return;
+    clearTimeout(line.timer);
     const wait = row.due_at === null ? 0 : Date.parse(row.due_at) - Date.parse(this.needs.clock());
     if (wait > 0) {
-      line.timer = setTimeout(() => this.advance(key, line), Math.min(wait, LONGEST_TIMER_MS));
+      line.timer = setTimeout(() => this.advance(line), Math.min(wait, LONGEST_TIMER_MS));
       return;
     }
-    line.flying = true;
+    line.flying.add(row.sequence);
     this.needs.submit({
       id: row.id,
       endpoint: this.endpoint,
       sequence: row.sequence,
       messageId: `evt_${row.message_id}`,
       type: row.type,
-      key,
+      key: row.key,
       body: row.body,
       number: Number(row.number),
       tries: row.tries,

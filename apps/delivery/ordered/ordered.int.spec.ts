@@ -22,6 +22,8 @@ describe('an ordered endpoint', () => {
     // What fails is tried again soon, and for so long (nine minutes in all) that no test outlasts it.
     [world, receiver] = await Promise.all([World.open({ retryScale: 0.002 }), Receiver.open()]);
   });
+  const ask = (changes: { ordered: boolean }) =>
+    world.endpointCommand('whe_o', { type: 'UpdateEndpoint', changes, ...world.by() });
   afterEach(async () => {
     await world.close();
     await receiver.close();
@@ -70,6 +72,75 @@ describe('an ordered endpoint', () => {
     await eventually(() => expect([...new Set(perEntity(receiver.on('/o'))['bad'])]).toEqual(upTo(30)), {
       within: 90_000,
     });
+  });
+
+  it('sends what it held back once it no longer asks for order', async () => {
+    const worker = await world.worker();
+    let heals = false;
+    receiver.always('/o', (request, response) => {
+      response.writeHead(periods([request])[0]!.period === 1 && !heals ? 500 : 204).end();
+    });
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 30);
+    await world.pass(worker);
+    await eventually(() => expect(perEntity(receiver.on('/o'))['a']?.length).toBeGreaterThan(1));
+    await ask({ ordered: false });
+    await world.pass(worker);
+    await eventually(() => expect(new Set(perEntity(receiver.on('/o'))['a'])).toEqual(new Set(upTo(30))));
+    heals = true;
+    await eventually(async () => expect(await world.test.db.query('select * from delivery.queue')).toEqual([]), {
+      within: 90_000,
+    });
+    expect(perEntity(receiver.on('/o'))['a']!.filter((period) => period > 1)).toHaveLength(29);
+  });
+
+  it('waits for what was to be retried when it began to ask for order', async () => {
+    const worker = await world.worker();
+    let heals = false;
+    receiver.always('/o', (_, response) => response.writeHead(heals ? 204 : 500).end());
+    await world.register('whe_o', receiver.url('/o'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 1);
+    await world.pass(worker);
+    // From the third attempt on it waits for seconds.
+    await eventually(() => expect(receiver.on('/o')).toHaveLength(3));
+    await eventually(async () => expect(await world.test.db.query('select 1 from delivery.retry')).toHaveLength(1));
+    await ask({ ordered: true });
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(async () => expect(await world.test.db.query('select 1 from delivery.queue')).toHaveLength(3));
+    heals = true;
+    await eventually(() => expect(new Set(perEntity(receiver.on('/o'))['a'])).toEqual(new Set(upTo(3))), {
+      within: 90_000,
+    });
+    expect(perEntity(receiver.on('/o'))['a']).toEqual([...perEntity(receiver.on('/o'))['a']!].sort());
+  });
+
+  it('waits also for what was under way when it began to ask for order, once that has failed', async () => {
+    const worker = await world.worker();
+    const answers: (() => void)[] = [];
+    let heals = false;
+    receiver.always('/o', (_, response) => {
+      if (answers.length === 0) answers.push(() => response.writeHead(500).end());
+      else response.writeHead(heals ? 204 : 500).end();
+    });
+    await world.register('whe_o', receiver.url('/o'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 1);
+    await world.pass(worker);
+    await eventually(() => expect(answers).toHaveLength(1));
+    await ask({ ordered: true });
+    await world.pass(worker);
+    answers[0]!();
+    await eventually(async () => expect(await world.test.db.query('select 1 from delivery.queue')).toHaveLength(1));
+    await world.happen('a', 2);
+    await world.pass(worker);
+    heals = true;
+    await eventually(() => expect(new Set(perEntity(receiver.on('/o'))['a'])).toEqual(new Set(upTo(3))), {
+      within: 90_000,
+    });
+    expect(perEntity(receiver.on('/o'))['a']).toEqual([...perEntity(receiver.on('/o'))['a']!].sort());
   });
 
   it('goes on in order in another process after its holder was killed', async () => {

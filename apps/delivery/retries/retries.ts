@@ -4,6 +4,7 @@ import type { Leases } from '../dispatch/leases';
 import type { Batch, Task } from '../dispatch/task';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
+import { intoLine } from '../ordered/into-line';
 
 export interface RetriesNeeds {
   readonly db: Database;
@@ -103,6 +104,8 @@ export class Retries {
       for (const { endpoint: no, due_at } of rows) {
         const endpoint = this.needs.endpoint(no);
         if (endpoint && !endpoint.open) await this.needs.purge(endpoint);
+        // It was under way, or one of very many, when its endpoint began to ask for order.
+        else if (endpoint?.row.config.ordered) while ((await intoLine(this.needs.db, no)) > 0);
         else this.due.set(no, Date.parse(due_at));
       }
       this.schedule();
@@ -131,7 +134,7 @@ export class Retries {
 
   private roomOf(no: number): number {
     const endpoint = this.needs.endpoint(no);
-    return endpoint ? Math.min(CLAIM_OF_ONE, this.needs.room(endpoint)) : 0;
+    return endpoint && !endpoint.row.config.ordered ? Math.min(CLAIM_OF_ONE, this.needs.room(endpoint)) : 0;
   }
 
   private async claim(): Promise<void> {
