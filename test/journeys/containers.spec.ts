@@ -9,6 +9,7 @@ import { Program, ROOT } from '../harness/program';
 interface Service {
   image?: string;
   command?: string[];
+  volumes?: string[];
   environment: Record<string, string>;
   healthcheck?: { test: string[] };
   depends_on?: object;
@@ -49,6 +50,11 @@ describe('the compose file', () => {
   it('takes from outside only variables that exist, or the password of its own database', () => {
     const taken = [...text.matchAll(/\$\{(\w+)/g)].map(([, variable]) => variable!);
     for (const variable of taken) expect([...ours, 'POSTGRES_PASSWORD']).toContain(variable);
+  });
+
+  it('keeps what Kafka holds where its volume is, so that a container that is made anew has it', () => {
+    const { environment, volumes } = compose.services['kafka']!;
+    expect(volumes).toEqual([`kafka:${environment['KAFKA_LOG_DIRS']}`]);
   });
 
   it('has a health check for every service', () => {
