@@ -30,6 +30,7 @@ async function main(): Promise<void> {
   const database = given.databaseUrl
     ? undefined
     : await step('starting the embedded database', () => startEmbedded(dataDir));
+  database?.keepUp(say);
   const settings: Settings = { ...given, dataDir, databaseUrl: given.databaseUrl ?? database!.localUrl('postledger') };
   const running = await step('starting the apps', () =>
     startApp(composition(settings), settings, { onWait: say }),

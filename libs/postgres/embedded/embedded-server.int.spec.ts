@@ -1,5 +1,16 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '#testing';
@@ -100,6 +111,47 @@ describe('the embedded server', () => {
     process.kill(late, 'SIGCONT');
     server = await starting;
     expect(await wayIn(server.url())).toBe('loopback');
+  });
+
+  it('waits for one that recovers, however long it takes', async () => {
+    const folder = join(base, 'recovering');
+    await (await EmbeddedServer.start({ folder })).stop();
+    const { uid, gid } = statSync(join(folder, 'cluster'));
+    const wish = join(folder, 'cluster/recovery.signal');
+    writeFileSync(wish, '');
+    chownSync(wish, uid, gid);
+    const said: string[] = [];
+    const slow = { restore_command: 'sleep 1; false', hot_standby: 'off' };
+    server = await EmbeddedServer.start({ folder, silentMs: 500, flags: slow, onLog: (line) => said.push(line) });
+    expect(said.join()).toContain('is starting up');
+    expect(await wayIn(server.url())).toBe('loopback');
+  });
+
+  it('says what ended a start, and not how it was tidied up', async () => {
+    const folder = join(base, 'refused');
+    const taken = createServer((socket) => socket.destroy());
+    await new Promise<void>((done) => taken.listen(0, '127.0.0.1', done));
+    const { port } = taken.address() as { port: number };
+    const reason = 'The embedded database did not start: could not create any TCP/IP sockets.';
+    await expect(EmbeddedServer.start({ folder, port })).rejects.toThrow(reason);
+    taken.close();
+  });
+
+  it('is started again, on its port, when it ends without being told to, and is down once it is told', async () => {
+    const folder = join(base, 'kept up');
+    server = await EmbeddedServer.start({ folder });
+    const { port } = server;
+    const said: string[] = [];
+    server.keepUp((sentence) => said.push(sentence));
+    for (let time = 1; time <= 2; time++) {
+      const { pid } = server;
+      process.kill(pid, 'SIGKILL');
+      await eventually(() => expect(server!.pid).not.toBe(pid));
+      expect([said.length, server.port, await wayIn(server.url())]).toEqual([time, port, 'loopback']);
+    }
+    process.kill(server.pid, 'SIGKILL');
+    await server.stop();
+    await expect(wayIn(server.url())).rejects.toThrow('ECONNREFUSED');
   });
 
   it('leaves alone who has got the number of one that ended in a power cut', async () => {
