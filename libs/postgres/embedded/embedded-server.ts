@@ -72,7 +72,7 @@ export class EmbeddedServer {
     const binaries = await locateBinaries();
     mkdirSync(folder, { recursive: true });
     const cluster = join(folder, 'cluster');
-    const user = chooseUser(binaries.postgres, folder);
+    const user = chooseUser(binaries.postgres, folder, cluster);
     const password = initialise(folder, cluster, binaries.initdb, user);
     const port = options.port ?? (await freePort());
     const socketFolder = hasSockets(folder) ? folder : undefined;
