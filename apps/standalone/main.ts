@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import {
-  claimDataDir,
   fail,
   loadSettings,
   SettingsError,
   startApp,
   startEmbedded,
   stopOnSignals,
+  takeDataDir,
   type Settings,
 } from '#platform';
 import { composition } from './composition';
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
 
   const given = loadSettings({ POSTLEDGER_MODE: 'sandbox', LOG_LEVEL: 'warn', DATABASE_POOL: '24', ...process.env });
   const dataDir = resolve(given.dataDir);
-  const release = claimDataDir(dataDir);
+  const release = await takeDataDir(dataDir);
   process.once('exit', release);
 
   const database = given.databaseUrl

@@ -7,8 +7,7 @@ export {
   type Mode,
   type Settings,
 } from './config/settings';
-export { claimDataDir } from './data-dir';
-export { ownEmbedded, reachEmbedded, startEmbedded, type ReachedDatabase } from './reach-embedded';
+export { ownEmbedded, reachEmbedded, startEmbedded, takeDataDir, type ReachedDatabase } from './reach-embedded';
 export { openEngines, type Engines, type OpenOptions } from './engines';
 export { Health, type PartHealth } from './health';
 export { createLogger, type Logger } from './logger';

@@ -31,9 +31,29 @@ export async function reachEmbedded(dataDir: string): Promise<ReachedDatabase> {
   return ownEmbedded(dataDir);
 }
 
+/** One that drains in another container is given so long to end. */
+const LEAVING_MS = 15_000;
+
+/**
+ * Claims DATA_DIR for this process like `claimDataDir`, once no database runs there that this process cannot see: of an owner in another container
+ * neither its number nor its birth says that it lives. SettingsError when it is held.
+ */
+export async function takeDataDir(dataDir: string, leavingMs = LEAVING_MS): Promise<() => void> {
+  const folder = join(dataDir, 'postgres');
+  const isTaken = async () => (await EmbeddedServer.isElsewhere(folder)) && holderOf(dataDir) === undefined;
+  for (const deadline = performance.now() + leavingMs; await isTaken();) {
+    if (performance.now() > deadline)
+      throw new SettingsError(
+        `A database that cannot be seen from here, as in another container, runs in ${folder}: stop what it belongs to, or set DATA_DIR to another folder.`,
+      );
+    await new Promise((again) => setTimeout(again, 100));
+  }
+  return claimDataDir(dataDir);
+}
+
 /** Claims a DATA_DIR and starts its database, made when missing. SettingsError when somebody else holds it. */
 export async function ownEmbedded(dataDir: string): Promise<ReachedDatabase> {
-  const release = claimDataDir(resolve(dataDir));
+  const release = await takeDataDir(resolve(dataDir));
   try {
     const server = await startEmbedded(dataDir);
     return { url: server.localUrl(DATABASE), close: () => server.stop().finally(release) };

@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { locateBinaries } from './binaries';
 import { initialise } from './cluster';
 import { launchServer, urlOf, type Launched } from './launch';
-import { removeSockets, stopOrphan } from './leftovers';
+import { isServedElsewhere, removeSockets, stopOrphan } from './leftovers';
 import { chooseUser } from './run-as';
 
 /** A socket's path must fit into 108 bytes on Linux and 104 elsewhere. */
@@ -109,6 +109,11 @@ export class EmbeddedServer {
       },
       () => undefined,
     );
+  }
+
+  /** Whether a server runs in this folder whose processes cannot be seen from here, so that it can be neither ended nor waited for. */
+  static isElsewhere(folder: string): Promise<boolean> {
+    return isServedElsewhere(folder);
   }
 
   /** Connection string of one of its databases. */
