@@ -1,8 +1,9 @@
 import { PoisonMessageError, type ReceivedMessage } from '#messaging';
 import { fromBusMessage, messageType, TOPICS, type CoreMessage } from '#public-messages';
 import { applyChange, purgeClosed } from '../endpoints/apply-change';
+import { changesBefore } from '../endpoints/changes-before';
 import type { Endpoint } from '../endpoints/endpoint';
-import { ENDPOINT_CHANGED, endpointChange } from '../endpoints/endpoint-change';
+import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from '../endpoints/endpoint-change';
 import { UnrenderableError } from '../intake/draft';
 import type { Outcome } from '../record/outcome';
 import { fulfil, REQUESTS } from '../requests/requests';
@@ -134,21 +135,26 @@ export class DeliveryWorker {
   }
 
   private async obey(message: CoreMessage): Promise<void> {
-    const { db, store, clock, wake } = this.engines;
-    if (message.type === ENDPOINT_CHANGED) {
-      const needs = { db, store, directory: this.parts.directory, now: clock };
-      const no = await this.parts.changeTurns.take(() => applyChange(needs, endpointChange(message)));
-      if (no === undefined) return;
-      if (this.parts.directory.get(no)?.row.phase === 'catching_up') this.parts.catchUps.want(no);
-      this.parts.retries.wake();
-      await this.parts.orderedLanes.changed(no);
-      wake.send(WAKE_CHANNEL, `endpoint:${no}`);
-    } else if (REQUESTS.has(message.type)) {
+    const { db, clock, wake } = this.engines;
+    if (message.type === ENDPOINT_CHANGED) await this.change(endpointChange(message));
+    else if (REQUESTS.has(message.type)) {
+      for (const change of await changesBefore(this.engines, message)) await this.change(change);
       const effect = await fulfil({ db, clock }, message);
       if (effect?.wake === 'job') this.parts.jobs.wake();
       else if (effect?.wake === 'discard') wake.send(WAKE_CHANNEL, `discard:${effect.endpoint}:${effect.delivery}`);
       else if (effect) this.changedBehind(effect.endpoint, effect.wake === 'requeue');
     }
+  }
+
+  private async change(change: EndpointChange): Promise<void> {
+    const { db, store, clock, wake } = this.engines;
+    const { directory, catchUps, retries, orderedLanes, changeTurns } = this.parts;
+    const no = await changeTurns.take(() => applyChange({ db, store, directory, now: clock }, change));
+    if (no === undefined) return;
+    if (directory.get(no)?.row.phase === 'catching_up') catchUps.want(no);
+    retries.wake();
+    await orderedLanes.changed(no);
+    wake.send(WAKE_CHANNEL, `endpoint:${no}`);
   }
 
   /** Rows of the endpoint were changed by hand: here and in every other process what is in memory of them is old. */

@@ -209,6 +209,47 @@ describe('what becomes of a delivery', () => {
     expect(new Set(receiver.on('/off').map(({ headers }) => headers['webhook-sequence'])).size).toBe(251);
   });
 
+  describe('that is asked for again reaches delivery before what had become of its endpoint', () => {
+    const before = async (id: string) => {
+      receiver.always(`/${id}`, 204);
+      await world.register(id, receiver.url(`/${id}`), { eventTypes: ['region.*'] });
+      await world.pass(worker);
+      await world.happen(id);
+      await world.pass(worker);
+      await listed(id, { status: 'delivered' });
+    };
+    const change = async (
+      id: string,
+      command: { type: 'EnableEndpoint' } | { type: 'DisableEndpoint'; reason: 'manual' },
+    ) => {
+      await world.endpointCommand(id, { ...command, ...world.by() });
+      return world.fresh();
+    };
+
+    it('is sent although delivery takes the endpoint for disabled', async () => {
+      await before('whe_early');
+      await worker.handle(await change('whe_early', { type: 'DisableEndpoint', reason: 'manual' }));
+      const enabling = await change('whe_early', { type: 'EnableEndpoint' });
+      await byHand('RequestDeliveryReplay', 'whe_early', (await first('whe_early')).id);
+      await world.pass(worker);
+      await worker.handle(enabling);
+      await eventually(() => expect(receiver.on('/whe_early')).toHaveLength(2));
+    });
+
+    it('is kept although delivery hears of the disabling afterwards', async () => {
+      await before('whe_kept');
+      const disabling = await change('whe_kept', { type: 'DisableEndpoint', reason: 'manual' });
+      const enabling = await change('whe_kept', { type: 'EnableEndpoint' });
+      receiver.always('/whe_kept', { status: 503, headers: { 'retry-after': '3600' } });
+      await byHand('RequestDeliveryReplay', 'whe_kept', (await first('whe_kept')).id);
+      await world.pass(worker);
+      await listed('whe_kept', { status: 'retrying' });
+      await worker.handle(disabling);
+      await worker.handle(enabling);
+      await listed('whe_kept', { status: 'retrying' });
+    });
+  });
+
   it('is fed to who pulls, in order', async () => {
     const feed = await deliveries.feed('ws_1', 'whe_off', { after: 10, limit: 3 });
     expect(feed!.data.map(({ sequence }) => sequence)).toEqual([11, 12, 13]);
