@@ -56,6 +56,13 @@ describe('settings', () => {
     expect(loadSettings({ POSTLEDGER_MODE: 'sandbox', RETRY_SCALE: '0.5' })).toMatchObject({ retryScale: 0.5 });
   });
 
+  it('refuse a pool of connections in which one part would wait for another for ever', () => {
+    expect(() => loadSettings({ POSTLEDGER_MODE: 'sandbox', DATABASE_POOL: '4' })).toThrow(
+      'DATABASE_POOL must be a number from 5 to 500, not "4".',
+    );
+    expect(loadSettings({ POSTLEDGER_MODE: 'sandbox', DATABASE_POOL: '5' })).toMatchObject({ databasePool: 5 });
+  });
+
   it('refuse a database that its client could not read, without repeating a password', () => {
     const of = (url: string) => loadSettings({ POSTLEDGER_MODE: 'sandbox', DATABASE_URL: url }).databaseUrl;
     for (const url of ['postgres://me:hunter#2@db:5432/x', 'postgres://me:hunter%2@db/x', 'postgres://db:port/x']) {

@@ -204,8 +204,9 @@ export const settingsSchema = {
   databasePool: {
     variable: 'DATABASE_POOL',
     default: '10 (24 under npm start)',
-    means: 'connections to PostgreSQL a process may hold',
-    parse: (value) => (value ? whole(10, 2, 500)(value) : undefined),
+    means: 'connections to PostgreSQL a process may hold, 5 at least',
+    // One leads, two intakes may wait for a change of an endpoint, and that change reads on one more: with fewer it waits for them.
+    parse: (value) => (value ? whole(10, 5, 500)(value) : undefined),
   } as Setting<number | undefined>,
   deliveryConcurrency: {
     variable: 'DELIVERY_CONCURRENCY',
