@@ -203,6 +203,35 @@ describe('the Idempotency-Key', () => {
     });
   });
 
+  it.each([
+    ['a rotated secret', 'POST', '/rotate-secret', {}],
+    ['a change', 'PATCH', '', { eventTypes: ['post.*'] }],
+    ['a replay', 'POST', '/replay', { since: '2026-01-01T00:00:00Z' }],
+    ['a disabling', 'POST', '/disable', {}],
+    ['a deletion', 'DELETE', '', undefined],
+  ])(
+    'answers %s as it would have at first, although its endpoint has been deleted since',
+    async (name, method, path, body) => {
+      const id = `whe_${path.slice(1) || method}`;
+      const register = { id, targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] };
+      expect((await api.send('POST', '/webhooks/endpoints', register)).status).toBe(201);
+      const ask = () => api.send(method, `/webhooks/endpoints/${id}${path}`, body, { 'idempotency-key': name });
+      const lost = await ask();
+      expect(lost.status).toBeLessThan(300);
+      await api.running.engines.db.query(
+        "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = $1",
+        [name],
+      );
+      await api.send('DELETE', `/webhooks/endpoints/${id}`);
+      const { status, text, headers } = await ask();
+      expect({ status, text, etag: headers['etag'] }).toEqual({
+        status: lost.status,
+        text: lost.text,
+        etag: lost.headers['etag'],
+      });
+    },
+  );
+
   it('makes no key for somebody who was erased since', async () => {
     expect((await connect('for-erasure', { id: 'acct_erased' })).status).toBe(201);
     await api.running.engines.db.query(

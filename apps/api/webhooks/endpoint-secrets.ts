@@ -12,8 +12,11 @@ export class EndpointSecrets {
   constructor(@Inject(ENGINES) private readonly engines: Engines) {}
 
   /** A new secret, closed. It is shown as the log has it (`newest`): a command that is repeated after a crash made another at its first try. */
-  make({ signature }: Contract, { context: { commandId } }: Call): { readonly id: string; readonly box: string } {
-    const text = generateSecret(signature === 'post-ez' ? 'pez' : 'whsec');
+  make(
+    contract: Contract | undefined,
+    { context: { commandId } }: Call,
+  ): { readonly id: string; readonly box: string } {
+    const text = generateSecret(contract?.signature === 'post-ez' ? 'pez' : 'whsec');
     return { id: `sec_${derivedUuid(commandId, 'secret')}`, box: this.engines.secrets.encrypt(text) };
   }
 

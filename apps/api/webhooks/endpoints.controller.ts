@@ -1,6 +1,7 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf, HOUR, instant } from '#kernel';
 import { presentEndpoint, type EndpointView, type Page } from '#read-models';
+import type { Contract } from '#webhook-contracts';
 import {
   endpointAggregate,
   endpointErrors,
@@ -129,8 +130,8 @@ export class EndpointsController {
   async update(@Param('id') id: string, @Body() changes: UpdateEndpoint, @TheCall() call: Call): Promise<EndpointView> {
     if (changes.targetUrl !== undefined) this.vetting.target(changes.targetUrl);
     if (changes.eventTypes !== undefined) {
-      const { config } = await this.load(id, call);
-      this.vetting.eventTypes(this.vetting.contract(config.contract), changes.eventTypes);
+      const contract = await this.contractOf(id, call);
+      if (contract) this.vetting.eventTypes(contract, changes.eventTypes);
     }
     return this.shown(id, { type: 'UpdateEndpoint', changes: { ...changes } }, call);
   }
@@ -181,8 +182,7 @@ export class EndpointsController {
     @Body() { overlapHours = DEFAULT_OVERLAP_HOURS }: RotateSecret,
     @TheCall() call: Call,
   ): Promise<{ signingSecret: string }> {
-    const { config } = await this.load(id, call);
-    const secret = this.secrets.make(this.vetting.contract(config.contract), call);
+    const secret = this.secrets.make(await this.contractOf(id, call), call);
     const { state } = await this.commands.run(
       endpointAggregate,
       id,
@@ -227,6 +227,12 @@ export class EndpointsController {
     await this.commands.run(endpointAggregate, id, { type: 'RequestReplay', jobId, since: from, until, status }, call);
     this.jobs.requested(call.workspace, jobId);
     return { jobId };
+  }
+
+  /** The contract of an endpoint that is there; undefined when the command is done already, and the endpoint may have gone since. */
+  private async contractOf(id: string, call: Call): Promise<Contract | undefined> {
+    if (await this.commands.isDone(endpointAggregate, id, call)) return undefined;
+    return this.vetting.contract((await this.load(id, call)).config.contract);
   }
 
   private async load(id: string, call: Call): Promise<ExistingEndpoint> {
