@@ -19,6 +19,10 @@ export const edgeErrors = {
   INTERNAL_ERROR: [500, 'Something went wrong on our side.'],
   ENGINE_UNAVAILABLE: [503, 'A part that this needs is away for the moment.'],
   READ_MODEL_BEHIND: [504, 'The read model has not seen that revision yet.'],
+  DISCARD_NOT_CONFIRMED: [
+    504,
+    'The delivery service has not discarded it yet: it will, unless it is sent before that.',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 export type EdgeErrorCode = keyof typeof edgeErrors;
 

@@ -6,6 +6,7 @@ import { deliveryAggregate, endpointAggregate, openEndpoint } from '#webhooks';
 import { Commands } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT } from '../http/page.query';
+import { problem } from '../http/problem';
 import { ApiController, Read, Write } from '../http/routes';
 import { DeliveriesInput, deliveryAnswer, deliveryDetailAnswer, deliveryPage, jobAnswer } from './deliveries.dto';
 import { Jobs } from './jobs';
@@ -83,18 +84,19 @@ export class DeliveriesController {
     method: 'DELETE',
     scope: 'webhooks',
     status: 204,
-    errors: ['DELIVERY_NOT_FOUND', 'DELIVERY_NOT_DISCARDABLE'],
+    errors: ['DELIVERY_NOT_FOUND', 'DELIVERY_NOT_DISCARDABLE', 'DISCARD_NOT_CONFIRMED'],
     summary: 'Do not send it',
   })
   async discard(@Param('id') id: string, @TheCall() call: Call): Promise<void> {
-    const { endpointId, status } = await this.find(id, call);
-    if (status === 'discarded') return;
-    if (status === 'delivered') throw fail('DELIVERY_NOT_DISCARDABLE');
+    const delivery = await this.find(id, call);
+    if (isDiscarded(delivery)) return;
+    const { endpointId } = delivery;
     await this.commands.run(deliveryAggregate, id, { type: 'DiscardDelivery', endpointId, deliveryId: id }, call);
     for (const deadline = Date.now() + DISCARD_WAIT_MS; Date.now() < deadline;) {
-      if ((await this.find(id, call)).status === 'discarded') return;
+      if (isDiscarded(await this.find(id, call))) return;
       await new Promise((again) => setTimeout(again, LOOK_AGAIN_MS));
     }
+    throw problem('DISCARD_NOT_CONFIRMED', { headers: { 'retry-after': '1' } });
   }
 
   @Read('jobs/:id', { scope: 'webhooks', answer: jobAnswer, errors: ['JOB_NOT_FOUND'], summary: 'How far a replay is' })
@@ -113,4 +115,10 @@ export class DeliveriesController {
     if (!found) throw fail('DELIVERY_NOT_FOUND');
     return found;
   }
+}
+
+/** Throws DELIVERY_NOT_DISCARDABLE once it was delivered. */
+function isDiscarded({ status }: DeliveryView): boolean {
+  if (status === 'delivered') throw fail('DELIVERY_NOT_DISCARDABLE');
+  return status === 'discarded';
 }

@@ -255,4 +255,45 @@ describe('webhook endpoints over HTTP', () => {
       body: { data: [], nextCursor: null },
     });
   });
+
+  describe('a delivery that is discarded while the delivery service is behind', () => {
+    /** One that waits for its first attempt. */
+    const delivery = async (nth: number) => {
+      const { id } = (await register()).body as { id: string };
+      const { db } = api.running.engines;
+      const uuid = `00000000-0000-7000-8000-00000000000${nth}`;
+      await db.query(
+        `with endpoint as (
+           insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+           values ($1, $2, '{}', true, 'live', 0, 0, '[]', 0) returning no
+         ), body as (insert into delivery.body (id, body) values ($3, '{}'))
+         insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
+         select $3, no, 1, 1, $3, $3, $3, 'post.published', 'pst_1' from endpoint`,
+        [api.workspace, id, uuid],
+      );
+      return { path: `/webhooks/deliveries/dlv_${uuid}`, uuid };
+    };
+
+    it('is not said to be discarded before it is', async () => {
+      const { path } = await delivery(1);
+      expect(await api.send('DELETE', path)).toMatchObject({
+        status: 504,
+        body: { code: 'DISCARD_NOT_CONFIRMED' },
+        headers: { 'retry-after': '1' },
+      });
+    }, 20_000);
+
+    it('is not said to be discarded when it was delivered first', async () => {
+      const { path, uuid } = await delivery(2);
+      const discarding = api.send('DELETE', path);
+      await eventually(async () =>
+        expect(await api.running.engines.store.read(`webhook_delivery-${api.workspace}:dlv_${uuid}`)).toHaveLength(1),
+      );
+      await api.running.engines.db.query(
+        'insert into delivery.attempt (delivery_id, number, at, duration_ms, ok) values ($1, 1, now(), 1, true)',
+        [uuid],
+      );
+      expect(await discarding).toMatchObject({ status: 409, body: { code: 'DELIVERY_NOT_DISCARDABLE' } });
+    });
+  });
 });

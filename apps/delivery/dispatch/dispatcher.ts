@@ -59,6 +59,11 @@ export class Dispatcher {
     return { inFlight: this.slots.inFlight, buffered: this.buffered, lanes: this.lanes.size, circuitsOpen };
   }
 
+  /** The ids of what waits for its turn. */
+  get waiting(): string[] {
+    return [...this.lanes.values()].flatMap(({ tasks }) => tasks.all.map(({ id }) => id));
+  }
+
   /** How many more deliveries of the endpoint memory takes; 0 while stopping. */
   room(endpoint: Endpoint): number {
     return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).room(performance.now());

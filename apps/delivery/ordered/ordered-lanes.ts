@@ -43,6 +43,11 @@ export class OrderedLanes {
     await this.lanes.get(endpoint)?.reset();
   }
 
+  /** Any of the queues may have been. */
+  async allChanged(): Promise<void> {
+    for (const lane of [...this.lanes.values()]) await lane.reset();
+  }
+
   recorded(outcome: Outcome): void {
     this.lanes.get(outcome.task.endpoint)?.recorded(outcome);
   }

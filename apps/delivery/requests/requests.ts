@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel';
 import type { Database, Sql } from '#postgres';
 import type { CoreMessage } from '#public-messages';
+import { WAKE_CHANNEL } from '../worker/parts';
 
 /** What people ask for by the API: it comes over the log, so it is in the audit log and is done once. */
 export const REQUESTS: ReadonlySet<string> = new Set([
@@ -17,8 +18,8 @@ export interface RequestNeeds {
 /** What has to be woken after a request. */
 export type Effect =
   | { readonly wake: 'retry' | 'requeue'; readonly endpoint: number }
-  /** `delivery` is the id without `dlv_`. */
-  | { readonly wake: 'discard'; readonly endpoint: number; readonly delivery: string }
+  /** The other processes have been told. */
+  | { readonly wake: 'discard'; readonly payload: string }
   | { readonly wake: 'job' }
   | undefined;
 
@@ -68,7 +69,11 @@ async function replayOne(sql: Sql, endpoint: Target, deliveryId: string, now: st
 
 async function discard(sql: Sql, { no }: Target, delivery: string, now: string): Promise<Effect> {
   const [row] = await sql.query<{ done: boolean }>('select delivery.discard($1, $2, $3) as done', [no, delivery, now]);
-  return row!.done ? { wake: 'discard', endpoint: no, delivery } : undefined;
+  if (!row!.done) return undefined;
+  // Whoever has it in memory is told by the very commit: a process that dies right after it has told them.
+  const payload = `discard:${no}:${delivery}`;
+  await sql.query('select pg_notify($1, $2)', [WAKE_CHANNEL, payload]);
+  return { wake: 'discard', payload };
 }
 
 /** A job's row outlives the process that works on it. */

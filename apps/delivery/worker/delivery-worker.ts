@@ -141,7 +141,7 @@ export class DeliveryWorker {
       for (const change of await changesBefore(this.engines, message)) await this.change(change);
       const effect = await fulfil({ db, clock }, message);
       if (effect?.wake === 'job') this.parts.jobs.wake();
-      else if (effect?.wake === 'discard') wake.send(WAKE_CHANNEL, `discard:${effect.endpoint}:${effect.delivery}`);
+      else if (effect?.wake === 'discard') wake.local(WAKE_CHANNEL, effect.payload);
       else if (effect) this.changedBehind(effect.endpoint, effect.wake === 'requeue');
     }
   }
@@ -172,6 +172,7 @@ export class DeliveryWorker {
       if (what === 'queue') await this.parts.orderedLanes.queued(Number(no), false);
       else if (what === 'requeue' || what === 'discard') await this.parts.orderedLanes.changed(Number(no));
       else {
+        if (what === '') await this.leaveOutDiscarded();
         if (what !== 'retry') await this.parts.directory.refresh();
         if (what === 'endpoint') await this.parts.orderedLanes.changed(Number(no));
         this.parts.retries.wake();
@@ -179,6 +180,17 @@ export class DeliveryWorker {
     } catch (error) {
       this.fault(error as Error);
     }
+  }
+
+  /** What was discarded by hand while nothing was heard. */
+  private async leaveOutDiscarded(): Promise<void> {
+    const { dispatcher, orderedLanes } = this.parts;
+    const rows = await this.engines.db.query<{ id: string; endpoint: number }>(
+      "select id, endpoint from delivery.delivery where id = any($1) and state = 'discarded'",
+      [dispatcher.waiting],
+    );
+    for (const { id, endpoint } of rows) dispatcher.discard(endpoint, id);
+    await orderedLanes.allChanged();
   }
 
   private waits(where: 'retry' | 'queue', endpoints: ReadonlySet<number>): void {

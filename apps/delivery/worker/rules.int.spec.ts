@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { systemClock } from '#kernel';
+import type { ReceivedMessage } from '#messaging';
+import { fromBusMessage } from '#public-messages';
 import { eventually, Receiver } from '#testing';
 import { DeliveriesQuery } from '#read-models';
 import { deliveryAggregate, endpointAggregate } from '#webhooks';
 import { purgeClosed } from '../endpoints/apply-change';
+import { fulfil } from '../requests/requests';
 import { World } from '../testing/world';
 import type { DeliveryWorker } from './delivery-worker';
 
@@ -98,10 +102,32 @@ describe('what becomes of a delivery', () => {
     expect(await world.test.db.query('select * from delivery.retry')).toEqual([]);
   });
 
-  it.each([false, true])(
-    'is not sent any more when it is discarded by hand while it waits for its turn in another process (ordered: %s)',
-    async (ordered) => {
-      const id = `whe_turn_${ordered}`;
+  describe.each([false, true])('that is discarded by hand while it waits for its turn (ordered: %s)', (ordered) => {
+    /** Has another do the discarding that `message` asks for. */
+    type Other = (message: ReceivedMessage) => Promise<void>;
+    const byAnother: Other = async (message) => {
+      const other = await world.worker();
+      await other.handle([message]);
+      await other.stop();
+    };
+    const byOneThatDies: Other = async (message) => {
+      await fulfil({ db: world.test.db, clock: systemClock }, fromBusMessage(message));
+    };
+    const unheard: Other = async (message) => {
+      const listener =
+        "from pg_stat_activity where application_name = 'postledger listener' and datname = current_database()";
+      const { db } = world.test;
+      await db.query(`select pg_terminate_backend(pid) ${listener}`);
+      await eventually(async () => expect(await db.query(`select 1 ${listener}`)).toEqual([]));
+      await byOneThatDies(message);
+    };
+
+    it.each([
+      ['another process', byAnother],
+      ['one that dies right after it', byOneThatDies],
+      ['another while the connection that tells of it is cut', unheard],
+    ])('is not sent any more: by %s', async (name, discard) => {
+      const id = `whe_turn_${ordered}_${name.length}`;
       const held: ServerResponse[] = [];
       receiver.always(`/${id}`, (_, response) => void held.push(response));
       await world.register(id, receiver.url(`/${id}`), { eventTypes: ['region.*'], ordered });
@@ -115,8 +141,8 @@ describe('what becomes of a delivery', () => {
       const unwanted = (await list(id)).find(({ sequence }) => sequence === 3)!;
       await byHand('DiscardDelivery', id, unwanted.id);
       const heard = jest.spyOn(worker.parts.dispatcher, 'discard');
-      const other = await world.worker();
-      await other.handle(await world.fresh());
+      const [message] = (await world.fresh()).filter(({ type }) => type === 'webhook.delivery_discarded');
+      await discard(message!);
       await eventually(() => expect(heard).toHaveBeenCalled());
       heard.mockRestore();
       receiver.always(`/${id}`, 204);
@@ -129,7 +155,6 @@ describe('what becomes of a delivery', () => {
           [1, 'delivered'],
         ]),
       );
-      await other.stop();
       await eventually(async () => expect(await world.test.db.query('select 1 from delivery.lease')).toEqual([]));
       expect(
         receiver
@@ -138,8 +163,8 @@ describe('what becomes of a delivery', () => {
           .sort(),
       ).toEqual(['1', '2', '4']);
       expect((await deliveries.get('ws_1', unwanted.id))!.attempts).toEqual([]);
-    },
-  );
+    });
+  });
 
   it('is kept by who saw its endpoint closed before it was enabled', async () => {
     receiver.always('/seen', { status: 503, headers: { 'retry-after': '3600' } });
