@@ -68,7 +68,8 @@ table bus.head (
   one boolean not null default true,
   "position" bigint not null,
   at timestamp with time zone not null,
-  partitioned_until timestamp with time zone not null
+  partitioned_until timestamp with time zone not null,
+  dropped bigint not null default 0
 ) with (fillfactor=10);
 
 unlogged table bus.incarnation (
@@ -705,6 +706,7 @@ begin
     execute format('select max(position) from bus.%I', child.name) into newest;
     if child.ended <= keep_unread_since or newest is null or not exists (select from bus.group_offset where position < newest) then
       execute format('drop table bus.%I', child.name);
+      update bus.head set dropped = greatest(dropped, newest);
       return next child.name;
     end if;
   end loop;

@@ -21,24 +21,22 @@ export interface Mark {
   /** No message beyond `position` is older than `at`: lets a fetch leave out the days behind it. */
   readonly position: number;
   readonly at: string;
-  /** Until when there were days. */
-  readonly days: string;
 }
-export const BEGINNING: Mark = { position: 0, at: '-infinity', days: '' };
+export const BEGINNING: Mark = { position: 0, at: '-infinity' };
 
 /** A stretch that the database has given. */
 export interface Fetched extends Stretch {
   readonly head: number;
   readonly mark: Mark;
   readonly incarnation: string | null;
-  /** Days were added since the last look: nothing was read, and another look is needed. */
-  readonly isStale: boolean;
+  /** Not all that is there was seen: nothing was read, and another look is needed. */
+  readonly isBlind: boolean;
 }
 
 interface Row {
   readonly head: number;
   readonly head_at: string;
-  readonly days: string;
+  readonly is_blind: boolean;
   readonly incarnation: string | null;
   readonly offset: number | null;
   readonly partition: number;
@@ -50,8 +48,13 @@ interface Row {
   readonly value: string;
 }
 
-// One snapshot for the head, the incarnation and the messages. `$2` prunes the days that are behind.
-const FETCH = `select h.position as head, h.at as head_at, h.partitioned_until::text as days, i.id as incarnation, m.*
+/** The last position that one look looks at. */
+const LAST = `least(h.position, $1 + ${WINDOW})`;
+
+// One snapshot for the head, the incarnation and the messages. `$2` prunes the days that are behind. The server plans a statement before it takes
+// the snapshot, and hears of a new day after its messages can be seen: then it sees the head but no message of that day, and not the last one.
+const FETCH = `select h.position as head, h.at as head_at, i.id as incarnation, m.*,
+    ${LAST} > greatest(h.dropped, $1) and not exists (select from bus.message l where l.position = ${LAST} and l.created_at >= $2) as is_blind
   from bus.head h left join bus.incarnation i on true left join lateral (
     select position as offset, partition, topic, key, id, type, headers, value from bus.message
     where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
@@ -74,15 +77,13 @@ export async function fetchNext(
   const after = Array.from({ length: PARTITIONS }, (_, partition) => claims.get(partition)?.cursor ?? NOT_OURS);
   const from = leastCursor(claims);
   const rows = await db.query<Row>(FETCH, [from, from >= mark.position ? mark.at : '-infinity', after, topics, limit]);
-  const { head, head_at: at, days, incarnation } = rows[0]!;
-  // The server plans a statement before it takes the snapshot for it: of a day that was added in between, it sees the head but no message.
-  if (days !== mark.days)
-    return { messages: [], claims, through: from, head, mark: { ...mark, days }, incarnation, isStale: true };
+  const { head, head_at: at, is_blind: isBlind, incarnation } = rows[0]!;
+  if (isBlind) return { messages: [], claims, through: from, head, mark, incarnation, isBlind };
   const messages = rows.flatMap((row) => (row.offset === null ? [] : [received(row, row.offset)]));
   const through = messages.length === limit ? messages.at(-1)!.offset : Math.max(from, Math.min(head, from + WINDOW));
   for (const claim of claims.values()) claim.cursor = Math.max(claim.cursor, through);
-  const next = through >= head ? { position: head, at, days } : mark;
-  return { messages, claims, through, head, mark: next, incarnation, isStale: false };
+  const next = through >= head ? { position: head, at } : mark;
+  return { messages, claims, through, head, mark: next, incarnation, isBlind };
 }
 
 /** What comes next for these claims, from what this process has published itself and which covers it. Moves their cursors. */

@@ -14,6 +14,8 @@ export interface Pace {
   readonly heartbeatMs: number;
 }
 
+/** The server hears of a new day in a moment. */
+const BLIND_MS = 10;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 /** Offsets of partitions without messages for this group follow at leisure: after so many positions. */
@@ -151,7 +153,10 @@ export class PostgresSubscription implements Subscription {
     if (this.member.isUnbalanced()) await this.member.rebalance();
     if (!this.ahead && !this.isBehind()) return this.rest();
     const stretch = await this.next();
-    if (stretch.messages.length === 0) return this.passed(stretch, []);
+    if (stretch.messages.length === 0) {
+      this.passed(stretch, []);
+      return stretch.isBlind ? this.pause(BLIND_MS) : undefined;
+    }
     if (this.isBehind()) this.lookAhead();
     await this.handle(stretch);
   }
@@ -171,7 +176,7 @@ export class PostgresSubscription implements Subscription {
     this.ahead.catch(() => undefined);
   }
 
-  private async next(): Promise<Stretch> {
+  private async next(): Promise<Stretch & Partial<Fetched>> {
     const { ahead } = this;
     this.ahead = undefined;
     if (ahead) return ahead;
@@ -204,7 +209,7 @@ export class PostgresSubscription implements Subscription {
     // Unless news came meanwhile, the database knows best: an announced position may have been lost in a crash.
     if (this.head === known) this.head = fetched.head;
     this.mark = fetched.mark;
-    if (fetched.isStale) this.mustLook = true;
+    if (fetched.isBlind) this.mustLook = true;
     return fetched;
   }
 
