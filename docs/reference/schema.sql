@@ -860,7 +860,11 @@ begin
   end loop;
   if to_regclass('delivery.delivery' || suffix) is not null then
     execute format($q$insert into delivery.delivery select * from delivery.%I where state in ('queued', 'retrying', 'parked')$q$, 'delivery' || suffix);
+  end if;
+  if to_regclass('delivery.attempt' || suffix) is not null then
     execute format($q$insert into delivery.attempt select a.* from delivery.%I a join delivery.delivery_default d on d.id = a.delivery_id$q$, 'attempt' || suffix);
+  end if;
+  if to_regclass('delivery.body' || suffix) is not null then
     execute format($q$insert into delivery.body select b.* from delivery.%I b where b.id in (select d.body_id from delivery.delivery_default d)$q$, 'body' || suffix);
   end if;
   foreach parent in array array['delivery', 'attempt', 'body', 'inbox'] loop

@@ -67,4 +67,56 @@ describe('retention', () => {
     expect(detail!.attempts).toHaveLength(10);
     expect(await partitions('delivery')).toContain(`delivery_${clock().slice(0, 10).replaceAll('-', '')}`);
   });
+
+  it('does not keep a process from starting while a backup has the tables, whatever days are missing', async () => {
+    const today = clock().slice(0, 10).replaceAll('-', '');
+    const worker = await world.worker();
+    await world.register('whe_backup', receiver.url('/backup'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await worker.stop();
+    // As after days in which nothing ran.
+    for (const table of ['attempt', 'body', 'delivery', 'inbox'])
+      for (const name of await partitions(table))
+        if (name >= `${table}_${today}` && !name.endsWith('_default'))
+          await world.test.db.script(`drop table delivery.${name}`);
+    await world.test.db.tx(async (backup) => {
+      for (const table of ['attempt', 'body', 'delivery', 'inbox'])
+        await backup.script(`lock table delivery.${table}, delivery.${table}_default in access share mode`);
+      const started = await world.worker();
+      await world.happen('backup', 1);
+      await world.pass(started);
+      await eventually(() => expect(receiver.on('/backup')).toHaveLength(1));
+    });
+    expect(await partitions('delivery')).not.toContain(`delivery_${today}`);
+  });
+
+  it('keeps the attempts of what is parked also where a day has come to have partitions of some tables only', async () => {
+    const worker = await world.worker();
+    receiver.always('/mixed', 500);
+    await world.register('whe_mixed', receiver.url('/mixed'), { eventTypes: ['region.*'] }, 'ws_2');
+    await world.pass(worker);
+    await world.live(5);
+    ahead += 10 * DAY;
+    const today = clock().slice(0, 10).replaceAll('-', '');
+    await world.endpointCommand('whe_mixed', { type: 'DisableEndpoint', reason: 'manual', ...world.by() }, 'ws_2');
+    await world.happen('mixed', 1, 'ws_2');
+    await world.pass(worker);
+    // Discarded without an attempt, on a day that had no partitions yet.
+    await worker.parts.retention.once();
+    expect(await partitions('attempt')).toContain(`attempt_${today}`);
+    expect(await partitions('delivery')).not.toContain(`delivery_${today}`);
+    await world.endpointCommand('whe_mixed', { type: 'EnableEndpoint', ...world.by() }, 'ws_2');
+    await world.happen('mixed', 1, 'ws_2');
+    await world.pass(worker);
+    const deliveries = new DeliveriesQuery(world.test.db);
+    const parked = async () =>
+      (await deliveries.list('ws_2', { endpointId: 'whe_mixed', status: 'parked' }, { limit: 10 })).data;
+    await eventually(async () => expect(await parked()).toHaveLength(1));
+    ahead += 31 * DAY;
+    await world.test.db.query("update delivery.delivery set changed_at = $1 where state = 'parked'", [clock()]);
+    await worker.parts.retention.once();
+    const detail = await deliveries.get('ws_2', (await parked())[0]!.id);
+    expect(detail!.body).toContain('region.performance_updated');
+    expect(detail!.attempts).toHaveLength(10);
+  });
 });

@@ -7,7 +7,7 @@ import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from '../endpoi
 import { UnrenderableError } from '../intake/draft';
 import type { Outcome } from '../record/outcome';
 import { fulfil, REQUESTS } from '../requests/requests';
-import { AHEAD_DAYS, ensureDays } from '../retention/partitions';
+import { ensureDaysAtStart } from '../retention/partitions';
 import { partsOf, WAKE_CHANNEL, type Parts, type WorkerEngines } from './parts';
 import { Turns } from './turns';
 
@@ -110,8 +110,9 @@ export class DeliveryWorker {
   }
 
   private async begin(): Promise<void> {
-    const { db, clock, wake, health } = this.engines;
-    await ensureDays(db, clock(), AHEAD_DAYS);
+    const { db, clock, wake, health, log } = this.engines;
+    if (!(await ensureDaysAtStart(db, clock())))
+      log.warn('partitions of coming days wait: their tables are in use, as by a backup');
     await this.parts.directory.refresh();
     this.parts.directory.onChange((endpoint) => this.parts.dispatcher.changed(endpoint));
     await this.parts.presence.start();
