@@ -35,8 +35,13 @@ const backendOf = (client: PoolClient): number => (client as unknown as { proces
 /** A server that is gone acknowledges no goodbye. */
 const MAX_CLOSING_MS = 2_000;
 
+/** A transaction of which nothing is heard for so long is that of a process that froze, or whose machine is gone: the server ends it, since others wait for its locks. */
+const FROZEN_AFTER_MS = 4_000;
+/** Whoever is alive says so in time while its transaction waits for something else, such as the event store. */
+const ALIVE_MS = 1_000;
+
 /** Log, bus and checkpoints let writers take turns, and each must see what the one before has committed, whatever a database's own default is. */
-const SESSION = "set default_transaction_isolation = 'read committed'";
+const SESSION = `set default_transaction_isolation = 'read committed'; set idle_in_transaction_session_timeout = ${FROZEN_AFTER_MS}`;
 
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
@@ -61,6 +66,18 @@ const sqlOn = (client: PoolClient): Sql => ({
     await client.query(text);
   },
 });
+
+/** Signs of life in the connection's transaction, one at a time, until told to stop. What fails is the transaction's, which hears of it by its own statements. */
+function sayAlive(client: PoolClient): () => void {
+  let isSaying = false;
+  const timer = setInterval(() => {
+    if (isSaying) return;
+    isSaying = true;
+    const said = () => void (isSaying = false);
+    client.query('select 1').then(said, said);
+  }, ALIVE_MS);
+  return () => clearInterval(timer);
+}
 
 export interface DatabaseOptions {
   readonly max?: number;
@@ -136,6 +153,7 @@ export class Database implements Sql, Workspaces {
     // A connection may be cut between two statements; the next one says so, and nobody else needs to hear it.
     const onLost = (error: Error) => void (broken = error);
     client.on('error', onLost);
+    const stopSaying = sayAlive(client);
     try {
       await client.query(lazy ? 'begin; set local synchronous_commit = off' : 'begin');
       const result = await work(sqlOn(client));
@@ -145,6 +163,7 @@ export class Database implements Sql, Workspaces {
       await client.query('rollback').catch((lost: Error) => (broken = lost));
       throw error;
     } finally {
+      stopSaying();
       client.off('error', onLost);
       client.release(broken);
     }

@@ -8,8 +8,11 @@ const SHARED = {
   LOG_LEVEL: 'warn',
 };
 
-/** A statement to the database at which an app dies: the first that holds the text, before it is sent or when its answer is here. */
-export type Point = readonly [when: 'before' | 'after', text: string];
+/**
+ * A statement to the database at which an app dies: the first that holds the text, before it is sent or when its answer is here; or
+ * at which it freezes, in the middle of the transaction.
+ */
+export type Point = readonly [when: 'before' | 'after' | 'frozen', text: string];
 
 export type AppName = 'api' | 'projector' | 'delivery' | 'publisher';
 
