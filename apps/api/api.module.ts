@@ -86,7 +86,11 @@ export class ApiModule implements OnModuleDestroy, OnApplicationShutdown {
         EndpointTest,
         Jobs,
         { provide: KeyStore, useFactory: () => new KeyStore(engines) },
-        { provide: LiveStream, useFactory: (keys: KeyStore) => new LiveStream(engines, keys), inject: [KeyStore] },
+        {
+          provide: LiveStream,
+          useFactory: (keys: KeyStore, written: Written) => new LiveStream(engines, keys, written),
+          inject: [KeyStore, Written],
+        },
         { provide: IdempotencyStore, useFactory: () => new IdempotencyStore(engines) },
       ],
     };

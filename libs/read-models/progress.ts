@@ -111,7 +111,10 @@ export class ViewProgress {
         },
       };
       this.waiters.add(waiter);
-      this.net ??= setInterval(() => this.reload(), LOOK_AGAIN_MS);
+      if (this.net) return;
+      this.net = setInterval(() => this.reload(), LOOK_AGAIN_MS);
+      // Nothing may have happened since this process began to listen.
+      if (!this.positions.has(view)) this.reload();
     });
   }
 

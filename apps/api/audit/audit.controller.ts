@@ -49,12 +49,11 @@ export class AuditController {
   ) {}
 
   @Read('', { scope: 'audit', query: AuditQueryInput, answer: auditPage, summary: 'Who did what, newest first' })
-  async list(
+  list(
     @Query() { limit = DEFAULT_LIMIT, cursor, ...filters }: AuditQueryInput,
     @TheCall() call: Call,
   ): Promise<Page<AuditEntry>> {
-    await this.things.caughtUp('audit', call.workspace, call.waitMs);
-    return this.things.models.audit.list(call.workspace, filters, { limit, cursor });
+    return this.things.audit(filters, { limit, cursor }, call);
   }
 
   @Read('export', {

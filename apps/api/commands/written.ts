@@ -3,7 +3,7 @@ import { Recent } from '#kernel';
 
 const CAPACITY = 20_000;
 
-/** What this process wrote last, so that its reads never lag behind its own writes. */
+/** What this process wrote or showed last, so that its reads never lag behind either. */
 @Injectable()
 export class Written {
   private readonly positions = new Recent<string, number>(CAPACITY);
@@ -17,6 +17,11 @@ export class Written {
   ): void {
     raise(this.positions, workspace, position);
     raise(this.revisions, `${category}-${workspace}:${id}`, revision);
+  }
+
+  /** Something of this position was shown: no other view may be asked for less. */
+  met(workspace: string, position: number): void {
+    raise(this.positions, workspace, position);
   }
 
   /** The newest position written or met in a workspace; 0 when nothing is known. Its lists wait for it. */

@@ -1,7 +1,17 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { streamName } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
-import { readModels, ViewProgress, type KeyedQuery, type KeyedView, type Page, type ReadModels } from '#read-models';
+import {
+  readModels,
+  ViewProgress,
+  type AuditEntry,
+  type AuditFilters,
+  type KeyedQuery,
+  type KeyedView,
+  type Page,
+  type PageOptions,
+  type ReadModels,
+} from '#read-models';
 import { upcast } from '#public-messages';
 import { Written } from '../commands/written';
 import type { Call } from '../http/call';
@@ -27,7 +37,7 @@ export interface Seen<S, Shown> {
   readonly position: number;
 }
 
-/** Reads things and lists of them for a request; what this process wrote it also reads. */
+/** Reads things and lists of them for a request; what this process wrote or showed it also reads. */
 @Injectable()
 export class Things implements OnApplicationShutdown {
   readonly models: ReadModels;
@@ -72,20 +82,31 @@ export class Things implements OnApplicationShutdown {
         : await this.waited(query, call, id, minRevision);
     if (!seen || view.isGone?.(seen.state)) throw absent();
     call.revision(seen.revision);
+    this.written.met(call.workspace, seen.position);
     return seen;
   }
 
-  /** A page, newest first, that holds what this process wrote before (for as long as `caughtUp` waits). */
+  /** A page, newest first, that holds what this process wrote or showed before (for as long as `caughtUp` waits). */
   async list<S extends object, Shown extends object>(
     query: KeyedQuery<S, Shown>,
     { limit = DEFAULT_LIMIT, cursor, ...filters }: PageQuery & Readonly<Record<string, string | number | undefined>>,
     call: Call,
   ): Promise<Page<Shown>> {
     await this.caughtUp(query.view.name, call.workspace, call.waitMs);
-    return query.list(call.workspace, filters as Record<string, string | undefined>, { limit, cursor });
+    const page = await query.list(call.workspace, filters as Record<string, string | undefined>, { limit, cursor });
+    this.written.met(call.workspace, Math.max(0, ...page.data.map(({ position }) => position)));
+    return { ...page, data: page.data.map(({ view }) => view) };
   }
 
-  /** Resolves once a view has what this process wrote in the workspace, or after `waitMs` (a second). */
+  /** A page of the audit log, with all that this process wrote or showed before. */
+  async audit(filters: AuditFilters, page: PageOptions, call: Call): Promise<Page<AuditEntry>> {
+    await this.caughtUp('audit', call.workspace, call.waitMs);
+    const entries = await this.models.audit.list(call.workspace, filters, page);
+    for (const entry of entries.data) this.written.note(call.workspace, entry.entityType, entry.entityId, entry);
+    return entries;
+  }
+
+  /** Resolves once a view has what this process wrote or showed in the workspace, or after `waitMs` (a second). */
   async caughtUp(view: string, workspace: string, waitMs = LIST_WAIT_MS): Promise<void> {
     const position = this.written.position(workspace);
     if (position > 0) await this.progress.reached(view, position, waitMs);

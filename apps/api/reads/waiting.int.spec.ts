@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { get, type IncomingMessage } from 'node:http';
 import { streamName, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { Database } from '#postgres';
@@ -18,6 +19,8 @@ describe('readers that wait for a revision', () => {
   /** Batches that the views have come to. */
   let met = 0;
   const lost: Error[] = [];
+  /** While it is a list, the audit view does not say how far it is: what it would have said is kept here. */
+  let untold: string[] | undefined;
 
   beforeAll(async () => {
     api = await bootApi();
@@ -31,7 +34,9 @@ describe('readers that wait for a revision', () => {
       }
     };
     const tell = (channel: string, payload: string) =>
-      void elsewhere.notify(channel, payload).catch((error: Error) => lost.push(error));
+      untold && payload.startsWith('audit:')
+        ? void untold.push(payload)
+        : void elsewhere.notify(channel, payload).catch((error: Error) => lost.push(error));
     views = await projectViews({ db: elsewhere, store: { follow }, wake: { local: tell } });
   });
   afterAll(async () => {
@@ -40,6 +45,8 @@ describe('readers that wait for a revision', () => {
     await elsewhere.end();
     await api.close();
   });
+
+  afterEach(() => (untold = undefined));
 
   const all = <T>(work: (id: string) => Promise<T>) =>
     Promise.all(Array.from({ length: WAITERS }, (_, n) => work(`acct_w${n}`)));
@@ -127,15 +134,60 @@ describe('readers that wait for a revision', () => {
     expect(await patient).toBe(written.id);
   });
 
+  const account = (id: string) => ({ id, platform: 'mastodon', username: 'u', profileId: 'p' });
+  /** An account loses its credential by the hand of another process. */
+  const expireElsewhere = async (id: string, after: number) => {
+    const stream = streamName('account', api.workspace, id);
+    const { metadata } = (await store.read(stream)).at(-1)!;
+    const data = { accountId: id, platform: 'mastodon', reason: 'token_expired' };
+    await store.append(stream, [{ id: randomUUID(), type: 'AccountDisconnected', data, metadata }], after);
+  };
+
+  it.each([
+    ['by id', '/accounts/acct_by_id', 'acct_by_id'],
+    ['in a list', '/accounts?limit=1', 'acct_in_a_list'],
+  ])('find in the audit log what they were shown %s', async (_, path, id) => {
+    const entries = (prefer: string) => api.send('GET', `/audit-log?entityId=${id}`, undefined, { prefer });
+    await api.send('POST', '/accounts', account(id));
+    expect((await entries('wait=30')).at('data')).toHaveLength(1);
+    const kept: string[] = (untold = []);
+    await expireElsewhere(id, 0);
+    await eventually(async () => expect((await api.send('GET', path)).text).toContain('token_expired'));
+    let isAnswered = false;
+    const patient = entries('wait=30').finally(() => (isAnswered = true));
+    await entries('wait=1');
+    expect(isAnswered).toBe(false);
+    untold = undefined;
+    for (const payload of kept) await elsewhere.notify('view_progress', payload);
+    expect((await patient).at('data')).toHaveLength(2);
+  });
+
+  it('show by id what the live stream has told', async () => {
+    const id = 'acct_streamed';
+    await api.send('POST', '/accounts', account(id));
+    const told = await new Promise<IncomingMessage>((open) =>
+      get(`${api.running.url}/api/v1/stream`, { headers: { authorization: `Bearer ${api.key}` } }, open),
+    );
+    let text = '';
+    told.setEncoding('utf8').on('data', (some: string) => (text += some));
+    await eventually(() => expect(text).toContain(': open'));
+    const goOn = holding();
+    await expireElsewhere(id, 0);
+    await eventually(() => expect(text).toContain(id));
+    told.destroy();
+    expect(await api.send('GET', `/accounts/${id}`)).toMatchObject({ body: { disconnectedReason: 'token_expired' } });
+    goOn();
+  });
+
   it('never unsee what they were shown, when another process has written more than the view has', async () => {
     const next = async (act: () => unknown) => {
       const before = met;
       await act();
       await eventually(() => expect(met).toBe(before + 1));
     };
-    const [none, account] = [holding(), { id: 'acct_none', platform: 'mastodon', username: 'u', profileId: 'p' }];
-    await next(() => api.send('POST', '/accounts', account));
-    await api.send('POST', '/accounts', { ...account, id: 'acct_seen' });
+    const none = holding();
+    await next(() => api.send('POST', '/accounts', account('acct_none')));
+    await api.send('POST', '/accounts', account('acct_seen'));
     await api.send('POST', '/accounts/acct_seen/credential', { expiresAt: '2035-01-01T00:00:00Z' });
     const first = holding();
     await next(none);

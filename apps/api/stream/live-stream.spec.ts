@@ -47,7 +47,7 @@ describe('the shared reading of the live stream', () => {
     const log = { warn: jest.fn(), error: jest.fn() };
     const engines = { store, keys: { open }, log, metrics: new Registry(), wake: { on: () => () => undefined } };
     const keys = { cached: () => undefined, find: async () => undefined };
-    live = new LiveStream(engines as never, keys as unknown as KeyStore);
+    live = new LiveStream(engines as never, keys as unknown as KeyStore, { note: () => undefined });
   });
   afterEach(() => live.close());
 

@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { Gauge } from 'prom-client';
-import type { RecordedEvent } from '#event-store';
+import { parseStream, type RecordedEvent } from '#event-store';
 import { SECOND } from '#kernel';
 import type { Engines } from '#platform';
 import { holdsSealed } from '#personal-data';
 import { messagesOf } from '#public-messages';
 import { contractNamed } from '#webhook-contracts';
+import type { Written } from '../commands/written';
 import type { KeyStore } from '../keys/key-store';
 import { EventPlaces, type Place } from './event-places';
 import { Reader, STALLED_MS } from './reader';
@@ -54,6 +55,7 @@ export class LiveStream {
   constructor(
     private readonly engines: StreamEngines,
     private readonly keys: KeyStore,
+    private readonly written: Pick<Written, 'note'>,
     private readonly stalledMs = STALLED_MS,
   ) {
     this.places = new EventPlaces(engines);
@@ -171,8 +173,10 @@ export class LiveStream {
     }
   }
 
-  /** What is personal is opened as it goes out: each time anew, for it may have been erased since. */
+  /** What is personal is opened as it goes out: each time anew, for it may have been erased since. What is told here is read here. */
   private async told(event: RecordedEvent): Promise<StreamedMessage[]> {
+    const { category, workspace: place, id } = parseStream(event.stream);
+    this.written.note(place, category, id, event);
     const said = messagesOf(event).flatMap((message) => {
       if (!message.isWebhook) return [];
       const { workspace, position, index } = message;

@@ -2,6 +2,7 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { eventually } from '#testing';
+import { Written } from '../commands/written';
 import { KeyStore } from '../keys/key-store';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 import { LiveStream } from './live-stream';
@@ -175,6 +176,7 @@ describe('the live stream', () => {
     const live = new LiveStream(
       { db, store, wake, log, keys, metrics: new Registry() },
       api.running.app.get(KeyStore),
+      api.running.app.get(Written),
       300,
     );
     let waiting = 0;

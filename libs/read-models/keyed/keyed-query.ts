@@ -57,7 +57,7 @@ export class KeyedQuery<S extends object, Shown extends object> {
     workspace: string,
     filters: Readonly<Record<string, string | undefined>>,
     options: PageOptions,
-  ): Promise<Page<Shown>> {
+  ): Promise<Page<Found<S, Shown>>> {
     const params: unknown[] = [workspace, options.limit + 1];
     const given = Object.entries(filters).flatMap(([name, value]) => {
       const filter = this.view.filters[name];
@@ -87,7 +87,7 @@ export class KeyedQuery<S extends object, Shown extends object> {
       rows,
       options.limit,
       (row) => row.created_position,
-      (row) => this.found(row).view,
+      (row) => this.found(row),
     );
   }
 

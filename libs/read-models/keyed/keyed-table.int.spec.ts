@@ -130,7 +130,7 @@ describe('a keyed view', () => {
     const { events } = await store.readAll({ after: 0, limit: 1_000 });
     const query = await rebuilt(events.slice(0, 20), [7], 1_000);
     const ids = async (filters: Record<string, string>) =>
-      (await query.list('ws_1', filters, { limit: 50 })).data.map(({ id }) => Number(id.slice(4)));
+      (await query.list('ws_1', filters, { limit: 50 })).data.map(({ view }) => Number(view.id.slice(4)));
     const range = (pick: (n: number) => boolean) => Array.from({ length: 20 }, (_, n) => 19 - n).filter(pick);
     expect(await ids({})).toEqual(range(() => true));
     expect(await ids({ platform: 'linkedin' })).toEqual(range((n) => n % 3 === 2));
@@ -142,7 +142,7 @@ describe('a keyed view', () => {
     await apply(table, events.slice(20));
     const second = await query.list('ws_1', {}, { limit: 8, cursor: first.nextCursor! });
     const third = await query.list('ws_1', {}, { limit: 8, cursor: second.nextCursor! });
-    expect([...first.data, ...second.data, ...third.data].map(({ id }) => Number(id.slice(4)))).toEqual(
+    expect([...first.data, ...second.data, ...third.data].map(({ view }) => Number(view.id.slice(4)))).toEqual(
       range(() => true),
     );
     expect(third.nextCursor).toBeNull();
