@@ -175,6 +175,16 @@ describe('the conventions of the api', () => {
     });
   });
 
+  it('asks nothing of the media type of a body that is not there', async () => {
+    const { body } = await api.send('POST', '/campaigns', { name: 'Spring', profileId: 'prof_1' });
+    const close = `/campaigns/${(body as { id: string }).id}/close`;
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain', ''])
+      expect(await api.send('POST', close, '', { 'content-type': type })).toMatchObject({ status: 200 });
+    expect(await api.send('DELETE', '/api-keys/key_none', '', { 'content-type': 'text/plain' })).toMatchObject(
+      problem(404, 'API_KEY_NOT_FOUND'),
+    );
+  });
+
   it('refuses a body above 256 KiB with 413 and another media type with 415', async () => {
     const large = { ...account, username: 'x'.repeat(256 * 1024) };
     expect(await api.send('POST', '/accounts', large)).toMatchObject(problem(413, 'BODY_TOO_LARGE'));

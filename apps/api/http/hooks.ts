@@ -127,6 +127,7 @@ function admit(request: FastifyRequest, reply: FastifyReply, parts: EdgeParts, d
     return done();
   }
   request.trace = traceOf(request.headers);
+  if (isWithoutBody(request)) delete request.headers['content-type'];
   const text = /^Bearer +(\S{1,512}) *$/i.exec(request.headers.authorization ?? '')?.[1];
   if (text === undefined) throw unauthorized();
   const known = parts.keys.cached(text);
@@ -142,6 +143,10 @@ function admit(request: FastifyRequest, reply: FastifyReply, parts: EdgeParts, d
     (error: unknown) => fail(error, request, reply, parts),
   );
 }
+
+/** Then it is of no type either, whatever its client adds to every POST (`curl -d ''`, PowerShell, Ruby: a form). */
+const isWithoutBody = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
 
 const unauthorized = () => problem('UNAUTHORIZED', { headers: { 'www-authenticate': 'Bearer' } });
 
