@@ -4,6 +4,7 @@ import { ApiBearerAuth, ApiBody, ApiExtension, ApiOperation, ApiResponse, ApiTag
 import type { AnswerSchema } from '../openapi/schema';
 import type { RouteContract } from './caller';
 import type { Dto } from './readings';
+import { keepsRules } from './rules';
 import type { Scope } from './scopes';
 
 export const PREFIX = 'api/v1';
@@ -65,6 +66,7 @@ function described(
     ApiExtension('x-kind', kind),
     ApiExtension('x-tagged', tagged ?? false),
     ApiExtension('x-errors', errors),
-    ...(body ? [ApiBody({ type: body })] : []),
+    // What may be left empty may be left out.
+    ...(body ? [ApiBody({ type: body, required: !keepsRules(new body()) })] : []),
   );
 }

@@ -9,6 +9,7 @@ const CHECKED_IN = join(__dirname, '../../../docs/reference/openapi.json');
 interface Operation {
   readonly operationId: string;
   readonly parameters: readonly object[];
+  readonly requestBody?: { readonly required: boolean };
 }
 
 interface Document {
@@ -55,6 +56,17 @@ describe('the OpenAPI document', () => {
     expect(document.paths['/api/v1/stream']!['get']!.parameters).toContainEqual(
       expect.objectContaining({ name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'string' } }),
     ));
+
+  it('asks for a body where a command without one is refused, and nowhere else', async () => {
+    const asking = Object.entries(document.paths).flatMap(([path, { post }]) =>
+      post?.requestBody ? [{ path, isNeeded: post.requestBody.required }] : [],
+    );
+    expect(new Set(asking.map(({ isNeeded }) => isNeeded))).toEqual(new Set([true, false]));
+    for (const { path, isNeeded } of asking) {
+      const { status } = await api.send('POST', `/${path.replaceAll(/\{\w+\}/g, 'ast_none')}`);
+      expect([path, status === 400]).toEqual([path, isNeeded]);
+    }
+  });
 
   it('names every operation once', () => {
     const ids = operations().map(({ operationId }) => operationId);
