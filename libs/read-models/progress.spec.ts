@@ -35,6 +35,16 @@ describe('the progress of views', () => {
     progress.close();
   });
 
+  it('takes a view to be as far as what it has shown', async () => {
+    const { progress, announce } = stage();
+    const waiting = progress.reached('posts', 8, 10_000);
+    progress.passed('posts', 9);
+    expect(await waiting).toBe(true);
+    announce('posts:7');
+    expect(progress.position('posts')).toBe(9);
+    progress.close();
+  });
+
   it('finds out for itself when an announcement was missed', async () => {
     const { progress, checkpoints, announce } = stage();
     checkpoints.set('posts', 7);

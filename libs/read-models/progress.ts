@@ -83,7 +83,13 @@ export class ViewProgress {
     const colon = payload.lastIndexOf(':');
     if (colon < 0) return void this.reload();
     const view = payload.slice(0, colon);
-    this.positions.set(view, Math.max(this.position(view), Number(payload.slice(colon + 1))));
+    this.passed(view, Number(payload.slice(colon + 1)));
+  }
+
+  /** A view is at least so far: it says so, or has shown something of that position. */
+  passed(view: string, position: number): void {
+    if (position <= this.position(view)) return;
+    this.positions.set(view, position);
     this.moved(view);
   }
 

@@ -94,7 +94,9 @@ export class Things implements OnApplicationShutdown {
   ): Promise<Page<Shown>> {
     await this.caughtUp(query.view.name, call.workspace, call.waitMs);
     const page = await query.list(call.workspace, filters as Record<string, string | undefined>, { limit, cursor });
-    this.written.met(call.workspace, Math.max(0, ...page.data.map(({ position }) => position)));
+    const newest = Math.max(0, ...page.data.map(({ position }) => position));
+    this.progress.passed(query.view.name, newest);
+    this.written.met(call.workspace, newest);
     return { ...page, data: page.data.map(({ view }) => view) };
   }
 
@@ -102,6 +104,7 @@ export class Things implements OnApplicationShutdown {
   async audit(filters: AuditFilters, page: PageOptions, call: Call): Promise<Page<AuditEntry>> {
     await this.caughtUp('audit', call.workspace, call.waitMs);
     const entries = await this.models.audit.list(call.workspace, filters, page);
+    this.progress.passed('audit', entries.data[0]?.position ?? 0);
     for (const entry of entries.data) this.written.note(call.workspace, entry.entityType, entry.entityId, entry);
     return entries;
   }
