@@ -1,5 +1,6 @@
 import { EventStoreUnavailableError } from '#event-store';
 import { DomainError, type ErrorKind } from '#kernel';
+import { isOutage } from '#postgres';
 
 /** What the edge itself refuses, with its status; the domain's errors are in the catalogues of its aggregates. */
 export const edgeErrors = {
@@ -98,19 +99,13 @@ export function problemOf(error: unknown): Problem {
   return ofStatus(statusOf(error));
 }
 
-/** SQLSTATEs and socket errors that mean: the engine is away, going away or full, or its tables are still to be made. */
-const AWAY_CODES =
-  /^(08|57P0|53[0-3]|42P01|3F000|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ENOENT)/;
-const AWAY_MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after)/;
+/** SQLSTATEs of tables that are still to be made. */
+const TO_BE_MADE = ['42P01', '3F000'];
 
-function isAway(error: unknown): boolean {
-  if (error instanceof EventStoreUnavailableError) return true;
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  return (
-    (typeof code === 'string' && AWAY_CODES.test(code)) || (typeof message === 'string' && AWAY_MESSAGES.test(message))
-  );
-}
+const isAway = (error: unknown): boolean =>
+  error instanceof EventStoreUnavailableError ||
+  isOutage(error ?? {}) ||
+  TO_BE_MADE.includes((error as { code?: string } | undefined)?.code ?? '');
 
 /** The status that Nest or Fastify gave an error of their own. */
 function statusOf(error: unknown): number {

@@ -170,6 +170,30 @@ describe('a projection', () => {
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(100)));
   });
 
+  it('waits for a database that may only be read for a while, and takes no event for what is wrong', async () => {
+    const runner = runnerOf(counting('counted'));
+    const readOnly = async (value: 'on' | 'off') => {
+      const name = new URL(test.url).pathname.slice(1);
+      await test.db.script(
+        `begin read write; alter database ${name} set default_transaction_read_only = ${value}; commit`,
+      );
+      await test.db.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+      await test.db.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined);
+    };
+    void reigns(runner);
+    await append(2);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(2)));
+    await readOnly('on');
+    await append(3);
+    const refused = () => faults.map(({ message }) => message).filter((message) => message.includes('read-only'));
+    await eventually(() => expect(refused().length + (runner.stopped ? 1 : 0)).toBeGreaterThan(0));
+    expect(runner.stopped).toBeUndefined();
+    await readOnly('off');
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(5)));
+  });
+
   it('doubles nothing when a statement whose connection was cut still runs, after the one that was sent in its stead', async () => {
     let late: (() => Promise<unknown>) | undefined;
     const db = Object.assign(Object.create(test.db) as Database, {
