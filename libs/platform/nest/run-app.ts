@@ -4,9 +4,11 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { EmbeddedServerError, OtherHistoryError } from '#postgres';
+import { EventStoreUnavailableError } from '#event-store';
+import { EmbeddedServerError, isOutage, OtherHistoryError } from '#postgres';
 import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
+import { reachDatabase } from '../wait-for';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
 import { refuseUnreadable } from './unreadable';
@@ -41,67 +43,100 @@ const BODY_LIMIT = 256 * 1024;
 @Module({})
 class RootModule {}
 
-/** Opens the engines, starts the modules, listens. Rejects with one clear sentence when the port is taken. */
+/**
+ * Opens the engines, starts the modules, listens. Where an engine goes away meanwhile it begins anew once that is back. Rejects with one clear
+ * sentence when the port is taken.
+ */
 export async function startApp(
   definition: AppDefinition,
   settings: Settings,
   options: Partial<OpenOptions> = {},
 ): Promise<RunningApp> {
   const onOtherHistory = () => fail(new OtherHistoryError());
-  const engines = await openEngines(settings, { name: definition.name, onOtherHistory, ...options });
-  let started: NestFastifyApplication | undefined;
+  for (;;) {
+    const engines = await openEngines(settings, { name: definition.name, onOtherHistory, ...options });
+    const begun: Begun = { app: undefined };
+    try {
+      return await startOn(engines, definition, begun);
+    } catch (error) {
+      const isPassing = isOutage(error) || error instanceof EventStoreUnavailableError;
+      if (isPassing) {
+        const say = options.onWait ?? ((sentence: string) => engines.log.warn(sentence));
+        say(`Beginning anew, for an engine went away during the start: ${(error as Error).message}`);
+        await new Promise((again) => setTimeout(again, BEGIN_AGAIN_MS));
+        // What is half up says goodbye to a database that answers.
+        await reachDatabase(engines.db, say);
+      }
+      const isDown = await putDown(engines, begun);
+      if (!isPassing || !isDown) throw error;
+    }
+  }
+}
+
+const BEGIN_AGAIN_MS = 250;
+
+/** How far a start has come. */
+interface Begun {
+  app: NestFastifyApplication | undefined;
+}
+
+async function startOn(engines: Engines, definition: AppDefinition, begun: Begun): Promise<RunningApp> {
+  const { settings } = engines;
+  const root: DynamicModule = {
+    module: RootModule,
+    imports: [PlatformModule.forRoot(engines), ...definition.modules(engines)],
+  };
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    keepAliveTimeout: 65_000,
+    forceCloseConnections: 'idle',
+    // Counted before escapes are read: 200 characters of a name can take twelve each. What is longer is a 414.
+    routerOptions: { maxParamLength: 4_096 },
+    frameworkErrors: refuseUnroutable,
+    clientErrorHandler: refuseUnreadable,
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+    logger: nestLogger(engines.log),
+    abortOnError: false,
+  });
+  begun.app = app;
+  endUnusedConnections(adapter.getInstance());
+  await definition.configure?.(app, engines);
+  for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
+  // First the modules, then what feeds them.
+  await app.init();
+  await app.startAllMicroservices();
+  const port = settings.port ?? definition.port;
+  await app.listen({ host: settings.host, port }).catch((error: NodeJS.ErrnoException) => {
+    throw refused(error, 'PORT', settings.host, port);
+  });
+  const metrics = await serveMetrics(engines);
+  const { port: bound } = app.getHttpServer().address() as { port: number };
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    engines.health.drain();
+    metrics?.close();
+    await app.close();
+    await engines.close();
+  };
+  return {
+    engines,
+    app,
+    url: urlOf(settings.host, bound),
+    metricsUrl: metrics && `${urlOf(settings.host, (metrics.address() as { port: number }).port)}/metrics`,
+    stop: () => (stopping ??= stop()),
+  };
+}
+
+/** Ends what had begun; whether nothing of it is left. */
+async function putDown(engines: Engines, { app }: Begun): Promise<boolean> {
   try {
-    const root: DynamicModule = {
-      module: RootModule,
-      imports: [PlatformModule.forRoot(engines), ...definition.modules(engines)],
-    };
-    const adapter = new FastifyAdapter({
-      bodyLimit: BODY_LIMIT,
-      keepAliveTimeout: 65_000,
-      forceCloseConnections: 'idle',
-      // Counted before escapes are read: 200 characters of a name can take twelve each. What is longer is a 414.
-      routerOptions: { maxParamLength: 4_096 },
-      frameworkErrors: refuseUnroutable,
-      clientErrorHandler: refuseUnreadable,
-    });
-    const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
-      logger: nestLogger(engines.log),
-      abortOnError: false,
-    });
-    started = app;
-    endUnusedConnections(adapter.getInstance());
-    await definition.configure?.(app, engines);
-    for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
-    // First the modules, then what feeds them.
-    await app.init();
-    await app.startAllMicroservices();
-    const port = settings.port ?? definition.port;
-    await app.listen({ host: settings.host, port }).catch((error: NodeJS.ErrnoException) => {
-      throw refused(error, 'PORT', settings.host, port);
-    });
-    const metrics = await serveMetrics(engines);
-    const { port: bound } = app.getHttpServer().address() as { port: number };
-    let stopping: Promise<void> | undefined;
-    const stop = async () => {
-      engines.health.drain();
-      metrics?.close();
-      await app.close();
-      await engines.close();
-    };
-    return {
-      engines,
-      app,
-      url: urlOf(settings.host, bound),
-      metricsUrl: metrics && `${urlOf(settings.host, (metrics.address() as { port: number }).port)}/metrics`,
-      stop: () => (stopping ??= stop()),
-    };
+    await app?.close();
+    await engines.close();
+    return true;
   } catch (error) {
-    const giveUp = async () => {
-      await started?.close();
-      await engines.close();
-    };
-    await giveUp().catch((closing: Error) => engines.log.warn({ err: closing.message }, 'engines did not close'));
-    throw error;
+    engines.log.warn({ err: (error as Error).message }, 'engines did not close');
+    return false;
   }
 }
 
