@@ -107,6 +107,11 @@ describe('verification of the audit log', () => {
     });
   });
 
+  it('vouches for nothing of a view of which it is not known how far it is', async () => {
+    await test.db.query("update projector.checkpoint set status = 'retired' where name = 'audit'");
+    expect(await verify()).toMatchObject({ ok: false, broken: { reason: 'inserted' } });
+  });
+
   it('vouches for the entry that it begins after, and for how late the clocks behind it were', async () => {
     const kept = (await query.list('ws_1', {}, PAGE)).data[20]!;
     const from = { fromPosition: kept.position, expectedHash: kept.hash };

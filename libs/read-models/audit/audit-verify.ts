@@ -105,11 +105,11 @@ async function targetOf(db: Workspaces, workspace: string): Promise<Target> {
   const [row] = await db
     .inWorkspace(workspace)
     .query<{ up_to: number; stray: Target['stray'] | null; entries: number | null } & Omit<ChainHead, 'entries'>>(
-      `select c.position as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash, ${millisOf('h.latest')} as latest, h.lag,
+      `select coalesce(c.position, 0) as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash, ${millisOf('h.latest')} as latest, h.lag,
          (select json_build_object('event_id', b.event_id, 'position', b.position)
-          from read.audit b where b.workspace = $1 and b.position not between 1 and c.position order by b.position limit 1) as stray
-       from projector.checkpoint c left join projector.audit_head h on h.version = c.version and h.workspace = $1
-      where c.name = 'audit' and c.status = 'current'`,
+          from read.audit b where b.workspace = $1 and b.position not between 1 and coalesce(c.position, 0) order by b.position limit 1) as stray
+       from (values (1)) one left join projector.checkpoint c on c.name = 'audit' and c.status = 'current'
+       left join projector.audit_head h on h.version = c.version and h.workspace = $1`,
       [workspace],
     );
   if (!row) return { upTo: 0, head: undefined, stray: undefined };
