@@ -81,7 +81,7 @@ describe('the rule of Post-EZ, in Python', () => {
 
   /** Asks the guide's own function. Returns one True or False per delivery; undefined where there is no Python. */
   function python(
-    deliveries: readonly { readonly header: string; readonly body: string; readonly now: number }[],
+    deliveries: readonly { readonly header: string | null; readonly body: string; readonly now: number }[],
   ): boolean[] | undefined {
     const guide = readFileSync(join(__dirname, '../../docs/guide/receive-webhooks.md'), 'utf8');
     const code = /```python file=post_ez\.py\n([\s\S]*?)\n```/.exec(guide)?.[1];
@@ -108,13 +108,25 @@ describe('the rule of Post-EZ, in Python', () => {
   });
   const tampered = signed.map((each) => ({ ...each, body: each.body.replace('evt_', 'evt-') }));
   const late = signed.map((each) => ({ ...each, now: at + 301 }));
+  const { header, ...first } = signed[0]!;
+  const malformed = [
+    null,
+    '',
+    'nonsense',
+    't=,v1=',
+    `t=soon,${header}`,
+    `t=${'9'.repeat(5_000)},v1=00`,
+    `t=${at},v1=é`,
+    header.replaceAll('v1=', 'v2='),
+    header.replace(/^t=\d+,/, ''),
+  ].map((each) => ({ ...first, header: each }));
 
-  it('says what we say of every type, of a changed body and of an old one', () => {
-    const answers = python([...signed, ...tampered, ...late]);
+  it('says what we say of every type, of a changed body, of an old one and of a header that is none', () => {
+    const answers = python([...signed, ...tampered, ...late, ...malformed]);
     if (answers === undefined) {
       process.stderr.write('No python3 on this machine: the rule of Post-EZ was not checked in Python.\n');
       return;
     }
-    expect(answers).toEqual([...signed.map(() => true), ...tampered.map(() => false), ...late.map(() => false)]);
+    expect(answers).toEqual([...signed.map(() => true), ...[...tampered, ...late, ...malformed].map(() => false)]);
   });
 });
