@@ -3,25 +3,14 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Handled } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import { Run } from './run.command';
-import { Written } from './written';
 
 /** The one handler of the one command. */
 @CommandHandler(Run)
 export class RunHandler implements ICommandHandler<Run> {
-  constructor(
-    @Inject(ENGINES) private readonly engines: Engines,
-    private readonly written: Written,
-  ) {}
+  constructor(@Inject(ENGINES) private readonly engines: Engines) {}
 
-  async execute({ aggregate, id, command, context, expected }: Run): Promise<Handled<unknown>> {
-    const handled = await this.engines.commands.handle(
-      aggregate,
-      id,
-      command,
-      context,
-      expected === undefined ? {} : { expected },
-    );
-    this.written.note(context.workspace, aggregate.category, id, handled);
-    return handled;
+  execute({ aggregate, id, command, context, expected }: Run): Promise<Handled<unknown>> {
+    const options = expected === undefined ? {} : { expected };
+    return this.engines.commands.handle(aggregate, id, command, context, options);
   }
 }

@@ -1,13 +1,21 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Recent } from '#kernel';
+import { ENGINES, type Engines } from '#platform';
 
 const CAPACITY = 20_000;
 
-/** What this process wrote or showed last, so that its reads never lag behind either. */
+/**
+ * What this process wrote last, by whichever of its apps (a webhook of what a publisher did comes from the same process in standalone),
+ * or showed, so that its reads never lag behind either.
+ */
 @Injectable()
 export class Written {
   private readonly positions = new Recent<string, number>(CAPACITY);
   private readonly revisions = new Recent<string, number>(CAPACITY);
+
+  constructor(@Inject(ENGINES) { commands }: { readonly commands: Pick<Engines['commands'], 'onHandled'> }) {
+    commands.onHandled((workspace, category, id, now) => this.note(workspace, category, id, now));
+  }
 
   note(
     workspace: string,

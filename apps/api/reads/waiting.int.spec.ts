@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { get, type IncomingMessage } from 'node:http';
+import { accountAggregate } from '#accounts';
 import { streamName, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
+import { systemClock } from '#kernel';
 import { Database } from '#postgres';
 import { eventually } from '#testing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
@@ -177,6 +179,27 @@ describe('readers that wait for a revision', () => {
     told.destroy();
     expect(await api.send('GET', `/accounts/${id}`)).toMatchObject({ body: { disconnectedReason: 'token_expired' } });
     goOn();
+  });
+
+  it('show by id and in lists what another part of the process has written', async () => {
+    const id = 'acct_by_others';
+    await api.send('POST', '/accounts', account(id));
+    const goOn = holding();
+    const context = {
+      workspace: api.workspace,
+      actor: 'system',
+      correlationId: randomUUID(),
+      causationId: null,
+      commandId: randomUUID(),
+      at: systemClock(),
+    };
+    const expire = { type: 'DisconnectAccount', reason: 'token_expired', at: context.at, actor: 'system' } as const;
+    await api.running.engines.commands.handle(accountAggregate, id, expire, context);
+    const shown = { body: { disconnectedReason: 'token_expired' } };
+    expect(await api.send('GET', `/accounts/${id}`)).toMatchObject(shown);
+    const listed = api.send('GET', '/accounts?limit=1', undefined, { prefer: 'wait=30' });
+    goOn();
+    expect((await listed).at('data', 0)).toMatchObject(shown.body);
   });
 
   it('never unsee what they were shown, when another process has written more than the view has', async () => {

@@ -59,6 +59,9 @@ export interface CommandHandlerOptions {
 /** Conflicts with other processes only: within this one, the commands of a stream go one by one. */
 const MAX_CONFLICTS = 50;
 
+/** Hears how far a thing is after a command, whoever in this process sent it. */
+export type HandledHearer = (workspace: string, category: string, id: string, now: Loaded<unknown>) => void;
+
 /** The only read-decide-append in the system. */
 export class CommandHandler {
   /** Folded states by stream. A guess that the append's exact revision proves; a refusal is never taken from it alone. */
@@ -67,6 +70,7 @@ export class CommandHandler {
   private readonly lanes = new Map<StreamName, Promise<unknown>>();
   private readonly states: StreamStates;
   private readonly sealing: Sealing | undefined;
+  private readonly hearers = new Set<HandledHearer>();
 
   constructor(
     private readonly store: EventStore,
@@ -82,7 +86,7 @@ export class CommandHandler {
    * `expected` (If-Match) that is not the present revision: DomainError `REVISION_STALE`. Other DomainErrors come from the decider.
    * EventStoreUnavailableError: it may or may not have happened; the same command id again is answered right.
    */
-  handle<C extends CommandBase, E extends Message, S>(
+  async handle<C extends CommandBase, E extends Message, S>(
     it: Aggregate<C, E, S>,
     id: string,
     command: C,
@@ -90,7 +94,7 @@ export class CommandHandler {
     options: { expected?: Revision } = {},
   ): Promise<Handled<S>> {
     const stream = streamName(it.category, context.workspace, id);
-    return this.inLine(stream, () =>
+    const handled = await this.inLine(stream, () =>
       new Handling(
         this.store,
         this.states,
@@ -103,6 +107,13 @@ export class CommandHandler {
         this.sealing,
       ).run((now) => this.remember(it, stream, now)),
     );
+    for (const hear of this.hearers) hear(context.workspace, it.category, id, handled);
+    return handled;
+  }
+
+  /** From now on told of every command that is handled here. */
+  onHandled(hear: HandledHearer): void {
+    this.hearers.add(hear);
   }
 
   /** The thing as the log has it now: for checks across things, which must not lag. */
