@@ -116,6 +116,16 @@ function stories(open: () => Promise<string | undefined>): void {
     await holdsTogether();
   });
 
+  it('is copied while it runs and takes commands, and what was copied is equal', async () => {
+    const elsewhere = await EventStoreDbDouble.start();
+    const program = migrate('--from', 'embedded', '--to', elsewhere.url);
+    await program.line(/^Copying from /);
+    for (const n of upTo(20)) await client.account(`busy_${n}`);
+    await program.line(/^Equal: \d+ events in \d+ streams/);
+    expect((await program.ended).code).toBe(0);
+    await elsewhere.stop();
+  });
+
   it('refuses to switch positions while anything runs', async () => {
     const program = migrate('--from', 'embedded', '--to', double.url, ...switching());
     await program.line(/Another Postledger \(process \d+\) uses .*: stop it/);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EventStore, RecordedEvent } from '#event-store';
+import type { EventStore, Position, RecordedEvent } from '#event-store';
 import { nameOf } from './copy-log';
 import { pages } from './walk';
 
@@ -16,11 +16,14 @@ export interface StreamSummary {
   readonly hash: Buffer;
 }
 
-/** Counts and hashes a log stream by stream: everything but positions, which are each store's own. */
-export async function summarise(store: EventStore, onCount?: (events: number) => void): Promise<LogSummary> {
+/** Counts and hashes a log, up to a position, stream by stream: everything but positions, which are each store's own. */
+export async function summarise(
+  store: EventStore,
+  { upTo, onCount }: { upTo?: Position; onCount?: (events: number) => void } = {},
+): Promise<LogSummary> {
   const streams = new Map<string, StreamSummary>();
   let events = 0;
-  for await (const page of pages(store)) {
+  for await (const page of pages(store, upTo === undefined ? {} : { upTo })) {
     for (const event of page) {
       const before = streams.get(event.stream);
       const hash = createHash('sha256');
@@ -50,7 +53,8 @@ export async function firstDifference(
     return !mine || !theirs || mine.count !== theirs.count || !mine.hash.equals(theirs.hash);
   });
   if (stream === undefined) return undefined;
-  const [mine, theirs] = [await source.read(stream), await target.read(stream)];
+  const [all, theirs] = [await source.read(stream), await target.read(stream)];
+  const mine = all.slice(0, one.streams.get(stream)?.count ?? 0);
   for (let n = 0; n < Math.max(mine.length, theirs.length); n++) {
     const [event, there] = [mine[n], theirs[n]];
     if (!event) return `the target has ${nameOf(there!)}, the source has not`;

@@ -23,29 +23,31 @@ const MAX_APPEND_BYTES = 900_000;
 
 /**
  * Copies what the target lacks, in the order of the source's log. What the target holds must be the beginning of the source:
- * that is where a copy that was killed goes on. Resolves with the number of events that were there and that were copied.
+ * that is where a copy that was killed goes on. Resolves with the number of events that were there and that were copied, and with the
+ * position in the source up to which the target has it now: a source in use goes on.
  */
 export async function copyLog(
   source: EventStore,
   target: EventStore,
   { atOnce, onProgress, signal }: CopyOptions,
-): Promise<{ present: number; copied: number }> {
+): Promise<{ present: number; copied: number; upTo: Position }> {
   const { after, present } = await commonBeginning(source, target);
   const head = await source.head();
   const started = performance.now();
-  let copied = 0;
-  for await (const events of pages(source, after)) {
+  let [copied, upTo] = [0, after];
+  for await (const events of pages(source, { after })) {
     for (const window of windows(runs(events), atOnce)) {
-      if (signal?.aborted) return { present, copied };
+      if (signal?.aborted) return { present, copied, upTo };
       await Promise.all(window.map((run) => append(target, run)));
       copied += window.reduce((sum, run) => sum + run.length, 0);
+      upTo = window.at(-1)!.at(-1)!.position;
     }
     const eventsPerSecond = (copied / Math.max(1, performance.now() - started)) * 1_000;
     const position = events.at(-1)!.position;
     const perPosition = copied / Math.max(1, position - after);
     onProgress?.({ copied, eventsPerSecond, secondsLeft: ((head - position) * perPosition) / eventsPerSecond });
   }
-  return { present, copied };
+  return { present, copied, upTo };
 }
 
 /** How far the target is the beginning of the source. Throws when it holds anything else. */

@@ -1,7 +1,7 @@
 import type { EventStore } from '#event-store';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/eventstoredb-event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
-import { ownEmbedded, SettingsError } from '#platform';
+import { ownEmbedded, reachEmbedded, SettingsError } from '#platform';
 import { Database, migrate } from '#postgres';
 import { OWN_NAME } from './switch-positions';
 
@@ -21,15 +21,16 @@ export class Opener {
 
   constructor(private readonly dataDir: string) {}
 
-  async log(url: string): Promise<OpenLog> {
+  /** One that is only read may be in use: of an embedded one the server that runs is taken. */
+  async log(url: string, { isOnlyRead = false } = {}): Promise<OpenLog> {
     if (url !== 'embedded' && !url.startsWith('postgres')) return this.eventStoreDb(url);
-    const db = await this.database(url);
+    const db = await this.database(url, isOnlyRead);
     return { store: new PostgresEventStore(db), shown: `PostgreSQL (${shown(url)})`, atOnce: AT_ONCE.postgres };
   }
 
   /** A PostgreSQL database with the schema of this build. */
-  database(url: string): Promise<Database> {
-    const known = this.databases.get(url) ?? this.openDatabase(url);
+  database(url: string, isOnlyRead = false): Promise<Database> {
+    const known = this.databases.get(url) ?? this.openDatabase(url, isOnlyRead);
     this.databases.set(url, known);
     return known;
   }
@@ -45,15 +46,15 @@ export class Opener {
     return { store, shown: `${engine} ${version} (${shown(url)})`, atOnce: AT_ONCE.eventstoredb };
   }
 
-  private async openDatabase(url: string): Promise<Database> {
-    const db = new Database(url === 'embedded' ? await this.ownEmbedded() : url, { name: OWN_NAME });
+  private async openDatabase(url: string, isOnlyRead: boolean): Promise<Database> {
+    const db = new Database(url === 'embedded' ? await this.embedded(isOnlyRead) : url, { name: OWN_NAME });
     this.closing.push(() => db.end());
     await reach(url, () => migrate(db));
     return db;
   }
 
-  private async ownEmbedded(): Promise<string> {
-    const { url, close } = await ownEmbedded(this.dataDir);
+  private async embedded(isOnlyRead: boolean): Promise<string> {
+    const { url, close } = await (isOnlyRead ? reachEmbedded : ownEmbedded)(this.dataDir);
     this.closing.push(close);
     return url;
   }

@@ -9,10 +9,13 @@ import { switchPositions } from './switch-positions';
 const SAY_EVERY_MS = 2_000;
 
 async function migrateStore(options: MigrateOptions, opener: Opener, signal: AbortSignal): Promise<void> {
-  const [source, target] = [await opener.log(options.from), await opener.log(options.to)];
+  const [source, target] = [
+    await opener.log(options.from, { isOnlyRead: options.switch === undefined }),
+    await opener.log(options.to),
+  ];
   const now = sparingly(say, SAY_EVERY_MS);
   say(`Copying from ${source.shown} to ${target.shown}`);
-  const { present, copied } = await copyLog(source.store, target.store, {
+  const { present, copied, upTo } = await copyLog(source.store, target.store, {
     atOnce: target.atOnce,
     signal,
     onProgress: ({ copied, eventsPerSecond, secondsLeft }) =>
@@ -23,8 +26,8 @@ async function migrateStore(options: MigrateOptions, opener: Opener, signal: Abo
 
   const counted = (what: string) => (events: number) => now(() => `  comparing: ${events} events of the ${what} read`);
   const summaries = [
-    await summarise(source.store, counted('source')),
-    await summarise(target.store, counted('target')),
+    await summarise(source.store, { upTo, onCount: counted('source') }),
+    await summarise(target.store, { onCount: counted('target') }),
   ] as const;
   const difference = await firstDifference(source.store, target.store, summaries);
   if (difference) throw new SettingsError(`The copy is not equal: ${difference}.`);

@@ -2,14 +2,18 @@ import type { EventStore, Position, RecordedEvent } from '#event-store';
 
 const PAGE = 1_000;
 
-/** Every event of a log after a position, oldest first, page by page; the next page is read while one is handled. */
-export async function* pages(store: EventStore, after: Position = 0): AsyncGenerator<readonly RecordedEvent[]> {
-  let next = store.readAll({ after, limit: PAGE });
+/** Every event of a log after a position, and up to one, oldest first, page by page; the next page is read while one is handled. */
+export async function* pages(
+  store: EventStore,
+  { after = 0, upTo }: { after?: Position; upTo?: Position } = {},
+): AsyncGenerator<readonly RecordedEvent[]> {
+  const read = (from: Position) => store.readAll({ after: from, limit: PAGE, ...(upTo !== undefined && { upTo }) });
+  let next = read(after);
   for (;;) {
     const { events, position } = await next;
     const isLast = events.length < PAGE;
     if (!isLast) {
-      next = store.readAll({ after: position, limit: PAGE });
+      next = read(position);
       // Awaited in the next round; until then its failure is nobody's.
       next.catch(() => undefined);
     }
