@@ -1,7 +1,7 @@
 import type { EventStore } from '#event-store';
 import { KafkaBus } from '#messaging/kafka/kafka-bus';
 import { SettingsError } from '#platform';
-import type { Database, Sql } from '#postgres';
+import { MIGRATION_LOCK, type Database, type Sql } from '#postgres';
 import { TOPICS } from '#public-messages';
 import { nameOf } from './copy-log';
 import { sideBySide } from './walk';
@@ -30,7 +30,11 @@ export async function switchPositions(
   if (await isSwitched(db, source, target)) return { isNew: false, events: 0 };
   await expectRead(db, bus);
   return db.tx(async (sql) => {
+    // Every app takes it at its start: one that is started now waits until positions are those of the new log.
+    await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+    await expectStopped(sql);
     const events = await mapPositions(sql, source, target);
+    await expectOfSource(sql);
     await moveProjector(sql);
     await moveViews(sql);
     await moveBus(sql);
@@ -40,7 +44,7 @@ export async function switchPositions(
   });
 }
 
-async function expectStopped(db: Database): Promise<void> {
+async function expectStopped(db: Sql): Promise<void> {
   const running = await db.query<{ application_name: string }>(
     `select distinct application_name from pg_stat_activity
      where datname = current_database() and application_name like 'postledger%' and application_name <> $1 order by 1`,
@@ -89,13 +93,30 @@ async function expectRead(db: Database, bus: string | undefined): Promise<void> 
   }
 }
 
+/** Another database would be destroyed: every place in it would become that of an event that it does not know. */
+async function expectOfSource(sql: Sql): Promise<void> {
+  const [strange] = await sql.query<{ position: number }>(
+    `select position from read.audit a where not exists (select from place p where p.old = a.position and p.id = a.event_id) limit 1`,
+  );
+  if (strange)
+    throw new SettingsError(
+      `The database of --switch is not one of this source: at position ${strange.position} its audit log has another event.`,
+    );
+}
+
 /** For each event of the source its place there and in the target. */
 async function mapPositions(sql: Sql, source: EventStore, target: EventStore): Promise<number> {
-  await sql.script('create temporary table place (old bigint primary key, new bigint not null) on commit drop');
-  let [olds, news, count]: [number[], number[], number] = [[0], [0], 0];
+  await sql.script(
+    'create temporary table place (old bigint primary key, new bigint not null, id uuid) on commit drop',
+  );
+  let [olds, news, ids, count]: [number[], number[], (string | null)[], number] = [[0], [0], [null], 0];
   const flush = async () => {
-    await sql.query('insert into place select * from unnest($1::bigint[], $2::bigint[])', [olds, news]);
-    [olds, news] = [[], []];
+    await sql.query('insert into place select * from unnest($1::bigint[], $2::bigint[], $3::uuid[])', [
+      olds,
+      news,
+      ids,
+    ]);
+    [olds, news, ids] = [[], [], []];
   };
   for await (const [event, there] of sideBySide(source, target)) {
     if (!event || !there || event.id !== there.id)
@@ -104,6 +125,7 @@ async function mapPositions(sql: Sql, source: EventStore, target: EventStore): P
       );
     olds.push(event.position);
     news.push(there.position);
+    ids.push(event.id);
     count++;
     if (olds.length >= FEW) await flush();
   }

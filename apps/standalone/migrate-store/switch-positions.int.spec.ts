@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { EventStore } from '#event-store';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { Database, migrate } from '#postgres';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { OWN_NAME, switchPositions } from './switch-positions';
+
+const metadata = {
+  workspace: 'ws_1',
+  actor: 'usr_1',
+  correlationId: 'c',
+  causationId: null,
+  commandId: 'k',
+  schemaVersion: 1,
+  occurredAt: '2026-05-01T10:00:00.000Z',
+};
+
+describe('a switch of positions', () => {
+  const ids = Array.from({ length: 3 }, () => randomUUID());
+  let test: TestDatabase;
+  let db: Database;
+  let source: EventStore;
+  let target: EventStore;
+  beforeEach(async () => {
+    test = await testDatabase();
+    db = new Database(test.url, { name: OWN_NAME });
+    [source, target] = [new MemoryEventStore(), new MemoryEventStore()];
+    await target.append('thing-ws_9:foreign', [{ id: randomUUID(), type: 'Begun', data: {}, metadata }], -1);
+    target = skippingFirst(target);
+    for (const store of [source, target])
+      for (const [n, id] of ids.entries())
+        await store.append('thing-ws_1:a', [{ id, type: 'Begun', data: {}, metadata }], n - 1);
+    await db.script(`create table read.audit (position bigint, event_id uuid);
+      insert into projector.checkpoint (name, version, shape, status, epoch, position) values ('outbox', 1, 'x', 'current', 1, 3)`);
+  });
+  afterEach(async () => {
+    await db.end();
+    await test.drop();
+  });
+
+  /** Whose events stand a place later than in the source. */
+  const skippingFirst = (store: EventStore): EventStore => ({
+    ...store,
+    append: (stream, events, expected) => store.append(stream, events, expected),
+    head: () => store.head(),
+    readAll: (options) => store.readAll({ ...options, after: Math.max(1, options.after) }),
+  });
+  const audit = (...entries: string[]) =>
+    db.query('insert into read.audit select * from unnest($1::bigint[], $2::uuid[])', [[1, 2, 3], entries]);
+  const position = async () => {
+    const [outbox] = await db.query<{ position: number }>(
+      "select position from projector.checkpoint where name = 'outbox'",
+    );
+    return outbox!.position;
+  };
+
+  it('is refused for a database that is not one of the source, and changes nothing there', async () => {
+    await audit(ids[0]!, randomUUID(), ids[2]!);
+    await expect(switchPositions(db, { source, target })).rejects.toThrow(
+      'The database of --switch is not one of this source: at position 2 its audit log has another event.',
+    );
+    expect(await position()).toBe(3);
+  });
+
+  it('holds up an app that is started meanwhile until it is over', async () => {
+    await audit(...ids);
+    const app = new Database(test.url, { name: 'postledger api' });
+    const looker = new Database(test.url, { name: OWN_NAME });
+    const isWaiting = async () =>
+      (await looker.query("select from pg_locks where locktype = 'advisory' and not granted")).length > 0;
+    let isLetIn = false;
+    let starting: Promise<unknown> | undefined;
+    const slow: EventStore = {
+      ...source,
+      head: () => source.head(),
+      readAll: async (options) => {
+        starting ??= migrate(app).then(() => (isLetIn = true));
+        await eventually(async () => expect(isLetIn || (await isWaiting())).toBe(true));
+        expect(isLetIn).toBe(false);
+        return source.readAll(options);
+      },
+    };
+    await switchPositions(db, { source: slow, target });
+    await starting;
+    expect(await position()).toBe(4);
+    await looker.end();
+    await app.end();
+  });
+});
