@@ -43,6 +43,14 @@ const ALIVE_MS = 1_000;
 /** Log, bus and checkpoints let writers take turns, and each must see what the one before has committed, whatever a database's own default is. */
 const SESSION = `set default_transaction_isolation = 'read committed'; set idle_in_transaction_session_timeout = ${FROZEN_AFTER_MS}`;
 
+/** Its connections have the names that are given here, by which tools know an app, whatever an address calls them. */
+function unnamed(url: string): string {
+  if (!url.includes('application_name=')) return url;
+  const address = new URL(url);
+  address.searchParams.delete('application_name');
+  return address.href;
+}
+
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
 
@@ -101,8 +109,9 @@ export class Database implements Sql, Workspaces {
   ) {
     const onError = options.onError ?? (() => undefined);
     const history = new History(options.onOtherHistory ?? (() => undefined));
+    const connectionString = unnamed(url);
     this.pool = new Pool({
-      connectionString: url,
+      connectionString,
       max: options.max ?? 10,
       application_name: options.name ?? 'postledger',
       connectionTimeoutMillis: 10_000,
@@ -116,7 +125,7 @@ export class Database implements Sql, Workspaces {
     this.pool.on('error', onError);
     this.pool.on('connect', (client) => this.backends.add(backendOf(client)));
     this.pool.on('remove', (client) => this.backends.delete(backendOf(client)));
-    this.listener = new Listener(url, onError, (processId) => this.backends.has(processId));
+    this.listener = new Listener(connectionString, onError, (processId) => this.backends.has(processId));
   }
 
   async query<Row = Record<string, unknown>>(text: string, params: readonly unknown[] = []): Promise<Row[]> {

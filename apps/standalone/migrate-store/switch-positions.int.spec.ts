@@ -62,6 +62,15 @@ describe('a switch of positions', () => {
     expect(await position()).toBe(3);
   });
 
+  it('is refused while an app is connected, whatever the address of its database calls it', async () => {
+    const address = new URL(test.url);
+    address.searchParams.set('application_name', 'mine');
+    const app = new Database(address.href, { name: 'postledger api' });
+    await app.query('select 1');
+    await expect(switchPositions(db, { source, target })).rejects.toThrow('while nothing runs: stop api first.');
+    await app.end();
+  });
+
   it('holds up an app that is started meanwhile until it is over', async () => {
     await audit(...ids);
     const app = new Database(test.url, { name: 'postledger api' });
