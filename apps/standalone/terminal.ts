@@ -14,10 +14,16 @@ export async function step<T>(what: string, work: () => Promise<T>): Promise<T> 
   }
 }
 
-/** Whoever reads may leave (`npm start | head -1`, a terminal that is closed): what is said then is lost, and the work goes on. */
+/** A reader that has left, or a file without space. */
+const LOST = ['EPIPE', 'EIO', 'ENOSPC', 'EDQUOT'];
+
+/**
+ * Whoever reads may leave (`npm start | head -1`, a terminal that is closed), and a file may be full: what is said then is lost, and the
+ * work goes on.
+ */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+      if (!LOST.includes(error.code ?? '')) throw error;
     });
 }
