@@ -1,4 +1,4 @@
-import { systemClock, type Clock, HOUR, MINUTE } from '#kernel';
+import { HOUR, MINUTE } from '#kernel';
 import type { Database } from '#postgres';
 import { writeOutbox, type Published } from '../outbox/outbox';
 import { Publisher } from '../outbox/publisher';
@@ -12,7 +12,6 @@ const OWN_ANSWER_MS = 25;
 
 export interface PostgresBusOptions extends Partial<Pace> {
   readonly retention?: Retention;
-  readonly clock?: Clock;
   /** Faults that belong to no subscription. */
   readonly onError?: (error: Error) => void;
 }
@@ -111,7 +110,6 @@ export class PostgresBus implements Bus {
   }
 
   private maintain(): void {
-    const { clock = systemClock, retention } = this.options;
-    maintainBus(this.db, clock(), retention).catch(this.onError);
+    maintainBus(this.db, this.options.retention).catch(this.onError);
   }
 }
