@@ -148,4 +148,23 @@ describe('endpoints do not hold each other up', () => {
     expect(delivered).toEqual(expect.arrayContaining([20, 19]));
     expect((await statuses('whe_latest')).filter((status) => status === 'superseded').length).toBeGreaterThan(0);
   });
+
+  it('nor does a target that nobody could reach hold up the one in its place', async () => {
+    const worker = await world.worker();
+    receiver.always('/new', 'hang');
+    const gone = await Receiver.open();
+    await world.register('whe_m', gone.url('/'), { eventTypes: ['region.*'] });
+    await gone.close();
+    await world.pass(worker);
+    await world.happen('a', 60);
+    await world.pass(worker);
+    await eventually(() => expect(worker.parts.dispatcher.load.circuitsOpen).toBe(1));
+    const changes = { targetUrl: receiver.url('/new') };
+    await world.endpointCommand('whe_m', { type: 'UpdateEndpoint', changes, ...world.by() });
+    await world.pass(worker);
+    // As to any that has yet to answer: two at once, where an open circuit has one probe.
+    await eventually(() => expect(receiver.on('/new')).toHaveLength(2));
+    expect(worker.parts.dispatcher.load.circuitsOpen).toBe(0);
+    worker.kill();
+  });
 });

@@ -38,8 +38,8 @@ export class Lane {
   /** It has answered 410: nothing more is sent until its endpoint changes. */
   isGone = false;
   timer: NodeJS.Timeout | undefined;
-  readonly share: Share;
-  readonly circuit: Circuit;
+  share: Share;
+  circuit: Circuit;
   /** Others waited while it did not answer: its exchanges take no slots from them, and it begins no more until one has ended. */
   isStuck = false;
   private hasAnswered = false;
@@ -50,7 +50,10 @@ export class Lane {
   pace: Pace;
   private present: Endpoint;
 
-  constructor(endpoint: Endpoint, limits: LaneLimits) {
+  constructor(
+    endpoint: Endpoint,
+    private readonly limits: LaneLimits,
+  ) {
     this.present = endpoint;
     this.share = new Share(limits.max);
     this.circuit = new Circuit(limits.retryScale);
@@ -62,9 +65,19 @@ export class Lane {
   }
 
   set endpoint(changed: Endpoint) {
-    const { rateLimitPerSecond } = changed.row.config;
+    const { rateLimitPerSecond, targetUrl } = changed.row.config;
     if (rateLimitPerSecond !== this.pace.perSecond) this.pace = new Pace(rateLimitPerSecond);
+    const isElsewhere = targetUrl !== this.present.row.config.targetUrl;
     this.present = changed;
+    if (isElsewhere) this.beginAnew();
+  }
+
+  /** What was learned of one target says nothing of another. */
+  private beginAnew(): void {
+    this.share = new Share(this.limits.max);
+    this.circuit = new Circuit(this.limits.retryScale);
+    this.hasAnswered = false;
+    this.lastWasAnswered = true;
   }
 
   get limit(): number {
