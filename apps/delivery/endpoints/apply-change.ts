@@ -35,6 +35,7 @@ export interface ChangeNeeds {
  */
 export async function applyChange(needs: ChangeNeeds, change: EndpointChange): Promise<number | undefined> {
   const { db, store, directory } = needs;
+  if (change.kind === 'updated') await coalesceAnew(db, change);
   const no = await db.tx(async (sql) => {
     await lockOutIntakes(sql);
     const row = await endpointRow(sql, change.workspace, change.endpointId);
@@ -46,6 +47,24 @@ export async function applyChange(needs: ChangeNeeds, change: EndpointChange): P
   });
   await directory.refresh();
   return no;
+}
+
+/**
+ * What waits becomes subject to `latestOnly`, or free of it, with the endpoint. Before the change counts, so that it is made again
+ * after a crash, and without the lock: a backlog may be long.
+ */
+async function coalesceAnew(db: Database, { workspace, endpointId, position, config }: EndpointChange): Promise<void> {
+  const [row] = await db.query<{ no: number }>(
+    `select no from delivery.endpoint where workspace = $1 and id = $2 and position < $3
+       and (config ->> 'latestOnly')::boolean is distinct from $4`,
+    [workspace, endpointId, position, config.latestOnly],
+  );
+  if (!row) return;
+  await db.query(
+    `update delivery.retry r set coalesce_key = delivery.coalesce_key($2::json, d.type, d.key)
+     from delivery.delivery d where r.endpoint = $1 and d.id = r.delivery_id and not d.replay`,
+    [row.no, JSON.stringify(config)],
+  );
 }
 
 /** The cursor of an endpoint whose `startFrom` has yet to be found in the log. */

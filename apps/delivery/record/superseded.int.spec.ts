@@ -31,8 +31,8 @@ describe('an endpoint that wants the latest only', () => {
     world = await World.open({ retryScale });
     worker = await world.worker();
   };
-  const register = async (contract = 'core'): Promise<void> => {
-    await world.register('whe_l', receiver.url('/l'), { eventTypes: TYPES, latestOnly: true, contract });
+  const register = async (contract = 'core', latestOnly = true): Promise<void> => {
+    await world.register('whe_l', receiver.url('/l'), { eventTypes: TYPES, latestOnly, contract });
     await world.pass(worker);
     await world.live(1);
   };
@@ -158,6 +158,42 @@ describe('an endpoint that wants the latest only', () => {
     answer(1, 500);
     answer(2, 204);
     await become('superseded', 'delivered');
+  });
+
+  const ask = async (latestOnly: boolean): Promise<void> => {
+    await world.endpointCommand('whe_l', { type: 'UpdateEndpoint', changes: { latestOnly }, ...world.by() });
+    await world.pass(worker);
+  };
+
+  it('is not sent the older states that had failed before it asked for the latest only', async () => {
+    hold();
+    await register('core', false);
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(2));
+    answer(1, 500);
+    answer(2, 500);
+    await become('retrying', 'retrying');
+    await ask(true);
+    await world.happen('a', 1);
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(3));
+    answer(3, 204);
+    await become('superseded', 'superseded', 'delivered');
+    await nothingWaits();
+  });
+
+  it('is sent the older states that wait, once it wants all of them', async () => {
+    hold();
+    await register();
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(2));
+    answer(1, 500);
+    await become('retrying', 'pending');
+    await ask(false);
+    answer(2, 204);
+    await become('retrying', 'delivered');
   });
 
   it('gets of a long outage the newest of every entity, and the rest is listed as superseded', async () => {
