@@ -43,12 +43,13 @@ const ALIVE_MS = 1_000;
 /** Log, bus and checkpoints let writers take turns, and each must see what the one before has committed, whatever a database's own default is. */
 const SESSION = `set default_transaction_isolation = 'read committed'; set idle_in_transaction_session_timeout = ${FROZEN_AFTER_MS}`;
 
-/** Its connections have the names that are given here, by which tools know an app, whatever an address calls them. */
-function unnamed(url: string): string {
-  if (!url.includes('application_name=')) return url;
+/** Connections have the names that are given here, by which tools know an app; what an address calls them comes behind. */
+function named(url: string, name: string): { connectionString: string; application_name: string } {
+  if (!url.includes('application_name=')) return { connectionString: url, application_name: name };
   const address = new URL(url);
+  const given = address.searchParams.get('application_name');
   address.searchParams.delete('application_name');
-  return address.href;
+  return { connectionString: address.href, application_name: `${name} (${given})` };
 }
 
 const MAX_PREPARED = 500;
@@ -109,11 +110,10 @@ export class Database implements Sql, Workspaces {
   ) {
     const onError = options.onError ?? (() => undefined);
     const history = new History(options.onOtherHistory ?? (() => undefined));
-    const connectionString = unnamed(url);
+    const address = named(url, options.name ?? 'postledger');
     this.pool = new Pool({
-      connectionString,
+      ...address,
       max: options.max ?? 10,
-      application_name: options.name ?? 'postledger',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       // The pool waits for it, which its types do not know.
@@ -125,7 +125,7 @@ export class Database implements Sql, Workspaces {
     this.pool.on('error', onError);
     this.pool.on('connect', (client) => this.backends.add(backendOf(client)));
     this.pool.on('remove', (client) => this.backends.delete(backendOf(client)));
-    this.listener = new Listener(connectionString, onError, (processId) => this.backends.has(processId));
+    this.listener = new Listener(address.connectionString, onError, (processId) => this.backends.has(processId));
   }
 
   async query<Row = Record<string, unknown>>(text: string, params: readonly unknown[] = []): Promise<Row[]> {

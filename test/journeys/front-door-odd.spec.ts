@@ -91,6 +91,16 @@ describe('npm start at an odd moment, or with odd settings', () => {
     removeFolder(made);
   });
 
+  it('goes on when there is no space for its log', async () => {
+    const log = `
+      const log = require('./dist/libs/platform/logger.js').createLogger('full', 'info');
+      for (const level of ['info', 'error', 'fatal']) log[level]('said');
+      console.error('gone on');`;
+    const program = Program.start(['-c', 'exec "$0" -e "$1" > /dev/full', process.execPath, log], {}, ['sh']);
+    await program.line(/^gone on$/, 20_000);
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+  });
+
   it('quotes any key for a shell, and plays no sample in production', async () => {
     const made = folder();
     const program = start({

@@ -50,8 +50,8 @@ describe('two delivery apps, of which one freezes in the middle of a transaction
         said.push(`gal_${said.length}`);
         await happen(said.at(-1)!);
         const frozen = await test.db.query(
-          "select 1 from pg_stat_activity where application_name = $1 and state = 'idle in transaction' and query like $2",
-          [VICTIM, `%${RECORDED}%`],
+          "select 1 from pg_stat_activity where application_name like $1 and state = 'idle in transaction' and query like $2",
+          [`%(${VICTIM})`, `%${RECORDED}%`],
         );
         expect(frozen).toHaveLength(1);
       },

@@ -91,7 +91,7 @@ describe('npm run projection, killed at random', () => {
     const resumedAt: number[] = [];
     // However fast the machine, and however late the kill: a rebuild is not over before the last one.
     const unswitched = await test.db.session();
-    await unswitched.query('begin');
+    await unswitched.script('begin; set local idle_in_transaction_session_timeout = 0');
     await unswitched.query(
       "select from projector.checkpoint where name = 'media' and status = 'current' for no key update",
     );

@@ -67,7 +67,7 @@ describe('a switch of positions', () => {
     address.searchParams.set('application_name', 'mine');
     const app = new Database(address.href, { name: 'postledger api' });
     await app.query('select 1');
-    await expect(switchPositions(db, { source, target })).rejects.toThrow('while nothing runs: stop api first.');
+    await expect(switchPositions(db, { source, target })).rejects.toThrow('while nothing runs: stop api (mine) first.');
     await app.end();
   });
 

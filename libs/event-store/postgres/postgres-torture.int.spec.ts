@@ -16,6 +16,9 @@ const PROCESSES = 4;
 const WRITERS = 16;
 const EVENTS_PER_WRITER = 150;
 
+/** The server ends what waits in the middle of a transaction without a sign of life. */
+const FOR_LONG = 'set local idle_in_transaction_session_timeout = 0';
+
 describe('the log on PostgreSQL, tortured,', () => {
   let test: TestDatabase;
   let databases: Database[];
@@ -35,10 +38,10 @@ describe('the log on PostgreSQL, tortured,', () => {
   it('loses, doubles and reorders nothing while connections are killed and a transaction elsewhere stays open', async () => {
     const other = await testDatabase();
     const open = await other.db.session();
-    await open.query('begin isolation level repeatable read');
+    await open.script(`begin isolation level repeatable read; ${FOR_LONG}`);
     await open.query('create table held_open (id int)');
     const here = await test.db.session();
-    await here.query('begin isolation level repeatable read');
+    await here.script(`begin isolation level repeatable read; ${FOR_LONG}`);
     await here.query('select pg_current_xact_id()');
 
     const control = new AbortController();
@@ -115,7 +118,7 @@ describe('the log on PostgreSQL, tortured,', () => {
     const [db] = databases;
     const store = stores[0]!;
     const blocker = await test.db.session();
-    await blocker.query('begin');
+    await blocker.script(`begin; ${FOR_LONG}`);
     await blocker.query('select pg_advisory_xact_lock(7305010)');
     const appends = ['a', 'b', 'c'].map((name) => ({ stream: `thing-ws_1:${name}`, events: [event(`lost ${name}`)] }));
     const tries = appends.map(({ stream, events }) =>
@@ -155,7 +158,7 @@ describe('the log on PostgreSQL, tortured,', () => {
 
   it('gives up on an answer that does not come, in time', async () => {
     const blocker = await test.db.session();
-    await blocker.query('begin');
+    await blocker.script(`begin; ${FOR_LONG}`);
     await blocker.query('select pg_advisory_xact_lock(7305010)');
     const hurried = new PostgresEventStore(databases[0]!, { deadlineMs: 100 });
     await expect(hurried.append('thing-ws_1:late', [event('late')], NO_STREAM)).rejects.toBeInstanceOf(
