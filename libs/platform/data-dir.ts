@@ -1,12 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SettingsError } from './config/settings';
 import { writeWhole } from './write-whole';
 
 /** Raised when the layout below DATA_DIR changes in a way that an older build cannot read. */
 const LAYOUT = '1';
-/** Another process is between the making of its mark and the writing of it, or was killed there. */
-const WRITING = { looks: 100, everyMs: 10 };
+/** Taking a folder takes some milliseconds: one that has not after so long was killed there. */
+const LEFT_MS = 10_000;
+const LOOK_MS = 10;
 
 /**
  * Takes DATA_DIR for this process: makes it when missing, refuses one of another layout and one that a living process holds.
@@ -23,15 +24,14 @@ export function claimDataDir(dataDir: string): () => void {
       throw new SettingsError(
         `${dataDir} was made by another version of Postledger (layout ${found}, this build has ${LAYOUT}): move it away, or set DATA_DIR to another folder.`,
       );
-    while (!isFirst(owner, identity)) {
-      const found = written(owner);
-      const holder = livingIn(found);
+    alone(dataDir, () => {
+      const holder = holderOf(dataDir);
       if (holder !== undefined && holder !== process.pid)
         throw new SettingsError(
           `Another Postledger (process ${holder}) uses ${dataDir}: stop it, or set DATA_DIR to another folder.`,
         );
-      takeAway(owner, found);
-    }
+      writeWhole(owner, identity);
+    });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
@@ -50,7 +50,8 @@ export function claimDataDir(dataDir: string): () => void {
 
 /** The living process that has claimed DATA_DIR, if there is one. */
 export function holderOf(dataDir: string): number | undefined {
-  return livingIn(read(join(dataDir, 'owner.pid')));
+  const [pid, birth] = read(join(dataDir, 'owner.pid')).split(' ');
+  return pid && isThere(Number(pid), birth) ? Number(pid) : undefined;
 }
 
 /** What is in a file; nothing when it is gone. */
@@ -63,10 +64,23 @@ function read(file: string): string {
   }
 }
 
-/** Leaves the mark of an owner where there is none. Of several processes that try at once one does. */
-function isFirst(owner: string, identity: string): boolean {
+/** Does what one process at a time may do in a folder. A lock that is left, as by a kill, counts for a while. */
+function alone(folder: string, work: () => void): void {
+  const lock = join(folder, 'owner.lock');
+  while (!isMade(lock)) {
+    if (Date.now() - madeAt(lock) > LEFT_MS) rmSync(lock, { recursive: true, force: true });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
+  }
   try {
-    writeFileSync(owner, identity, { flag: 'wx' });
+    work();
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+function isMade(lock: string): boolean {
+  try {
+    mkdirSync(lock);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -74,31 +88,8 @@ function isFirst(owner: string, identity: string): boolean {
   }
 }
 
-function written(owner: string): string {
-  const still = new Int32Array(new SharedArrayBuffer(4));
-  for (let look = 0; look < WRITING.looks && existsSync(owner) && read(owner) === ''; look++)
-    Atomics.wait(still, 0, 0, WRITING.everyMs);
-  return read(owner);
-}
-
-/** Takes the mark of one who is gone away, unless another has taken it away and left its own since. */
-function takeAway(owner: string, gone: string): void {
-  const taken = `${owner}.${process.pid}`;
-  try {
-    renameSync(owner, taken);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const found = read(taken);
-  rmSync(taken);
-  if (found !== gone) isFirst(owner, found);
-}
-
-function livingIn(mark: string): number | undefined {
-  const [pid, birth] = mark.split(' ');
-  return pid && isThere(Number(pid), birth) ? Number(pid) : undefined;
-}
+/** Now when it has just gone. */
+const madeAt = (lock: string): number => statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
 
 /** Whether it is still that process: in a container that is started anew its number soon is another's. */
 function isThere(pid: number, birth: string | undefined): boolean {
