@@ -1,4 +1,4 @@
-import type { AppDefinition, Settings } from '#platform';
+import type { AppDefinition, Engines, Settings } from '#platform';
 import { ApiModule } from '../api/api.module';
 import { configureApi } from '../api/configure-api';
 import { DashboardModule } from '../dashboard/dashboard.module';
@@ -6,8 +6,8 @@ import { deliveryMicroservice, DeliveryModule } from '../delivery/delivery.modul
 import { ProjectorModule } from '../projector/projector.module';
 import { PublisherModule } from '../publisher/publisher.module';
 
-/** Every app in one process, on the same modules that run alone. */
-export const composition = (settings: Settings): AppDefinition => ({
+/** Every app in one process, on the same modules that run alone. `begin` is done before anything runs. */
+export const composition = (settings: Settings, begin: (engines: Engines) => Promise<void>): AppDefinition => ({
   name: 'standalone',
   port: 3000,
   modules: (engines) => [
@@ -17,6 +17,9 @@ export const composition = (settings: Settings): AppDefinition => ({
     DeliveryModule.forRoot(engines),
     ...(settings.publisher === 'simulated' ? [PublisherModule.forRoot(engines)] : []),
   ],
-  configure: configureApi,
+  configure: (app, engines) => {
+    configureApi(app, engines);
+    return begin(engines);
+  },
   microservices: (engines) => [deliveryMicroservice(engines)],
 });

@@ -7,10 +7,11 @@ import {
   startEmbedded,
   stopOnSignals,
   takeDataDir,
+  type Engines,
   type Settings,
 } from '#platform';
 import { composition } from './composition';
-import { firstKey } from './first-key';
+import { firstKey, type FirstKey } from './first-key';
 import { playSample } from './sample/sample';
 import { outliveReaders, say, step } from './terminal';
 
@@ -32,8 +33,11 @@ async function main(): Promise<void> {
     : await step('starting the embedded database', () => startEmbedded(dataDir));
   database?.keepUp(say);
   const settings: Settings = { ...given, dataDir, databaseUrl: given.databaseUrl ?? database!.localUrl('postledger') };
+  const made: { key?: FirstKey } = {};
+  // A start that begins anew makes no second key, and the first is shown.
+  const begin = async (engines: Engines) => void (made.key ??= await firstKey(engines));
   const running = await step('starting the apps', () =>
-    startApp(composition(settings), settings, { onWait: say }),
+    startApp(composition(settings, begin), settings, { onWait: say }),
   ).catch(async (error: unknown) => {
     await database?.stop();
     throw error;
@@ -54,7 +58,7 @@ async function main(): Promise<void> {
     },
   );
 
-  const key = await firstKey(running.engines);
+  const key = made.key!;
   say(
     `Postledger is ready, on ${database ? 'an embedded PostgreSQL' : 'PostgreSQL'}${settings.eventStoreUrl ? ', EventStoreDB' : ''}${settings.busUrl ? ', Kafka' : ''}`,
   );

@@ -72,7 +72,7 @@ describe('npm start at an odd moment, or with odd settings', () => {
     removeFolder(made);
   });
 
-  it('goes on when there is no space for what it says', async () => {
+  it('goes on when there is no space for what it says, also when its database ends', async () => {
     const made = folder();
     const port = String(await ownPort());
     const program = Program.start(
@@ -82,6 +82,11 @@ describe('npm start at an odd moment, or with odd settings', () => {
     );
     const isReady = async () => expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
     await eventually(isReady, { within: 60_000 });
+    const database = () => Number(readFileSync(join(made, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0]);
+    const ended = database();
+    process.kill(ended, 'SIGKILL');
+    await eventually(() => expect(database()).not.toBe(ended), { within: 30_000 });
+    await eventually(isReady, { within: 30_000 });
     expect(await program.stop()).toBe(0);
     removeFolder(made);
   });
