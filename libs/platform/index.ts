@@ -10,6 +10,7 @@ export {
 export { ownEmbedded, reachEmbedded, startEmbedded, takeDataDir, type ReachedDatabase } from './reach-embedded';
 export { openEngines, type Engines, type OpenOptions } from './engines';
 export { Health, type PartHealth } from './health';
+export { isEngineOutage } from './outage';
 export { createLogger, type Logger } from './logger';
 export { SecretBox, SecretBoxError } from './secret-box';
 export { sparingly } from './sparingly';

@@ -1,6 +1,6 @@
 import { EventStoreUnavailableError } from '#event-store';
-import { isOutage as isDatabaseOutage } from '#postgres';
+import { isOutage } from '#postgres';
 
-/** Whether an error says that an engine is away for now, rather than that this event cannot be taken. */
-export const isOutage = (error: unknown): boolean =>
-  error instanceof EventStoreUnavailableError || isDatabaseOutage(error);
+/** Whether an error says that an engine is away for now, rather than that it refuses what it was asked. */
+export const isEngineOutage = (error: unknown): boolean =>
+  error instanceof EventStoreUnavailableError || isOutage(error);

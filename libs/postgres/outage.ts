@@ -6,6 +6,6 @@ const LOST =
 
 /** Whether an error says that PostgreSQL is away for now, rather than that it refuses what it was asked. */
 export function isOutage(error: unknown): boolean {
-  const { code = '', message = '' } = error as { code?: string; message?: string };
+  const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string };
   return PASSING.test(code) || SOCKET.test(code) || LOST.test(message);
 }

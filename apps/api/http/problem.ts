@@ -1,6 +1,5 @@
-import { EventStoreUnavailableError } from '#event-store';
 import { DomainError, type ErrorKind } from '#kernel';
-import { isOutage } from '#postgres';
+import { isEngineOutage } from '#platform';
 
 /** What the edge itself refuses, with its status; the domain's errors are in the catalogues of its aggregates. */
 export const edgeErrors = {
@@ -103,9 +102,7 @@ export function problemOf(error: unknown): Problem {
 const TO_BE_MADE = ['42P01', '3F000'];
 
 const isAway = (error: unknown): boolean =>
-  error instanceof EventStoreUnavailableError ||
-  isOutage(error ?? {}) ||
-  TO_BE_MADE.includes((error as { code?: string } | undefined)?.code ?? '');
+  isEngineOutage(error) || TO_BE_MADE.includes((error as { code?: string } | undefined)?.code ?? '');
 
 /** The status that Nest or Fastify gave an error of their own. */
 function statusOf(error: unknown): number {

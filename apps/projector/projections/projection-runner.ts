@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogBatch, Position } from '#event-store';
+import { isEngineOutage } from '#platform';
 import type { Database } from '#postgres';
 import { FencedError, openBuild, writeStretch, type Checkpoint, type OpenedBuild } from './checkpoint';
 import type { Gate } from './gate';
 import type { LogFeed } from './log-feed';
-import { isOutage } from './outage';
 import type { Progress } from './progress';
 import type { Projection, ProjectionBuild } from './projection';
 import { switchBuild } from './switch-build';
@@ -75,7 +75,7 @@ export class ProjectionRunner {
         pause = 0;
       } catch (error) {
         opened.build.forget?.();
-        if (error instanceof FencedError || isOutage(error)) throw error;
+        if (error instanceof FencedError || isEngineOutage(error)) throw error;
         pause = this.narrow(batch, error as Error, pause);
         await sleep(pause, undefined, { signal }).catch(() => undefined);
       }

@@ -10,9 +10,9 @@ import {
   type Clock,
   type Instant,
 } from '#kernel';
+import { isEngineOutage } from '#platform';
 import type { Database } from '#postgres';
 import { Gate } from '../projections/gate';
-import { isOutage } from '../projections/outage';
 import { owedCommands, type Owed } from './owed-commands';
 import { dueTimers, endTimers, nextDue, postponeTimer, type DueTimer } from './timer-table';
 
@@ -112,7 +112,7 @@ export class TimerRunner {
       onDone?.(timer.kind, 'failed', late);
       const pause = Math.min(SECOND * 2 ** timer.failures, LONGEST_PAUSE_MS);
       // Only an outage passes for certain: what fails for good must not hold its thing up for ever.
-      const holds = isOutage(error);
+      const holds = isEngineOutage(error);
       await postponeTimer(db, timer, { dueAt: plus(at, pause), failure: (error as Error).message, holds });
       return false;
     }

@@ -23,7 +23,7 @@ export async function summarise(
 ): Promise<LogSummary> {
   const streams = new Map<string, StreamSummary>();
   let events = 0;
-  for await (const page of pages(store, upTo === undefined ? {} : { upTo })) {
+  for await (const page of pages(store, { upTo })) {
     for (const event of page) {
       const before = streams.get(event.stream);
       const hash = createHash('sha256');

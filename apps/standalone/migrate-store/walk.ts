@@ -5,7 +5,7 @@ const PAGE = 1_000;
 /** Every event of a log after a position, and up to one, oldest first, page by page; the next page is read while one is handled. */
 export async function* pages(
   store: EventStore,
-  { after = 0, upTo }: { after?: Position; upTo?: Position } = {},
+  { after = 0, upTo }: { after?: Position; upTo?: Position | undefined } = {},
 ): AsyncGenerator<readonly RecordedEvent[]> {
   const read = (from: Position) => store.readAll({ after: from, limit: PAGE, ...(upTo !== undefined && { upTo }) });
   let next = read(after);

@@ -4,10 +4,10 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { EventStoreUnavailableError } from '#event-store';
-import { EmbeddedServerError, isOutage, OtherHistoryError } from '#postgres';
+import { EmbeddedServerError, OtherHistoryError } from '#postgres';
 import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
+import { isEngineOutage } from '../outage';
 import { reachDatabase } from '../wait-for';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
@@ -59,7 +59,7 @@ export async function startApp(
     try {
       return await startOn(engines, definition, begun);
     } catch (error) {
-      const isPassing = isOutage(error) || error instanceof EventStoreUnavailableError;
+      const isPassing = isEngineOutage(error);
       if (isPassing) {
         const say = options.onWait ?? ((sentence: string) => engines.log.warn(sentence));
         say(`Beginning anew, for an engine went away during the start: ${(error as Error).message}`);

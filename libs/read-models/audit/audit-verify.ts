@@ -112,8 +112,7 @@ async function targetOf(db: Workspaces, workspace: string): Promise<Target> {
        left join projector.audit_head h on h.version = c.version and h.workspace = $1`,
       [workspace],
     );
-  if (!row) return { upTo: 0, head: undefined, stray: undefined };
-  const { up_to: upTo, stray, entries, ...head } = row;
+  const { up_to: upTo, stray, entries, ...head } = row!;
   return { upTo, stray: stray ?? undefined, head: entries === null ? undefined : { entries, ...head } };
 }
 
