@@ -1273,7 +1273,7 @@ begin
   perform pg_advisory_xact_lock(7305010);
   select coalesce(max(e.position), 0) into head from log.event e;
   select array_agg(coalesce(last.revision, -1) order by asked.no) into actual
-    from unnest(string_to_array(append.streams, E'\n')) with ordinality asked (stream, no)
+    from unnest((select string_to_array(append.streams, E'\n'))) with ordinality asked (stream, no)
     left join lateral (select e.revision from log.event e where e.stream = asked.stream order by e.revision desc limit 1) last on true;
 
   insert into log.event (position, revision, recorded_at, event_id, stream, type, workspace, data, metadata)

@@ -32,8 +32,9 @@ const MAX_BATCH_CHARACTERS = 4_000_000;
 const MAX_BATCH_READS = 200;
 
 const APPEND = 'select outcome, revision, position from log.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)';
+/** In subselects, since for arrays that it knows ahead PostgreSQL plans anew each time, which takes longer than to read. */
 const READ = `select wanted.no::int as no, ${COLUMNS}
-  from unnest($1::text[], $2::int[], $3::int[]) with ordinality wanted (stream, first, last, no)
+  from unnest((select $1::text[]), (select $2::int[]), (select $3::int[])) with ordinality wanted (stream, first, last, no)
   cross join lateral (select * from log.event e where e.stream = wanted.stream and e.revision between wanted.first and wanted.last) e
   order by wanted.no, e.revision`;
 const READ_ALL = `select ${COLUMNS} from log.event e where e.position >= $1 and e.position <= $2 order by e.position limit $3`;
