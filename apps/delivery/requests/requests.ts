@@ -1,7 +1,7 @@
 import type { Clock } from '#kernel';
 import type { Database, Sql } from '#postgres';
 import type { CoreMessage } from '#public-messages';
-import { WAKE_CHANNEL } from '../worker/parts';
+import { WAKE_CHANNEL } from '../worker/wake-channel';
 
 /** What people ask for by the API: it comes over the log, so it is in the audit log and is done once. */
 export const REQUESTS: ReadonlySet<string> = new Set([

@@ -1,4 +1,4 @@
-import { plus, systemClock, DAY, type Instant } from '#kernel';
+import { millis, plus, systemClock, DAY, type Instant } from '#kernel';
 import { eventually, Receiver } from '#testing';
 import { DeliveriesQuery } from '#read-models';
 import { World } from '../testing/world';
@@ -24,6 +24,24 @@ describe('retention', () => {
       )
     ).map(({ name }) => name);
 
+  it('drops nothing young when the clock of its process is months ahead', async () => {
+    const worker = await world.worker();
+    await world.register('whe_young', receiver.url('/young'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('young', 1);
+    await world.pass(worker);
+    const delivered = async () =>
+      (await new DeliveriesQuery(world.test.db).list('ws_1', { endpointId: 'whe_young' }, { limit: 10 })).data;
+    await eventually(async () => expect((await delivered()).map(({ status }) => status)).toEqual(['delivered']));
+    ahead = 90 * DAY;
+    expect(await worker.parts.retention.once()).toEqual({ dropped: 0, expired: 0 });
+    expect(await delivered()).toHaveLength(1);
+    ahead = 0;
+    await world.endpointCommand('whe_young', { type: 'DeleteEndpoint', ...world.by() });
+    await world.pass(worker);
+    await worker.stop();
+  });
+
   it('drops whole days, and keeps what is parked as long as its contract says', async () => {
     const worker = await world.worker();
     receiver.always('/core', 500);
@@ -46,7 +64,7 @@ describe('retention', () => {
     expect(await partitions('delivery')).toContain(today);
 
     ahead = 8 * DAY;
-    await worker.parts.retention.once();
+    await worker.parts.retention.once(millis(clock()));
     expect(await statuses('whe_posternity')).toEqual(['expired', 'expired']);
     expect(await statuses('whe_core')).toEqual(['parked', 'parked']);
 
@@ -56,7 +74,7 @@ describe('retention', () => {
       "update delivery.delivery d set changed_at = $1 from delivery.endpoint e where e.no = d.endpoint and e.id = 'whe_core' and d.sequence = 2",
       [clock()],
     );
-    expect((await worker.parts.retention.once()).dropped).toBeGreaterThanOrEqual(4);
+    expect((await worker.parts.retention.once(millis(clock()))).dropped).toBeGreaterThanOrEqual(4);
     for (const table of ['delivery', 'attempt', 'body', 'inbox'])
       expect(await partitions(table)).not.toContain(today.replace('delivery', table));
     expect(await statuses('whe_fine')).toEqual([]);
@@ -102,7 +120,7 @@ describe('retention', () => {
     await world.happen('mixed', 1, 'ws_2');
     await world.pass(worker);
     // Discarded without an attempt, on a day that had no partitions yet.
-    await worker.parts.retention.once();
+    await worker.parts.retention.once(millis(clock()));
     expect(await partitions('attempt')).toContain(`attempt_${today}`);
     expect(await partitions('delivery')).not.toContain(`delivery_${today}`);
     await world.endpointCommand('whe_mixed', { type: 'EnableEndpoint', ...world.by() }, 'ws_2');
@@ -114,7 +132,7 @@ describe('retention', () => {
     await eventually(async () => expect(await parked()).toHaveLength(1));
     ahead += 31 * DAY;
     await world.test.db.query("update delivery.delivery set changed_at = $1 where state = 'parked'", [clock()]);
-    await worker.parts.retention.once();
+    await worker.parts.retention.once(millis(clock()));
     const detail = await deliveries.get('ws_2', (await parked())[0]!.id);
     expect(detail!.body).toContain('region.performance_updated');
     expect(detail!.attempts).toHaveLength(10);

@@ -1,4 +1,4 @@
-import { DAY, instant, type Clock } from '#kernel';
+import { DAY, instant } from '#kernel';
 import type { Logger } from '#platform';
 import type { Database } from '#postgres';
 import { contracts } from '#webhook-contracts';
@@ -7,7 +7,6 @@ import { AHEAD_DAYS, ensureDays, patiently } from './partitions';
 
 export interface RetentionNeeds {
   readonly db: Database;
-  readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly days: number;
@@ -33,11 +32,14 @@ export class Retention {
     clearTimeout(this.timer);
   }
 
-  /** One round: idempotent, and harmless when two processes do it at once. */
-  async once(): Promise<{ dropped: number; expired: number }> {
-    const { db, clock, days, metrics, log } = this.needs;
-    const now = Date.parse(clock());
-    await ensureDays(db, clock(), AHEAD_DAYS);
+  /**
+   * One round: idempotent, and harmless when two processes do it at once. It goes by the server's clock: a process whose own is ahead
+   * would drop what is young. `at` is another moment, in ms since 1970.
+   */
+  async once(at?: number): Promise<{ dropped: number; expired: number }> {
+    const { db, days, metrics, log } = this.needs;
+    const now = at ?? (await serverNow(db));
+    await ensureDays(db, instant(now), AHEAD_DAYS);
     const oldest = instant(now - days * DAY).slice(0, 10);
     const expired = await this.expireParked(now);
     const old = await db.query<{ day: string }>(
@@ -66,14 +68,14 @@ export class Retention {
 
   /** CONTRACTS §1: some contracts keep a parked delivery for fewer days than it would stay. */
   private async expireParked(now: number): Promise<number> {
-    const { db, clock } = this.needs;
+    const { db } = this.needs;
     let expired = 0;
     for (const contract of contracts.values()) {
       if (contract.parkedRetentionDays === null) continue;
       const rows = await db.query(
         `update delivery.delivery d set state = 'discarded', reason = 'expired', changed_at = $3 from delivery.endpoint e
          where e.no = d.endpoint and e.config ->> 'contract' = $1 and d.state = 'parked' and d.changed_at < $2 returning 1`,
-        [contract.name, instant(now - contract.parkedRetentionDays * DAY), clock()],
+        [contract.name, instant(now - contract.parkedRetentionDays * DAY), instant(now)],
       );
       expired += rows.length;
     }
@@ -115,4 +117,9 @@ export class Retention {
     );
     for (const { name, rows: count } of rows) this.needs.metrics.waiting.set({ where: name }, count);
   }
+}
+
+async function serverNow(db: Database): Promise<number> {
+  const [row] = await db.query<{ now: number }>('select extract(epoch from now())::float8 * 1000 as now');
+  return Math.floor(row!.now);
 }

@@ -8,7 +8,8 @@ import { UnrenderableError } from '../intake/draft';
 import type { Outcome } from '../record/outcome';
 import { fulfil, REQUESTS } from '../requests/requests';
 import { ensureDaysAtStart } from '../retention/partitions';
-import { partsOf, WAKE_CHANNEL, type Parts, type WorkerEngines } from './parts';
+import { partsOf, type Parts, type WorkerEngines } from './parts';
+import { WAKE_CHANNEL } from './wake-channel';
 import { Turns } from './turns';
 
 /** Webhooks come from every topic but the one that publishers take. */

@@ -21,6 +21,7 @@ import { Retention } from '../retention/retention';
 import { Retries } from '../retries/retries';
 import { Presence } from './presence';
 import { Turns } from './turns';
+import { WAKE_CHANNEL } from './wake-channel';
 
 /** What it stands on: the engines of its process. */
 export type WorkerEngines = Pick<
@@ -38,8 +39,6 @@ export type WorkerEngines = Pick<
   | 'wake'
   | 'keys'
 >;
-
-export const WAKE_CHANNEL = 'delivery_wake';
 
 /** The parts of one delivery worker. */
 export interface Parts {
@@ -203,7 +202,6 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
   });
   const retention = new Retention({
     db,
-    clock,
     log: engines.log,
     metrics,
     days: settings.retentionDays,
