@@ -38,7 +38,7 @@ export function claimDataDir(dataDir: string): () => void {
       throw new SettingsError(
         `${dataDir} may not be written by this user: give it the folder, or set DATA_DIR to another.`,
       );
-    if (code === 'ENOTDIR' || code === 'EEXIST')
+    if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT')
       throw new SettingsError(`${dataDir} is not a folder: set DATA_DIR to one.`);
     if (code === 'ENOSPC') throw new SettingsError(`There is no space left for ${dataDir}.`);
     throw error;

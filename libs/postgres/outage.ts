@@ -1,11 +1,12 @@
 /** SQLSTATEs of what passes: connections, resources, an operator's intervention, a serialization conflict, a database that may only be read for now. */
 const PASSING = /^((08|40|53|55|57)...|25006)$/;
-const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|ENOENT|EAI_)/;
+const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
 const LOST =
   /connection (terminated|ended|error)|timeout exceeded when trying to connect|not queryable|after calling end/i;
 
 /** Whether an error says that PostgreSQL is away for now, rather than that it refuses what it was asked. */
 export function isOutage(error: unknown): boolean {
-  const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string };
-  return PASSING.test(code) || SOCKET.test(code) || LOST.test(message);
+  const { code = '', message = '', syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  const noSocketFile = code === 'ENOENT' && syscall === 'connect';
+  return PASSING.test(code) || SOCKET.test(code) || noSocketFile || LOST.test(message);
 }

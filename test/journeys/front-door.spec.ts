@@ -1,6 +1,6 @@
 import { execFileSync, execSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -207,6 +207,13 @@ describe('the front door', () => {
       [
         'a folder that is a file',
         () => ((made) => (writeFileSync(join(made, 'file'), ''), { DATA_DIR: join(made, 'file') }))(fresh()),
+        [],
+        /is not a folder: set DATA_DIR to one\./,
+      ],
+      [
+        'a folder that is a link to nothing',
+        () =>
+          ((made) => (symlinkSync(join(made, 'gone'), join(made, 'link')), { DATA_DIR: join(made, 'link') }))(fresh()),
         [],
         /is not a folder: set DATA_DIR to one\./,
       ],
