@@ -6,6 +6,11 @@ import { Commands } from '../commands/commands';
 import type { Call } from '../http/call';
 import type { SchedulePost } from './posts.dto';
 
+interface Destination {
+  readonly accountId: string;
+  readonly platform: string;
+}
+
 /** Schedules a post after a look at what it names: its accounts, in the log, and its place in a campaign. */
 @Injectable()
 export class PostScheduling {
@@ -32,7 +37,7 @@ export class PostScheduling {
     const schedule = async () => (await this.commands.run(postAggregate, postId, command, call)).state;
 
     if (await this.commands.isDone(postAggregate, postId, call)) return schedule();
-    await Promise.all(destinations.map((it) => this.ensureAccount(it, call.workspace)));
+    await this.ensureAccounts(destinations, call.workspace);
     if (campaignId === null) return schedule();
 
     // The place is taken first, so that the campaign cannot complete without a post that is about to be in it.
@@ -58,11 +63,19 @@ export class PostScheduling {
     }
   }
 
-  private async ensureAccount(
-    { accountId, platform }: { accountId: string; platform: string },
-    workspace: string,
-  ): Promise<void> {
-    const { state } = await this.commands.load(accountAggregate, workspace, accountId);
-    ensurePublishable(state, accountId, platform);
+  /** Of several that are refused the first is told, and one that no state of an account would make good before one that may be later. */
+  private async ensureAccounts(destinations: readonly Destination[], workspace: string): Promise<void> {
+    const looks = await Promise.allSettled(
+      destinations.map(async ({ accountId, platform }) => {
+        const { state } = await this.commands.load(accountAggregate, workspace, accountId);
+        ensurePublishable(state, accountId, platform);
+      }),
+    );
+    const faults = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason as unknown] : []));
+    const told =
+      faults.find((fault) => !(fault instanceof DomainError)) ??
+      faults.find((fault) => fault instanceof DomainError && fault.kind === 'refused') ??
+      faults[0];
+    if (told !== undefined) throw told;
   }
 }

@@ -61,6 +61,28 @@ describe('posts over HTTP', () => {
     expect(await to('acct_gone', 'tiktok')).toMatchObject({ status: 409, body: { code: 'ACCOUNT_NOT_CONNECTED' } });
   });
 
+  it('tells of several accounts always the same, and first what no connecting would mend', async () => {
+    const [none, gone] = [
+      { accountId: 'acct_none', platform: 'instagram' },
+      { accountId: 'acct_gone', platform: 'tiktok' },
+    ];
+    for (const destinations of [
+      [none, gone],
+      [gone, none],
+    ])
+      for (let round = 0; round < 5; round++)
+        expect(await api.send('POST', '/posts', post({ destinations }))).toMatchObject({
+          status: 422,
+          body: { code: 'ACCOUNT_UNKNOWN' },
+        });
+    const elsewhere = { accountId: 'acct_ig', platform: 'linkedin' };
+    for (const [destinations, code] of [
+      [[none, elsewhere], 'ACCOUNT_UNKNOWN'],
+      [[elsewhere, none], 'ACCOUNT_PLATFORM_MISMATCH'],
+    ] as const)
+      expect(await api.send('POST', '/posts', post({ destinations }))).toMatchObject({ status: 422, body: { code } });
+  });
+
   it('says which places of the input are wrong', async () => {
     const answer = await api.send('POST', '/posts', {
       profileId: 'prof_1',
