@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initialise } from './cluster';
 
 const OURSELVES = { ids: {}, prefix: [] };
 
-describe('a cluster that cannot be made', () => {
+describe('a cluster that is made', () => {
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'postledger-cluster-'))));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -23,6 +23,15 @@ describe('a cluster that cannot be made', () => {
     expect(() => initialise(folder, join(folder, 'cluster'), script, OURSELVES)).toThrow(
       `The embedded database could not be made in ${folder}: ${full}`,
     );
+  });
+
+  it('is on the disk when it gets its name', () => {
+    const script = initdb(`mkdir "$2"; echo 18 > "$2/PG_VERSION"; echo "$@" > "${folder}/asked"`);
+    const password = initialise(folder, join(folder, 'cluster'), script, OURSELVES);
+    const asked = readFileSync(join(folder, 'asked'), 'utf8');
+    expect(asked).toContain(`-D ${folder}/cluster.${process.pid} `);
+    expect(asked).not.toMatch(/no-sync|-N/);
+    expect(initialise(folder, join(folder, 'cluster'), 'no-initdb', OURSELVES)).toBe(password);
   });
 
   it('leaves a folder in its place alone', () => {
