@@ -11,6 +11,7 @@ import { PostgresBus } from '#messaging/postgres/postgres-bus';
 import { PostgresKeyTable, SubjectKeys } from '#personal-data';
 import { Database, lockRows, migrate } from '#postgres';
 import { isSecretKey, readKeyFile, SettingsError, type Settings } from './config/settings';
+import { databaseHealth } from './database-health';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
 import { openSecretBox } from './master-key';
@@ -114,12 +115,8 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
   }).set(unlocked === undefined ? 1 : 0);
   const health = new Health();
   health.part('database', async () => ({
-    ok: true,
-    engine: 'PostgreSQL',
+    ...(await databaseHealth(db)),
     rowSecurity: unlocked === undefined ? 'on' : `off: ${unlocked}`,
-    ...(
-      await db.query<{ version: string }>("select split_part(current_setting('server_version'), ' ', 1) as version")
-    )[0],
   }));
   health.part('eventStore', async () => ({ ok: true, ...(await store.check()) }));
   health.part('bus', async () => ({ ok: true, ...(await bus.check()) }));

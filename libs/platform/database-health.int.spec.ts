@@ -1,0 +1,23 @@
+import { Database } from '#postgres';
+import { testDatabase, type TestDatabase } from '#testing';
+import { databaseHealth } from './database-health';
+
+describe('health of the database', () => {
+  let test: TestDatabase;
+  beforeAll(async () => void (test = await testDatabase()));
+  afterAll(() => test.drop());
+
+  it('says that it may only be read, as after a failover, until it may be written', async () => {
+    const name = new URL(test.url).pathname.slice(1);
+    const health = async () => {
+      const db = new Database(test.url, { max: 1 });
+      return databaseHealth(db).finally(() => db.end());
+    };
+    const server = { engine: 'PostgreSQL', version: expect.stringMatching(/^\d+/) };
+    expect(await health()).toEqual({ ok: true, ...server });
+    await test.db.script(`alter database ${name} set default_transaction_read_only = on`);
+    expect(await health()).toEqual({ ok: false, detail: 'It may only be read', ...server });
+    await test.db.script(`alter database ${name} reset default_transaction_read_only`);
+    expect(await health()).toEqual({ ok: true, ...server });
+  });
+});
