@@ -98,7 +98,8 @@ table delivery.attempt (
   status_code smallint,
   stage text,
   error text,
-  response text
+  response text,
+  erased boolean
 ) partition by RANGE (delivery_id);
 
 table delivery.body (
@@ -1036,7 +1037,7 @@ AS $function$
   select * from first
 $function$;
 
-CREATE OR REPLACE FUNCTION delivery.record(p_worker uuid, p_now timestamp with time zone, a_delivery uuid[], a_number smallint[], a_at timestamp with time zone[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[], x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamp with time zone[], x_coalesce text[], x_replayed timestamp with time zone[], done_batches uuid[])
+CREATE OR REPLACE FUNCTION delivery.record(p_worker uuid, p_now timestamp with time zone, a_delivery uuid[], a_number smallint[], a_at timestamp with time zone[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[], x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamp with time zone[], x_coalesce text[], x_replayed timestamp with time zone[], done_batches uuid[], a_erased boolean[] DEFAULT NULL::boolean[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -1046,8 +1047,8 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   if cardinality(a_delivery) > 0 then
-    insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code, stage, error, response)
-    select * from unnest(a_delivery, a_number, a_at, a_ms, a_ok, a_status, a_stage, a_error, a_response);
+    insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code, stage, error, response, erased)
+    select * from unnest(a_delivery, a_number, a_at, a_ms, a_ok, a_status, a_stage, a_error, a_response, a_erased);
   end if;
   if cardinality(x_delivery) > 0 then
     -- What is asked for meanwhile waits, so that the next statement sees all that was. First the hold, as everybody does.

@@ -212,6 +212,19 @@ export function erasure(name: string, open: () => Promise<Record<string, string>
       expect(received('team.member_invited')[1]).toMatchObject({ inviteId: 'inv_ada', email: null });
     });
 
+    it('had not gone out with what is sent after the erasure', async () => {
+      const before = await page('/subjects/usr_ada/sent');
+      expect(before).toHaveLength(4);
+      const { id } = await client.endpoint(receiver.url('/late'), { startFrom: '2026-01-01T00:00:00Z' });
+      await eventually(async () =>
+        expect(
+          await page(`/webhooks/deliveries?endpointId=${id}&type=team.member_invited&status=delivered`),
+        ).toHaveLength(1),
+      );
+      expect(await page('/subjects/usr_ada/sent')).toEqual(before);
+      await client.must(204, 'DELETE', `/webhooks/endpoints/${id}`);
+    });
+
     it('is an account as well', async () => {
       await client.must(200, 'POST', '/accounts/acct_q/disconnect', { reason: WORDS.left }, ADA);
       expect(await client.must<Erasure>(200, 'POST', '/subjects/acct_q/erase')).toMatchObject({ events: 1 });

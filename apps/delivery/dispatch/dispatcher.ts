@@ -205,7 +205,7 @@ export class Dispatcher {
     const opened = this.needs.keys.openNow(endpoint.row.workspace, sealed.body);
     if (!opened) return void this.unseal(lane, sealed);
     this.buffered--;
-    const task = opened.text === sealed.body ? sealed : { ...sealed, body: opened.text };
+    const task = opened.text === sealed.body ? sealed : { ...sealed, body: opened.text, erased: opened.erased };
     const headers = this.attempts.sign(task, endpoint, Date.now());
     if (!headers) {
       this.needs.record(this.attempts.outcome(task, unsigned(Date.now()), endpoint));

@@ -32,4 +32,6 @@ export interface Task {
   readonly lane: string | null;
   /** When the replay that it is was asked for: one that is asked for while it is under way comes after it. Known in lanes alone. */
   readonly replayedAt?: string | null;
+  /** What is personal in the body was erased, and reads null in what is sent. */
+  readonly erased?: boolean;
 }

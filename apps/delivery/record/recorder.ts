@@ -127,7 +127,14 @@ export class Recorder {
     const decided = outcomes.filter(isExceptional);
     const now = this.needs.clock();
     const decisions = decided.length > 0 ? decisionColumns(decided, now) : NO_DECISIONS;
-    const params = [this.needs.worker(), now, ...attemptColumns(attempted), ...decisions, finished];
+    const params = [
+      this.needs.worker(),
+      now,
+      ...attemptColumns(attempted),
+      ...decisions,
+      finished,
+      erasedColumn(attempted),
+    ];
     const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
     return new Set(row!.ids);
   }
@@ -139,7 +146,7 @@ interface Written {
   readonly others: readonly Outcome[];
 }
 
-const RECORD = `select delivery.record(${Array.from({ length: 23 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
+const RECORD = `select delivery.record(${Array.from({ length: 24 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
 
 /** The next of its entity waits until it is written. */
 const isAwaited = ({ task }: Outcome): boolean => task.lane !== null;
@@ -162,6 +169,10 @@ function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
     arrayOrNull(exchanges.map(({ response }) => response ?? null)),
   ];
 }
+
+/** Of most attempts there is nothing to say. */
+const erasedColumn = (outcomes: readonly Outcome[]): unknown =>
+  arrayOrNull(outcomes.map(({ task }) => task.erased || null));
 
 function decisionColumns(outcomes: readonly Outcome[], now: Instant): unknown[] {
   return [

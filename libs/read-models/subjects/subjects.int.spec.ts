@@ -6,8 +6,8 @@ const AT = '2026-05-01T10:00:00.000Z';
 const uuid = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const sealed = (subject: string): string => `{"id":"e","data":{"text":{"$sealed":"${subject}.1.${'x'.repeat(40)}"}}}`;
 
-/** What a receiver said, for each attempt; `null`: it could not be reached. */
-type Attempts = readonly (number | null)[];
+/** What a receiver said, for each attempt; `null`: it could not be reached; in brackets: to what was erased already. */
+type Attempts = readonly (number | null | readonly [number])[];
 
 describe('what had gone out of somebody', () => {
   let test: TestDatabase;
@@ -47,12 +47,15 @@ describe('what had gone out of somebody', () => {
           $3, $2::int, $2::int, $4, $4, $5, 'post.cancelled', 'k' returning id`,
       [AT, n, workspace, uuid(of), uuid(n)],
     );
-    for (const [index, status] of attempts.entries())
+    for (const [index, said] of attempts.entries()) {
+      const erased = Array.isArray(said);
+      const status = erased ? (said[0] as number) : (said as number | null);
       await test.db.query(
-        `insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code)
-          values ($1, $2, $3::timestamptz + $4::int * interval '1 minute', 1, $5, $6)`,
-        [row!.id, index + 1, AT, index + 1, status !== null && status < 300, status],
+        `insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code, erased)
+          values ($1, $2, $3::timestamptz + $4::int * interval '1 minute', 1, $5, $6, $7)`,
+        [row!.id, index + 1, AT, index + 1, status !== null && status < 300, status, erased || null],
       );
+    }
     return n;
   };
   const minute = (n: number): string => new Date(Date.parse(AT) + n * 60_000).toISOString();
@@ -60,13 +63,15 @@ describe('what had gone out of somebody', () => {
   it('is every delivery that a receiver answered, whatever it said, with something of them in it', async () => {
     const hers = await event('usr_ada');
     const invited = await event('inv_ada');
-    const [answered, refused, atLast, other] = [
+    const [answered, again, refused, atLast, other] = [
       await delivery(hers, sealed('usr_ada'), [200]),
+      await delivery(hers, sealed('usr_ada'), [500, [200]]),
       await delivery(hers, sealed('usr_ada'), [500, 500]),
       await delivery(hers, sealed('usr_ada'), [null, 204, 204]),
       await delivery(invited, sealed('inv_ada'), [200]),
     ];
-    // Never answered, not tried yet, without anything of hers, of another with a like name, of another workspace.
+    // Answered after the erasure, never answered, not tried yet, without anything of hers, of another with a like name, of another workspace.
+    await delivery(hers, sealed('usr_ada'), [null, [200]]);
     await delivery(hers, sealed('usr_ada'), [null, null]);
     await delivery(hers, sealed('usr_ada'), []);
     await delivery(hers, '{"id":"e","data":{"text":"usr_ada.1.plain"}}', [200]);
@@ -76,7 +81,7 @@ describe('what had gone out of somebody', () => {
 
     const { data, nextCursor } = await subjects.sent('ws_1', ['usr_ada', 'inv_ada'], { limit: 50 });
     const numbers = data.map(({ deliveryId }) => Number(`0x${deliveryId.slice(-12)}`));
-    expect(numbers).toEqual([other, atLast, refused, answered]);
+    expect(numbers).toEqual([other, atLast, refused, again, answered]);
     expect(nextCursor).toBeNull();
     expect(data[1]).toEqual({
       deliveryId: expect.stringMatching(/^dlv_/),
@@ -85,7 +90,7 @@ describe('what had gone out of somebody', () => {
       type: 'post.cancelled',
       deliveredAt: minute(2),
     });
-    expect(data[2]!.deliveredAt).toBe(minute(1));
+    expect([data[2]!.deliveredAt, data[3]!.deliveredAt]).toEqual([minute(1), minute(1)]);
     expect(await subjects.events('ws_1', ['usr_ada', 'inv_ada'])).toBe(2);
     expect(await subjects.sent('ws_1', ['usr_nobody'], { limit: 50 })).toEqual({ data: [], nextCursor: null });
     expect((await subjects.sent('ws_2', ['usr_ada'], { limit: 50 })).data).toMatchObject([{ endpointId: 'whe_2' }]);

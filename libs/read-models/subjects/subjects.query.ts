@@ -28,8 +28,8 @@ export class SubjectsQuery {
   }
 
   /**
-   * Deliveries that a receiver got with personal data of these subjects in them, newest first, as far as deliveries are kept. A walk
-   * through the deliveries since the first of those events (less an hour, by which clocks may differ): for somebody who erases, not for every day.
+   * Deliveries that a receiver got with personal data of these subjects in them, before it was erased, newest first, as far as deliveries are
+   * kept. A walk through the deliveries since the first of those events (less an hour, by which clocks may differ): for somebody who erases, not for every day.
    */
   async sent(workspace: string, subjects: readonly string[], { limit, cursor }: PageOptions): Promise<Page<SentView>> {
     const params: unknown[] = [workspace, subjects, subjects.map((subject) => `{"$sealed":"${subject}.`), limit + 1];
@@ -39,7 +39,7 @@ export class SubjectsQuery {
        select d.id, e.id as endpoint_id, d.event_id, d.type, s.at
        from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint
        cross join lateral (
-         select min(a.at) as at from delivery.attempt a where a.delivery_id = d.id and (a.ok or a.status_code is not null)
+         select min(a.at) as at from delivery.attempt a where a.delivery_id = d.id and (a.ok or a.status_code is not null) and a.erased is not true
        ) s
        where e.workspace = $1 and d.id >= delivery.id_at((select min(at) from held) - interval '1 hour') ${after}
          and d.event_id in (select event_id from held) and s.at is not null
