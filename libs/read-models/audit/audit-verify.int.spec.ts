@@ -129,6 +129,22 @@ describe('verification of the audit log', () => {
     expect(await verify(from)).toMatchObject({ ok: false, broken: { reason: 'changed' } });
   });
 
+  it.each(["data || ' '", `overlay(data placing '{"postId":"forged",' from 1 for 1)`])(
+    'notices data of which an export writes more than a reader of JSON keeps (%s)',
+    async (data) => {
+      const entry = await tampered(`update read.audit_v1 set data = ${data} where position = $position`);
+      expect(await verify()).toEqual(brokenAt(entry, 'changed'));
+    },
+  );
+
+  it.each(["'infinity'", "'-infinity'", "'0044-03-15 BC'", "at + interval '1 microsecond'"])(
+    'notices a time that nobody could show (%s)',
+    async (at) => {
+      const entry = await tampered(`update read.audit_v1 set at = ${at} where position = $position`);
+      expect(await verify()).toEqual(brokenAt(entry, 'changed'));
+    },
+  );
+
   it('notices a missing entry, also at the end', async () => {
     const entry = await tampered('delete from read.audit_v1 where position = $position');
     expect(await verify()).toEqual(brokenAt(entry, 'missing'));

@@ -3,7 +3,7 @@ import { publicEventId } from '#kernel';
 import type { Workspaces } from '#postgres';
 import { beginning, link, type ChainHead, type Link } from './audit-chain';
 import { hashOf } from './audit-entry';
-import { AUDIT_COLUMNS, entryOf, type AuditRow } from './audit.query';
+import { auditColumns, entryOf, type AuditRow } from './audit.query';
 
 /** `changed`: differs from the log, or its link is wrong. `missing`: the log has it. `inserted`: the log has it not. `out of order`: it stands elsewhere in the log. */
 export type BreakReason = 'changed' | 'missing' | 'inserted' | 'out of order';
@@ -42,13 +42,14 @@ interface Parts {
 }
 
 /** A row with what it is found by. */
-interface Row extends AuditRow {
-  /** Epoch ms. */
+interface Row extends Omit<AuditRow, 'at'> {
+  /** Both epoch ms, with what is finer: of times that nobody could read there is nothing else to compare. */
+  readonly at_ms: number;
   readonly latest: number;
   readonly subject: string | null;
 }
 
-const ROW_COLUMNS = `${AUDIT_COLUMNS}, ${millisOf('latest')} as latest, subject`;
+const ROW_COLUMNS = `${auditColumns(`${millisOf('at')} as at_ms`)}, ${millisOf('latest')} as latest, subject`;
 
 /** Also of a time that is no longer a time. */
 function millisOf(column: string): string {
@@ -223,11 +224,15 @@ async function breakOf(
   return event ? 'missing' : 'inserted';
 }
 
-/** The hash covers every field that is shown, so equal hashes, one from the log and one from the row, are equal entries. What steers the lists is held beside it. */
+/**
+ * The hash covers every field that is shown, so equal hashes, one from the log and one from the row, are equal entries: of the data as it is
+ * kept, which an export writes as it stands. What steers the lists is held beside it.
+ */
 function isSame({ entry, latest, subject }: Link, row: Row): boolean {
   if (row.hash !== entry.hash || row.latest !== latest || row.subject !== subject) return false;
+  if (row.at_ms !== Date.parse(entry.at)) return false;
   try {
-    return hashOf(entryOf(row)) === entry.hash;
+    return hashOf(entryOf({ ...row, at: entry.at }), row.data) === entry.hash;
   } catch {
     // Data that is not JSON any more was changed.
     return false;
@@ -246,7 +251,7 @@ async function hasRow(db: Workspaces, workspace: string, { id, stream }: Recorde
   return rows.length > 0;
 }
 
-async function hasEvent(store: EventStore, workspace: string, row: AuditRow): Promise<boolean> {
+async function hasEvent(store: EventStore, workspace: string, row: Row): Promise<boolean> {
   const events = await store.read(`${row.entity_type}-${workspace}:${row.entity_id}`);
   return events.some(({ id }) => id === row.event_id);
 }

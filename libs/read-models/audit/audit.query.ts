@@ -32,7 +32,10 @@ export interface AuditRow {
   readonly previous_hash: string | null;
 }
 
-export const AUDIT_COLUMNS = `position, event_id, at, action, entity_type, entity_id, actor, correlation_id, causation_id, revision, data,
+/** The columns of a row, with `at` in the form that its reader wants. */
+export const auditColumns = (
+  at = 'at',
+): string => `position, event_id, ${at}, action, entity_type, entity_id, actor, correlation_id, causation_id, revision, data,
   encode(hash, 'hex') as hash, encode(previous_hash, 'hex') as previous_hash`;
 
 const COLUMN_OF = {
@@ -147,7 +150,7 @@ export class AuditQuery {
     const all = branches.map(
       (where) => `(select * from read.audit where ${where} order by position desc limit ${most})`,
     );
-    const text = `select ${AUDIT_COLUMNS} from (${all.join(' union all ')}) e order by position desc limit ${most}`;
+    const text = `select ${auditColumns()} from (${all.join(' union all ')}) e order by position desc limit ${most}`;
     return walk.reads.query<AuditRow>(walk.kinds ? text : planned(text), params);
   }
 
