@@ -49,6 +49,26 @@ describe('a response', () => {
       { status: 200, body: 'x', isKept: false },
     ],
     ['of HTTP/1.0', 'HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\nx', { status: 200, body: 'x', isKept: false }],
+    [
+      'without a body, of length nought',
+      'HTTP/1.1 204 No\r\ncontent-length: 0\r\n\r\n',
+      { status: 204, body: '', isKept: true },
+    ],
+    [
+      'without a body, with the length that one would have',
+      'HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n',
+      { status: 304, body: '', isKept: true },
+    ],
+    [
+      'that may have no body and says how long it is',
+      'HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n',
+      { status: 204, body: '', isKept: false },
+    ],
+    [
+      'that may have no body and comes in chunks',
+      'HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n',
+      { status: 204, body: '', isKept: false },
+    ],
     ['with bytes too many', `${OK}content-length: 1\r\n\r\nxyz`, { status: 200, body: 'x', isKept: false }],
   ])('%s is the same however it is cut', (_name, text, expected) => {
     for (let cut = 1; cut < text.length; cut++)

@@ -140,8 +140,11 @@ export class ResponseReader {
   /** Where the body ends (RFC 9112, 6.3). */
   private frame(statusCode: number, headers: Headers): void {
     const { 'transfer-encoding': coding, 'content-length': length } = headers;
-    if (statusCode === 204 || statusCode === 304) this.part = 'over';
-    else if (coding !== undefined) {
+    if (statusCode === 204 || statusCode === 304) {
+      this.part = 'over';
+      // It has no body; one that announces it nevertheless may send it on.
+      if (coding !== undefined || (statusCode === 204 && (length ?? '0') !== '0')) this.isKept = false;
+    } else if (coding !== undefined) {
       if (length !== undefined) throw new Error('The response has a length and a transfer coding');
       this.part = /(?:^|[ ,])chunked$/i.test(coding) ? 'chunk line' : 'until close';
     } else if (length !== undefined) {
