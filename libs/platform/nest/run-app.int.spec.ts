@@ -1,24 +1,29 @@
-import { testDatabase } from '#testing';
+import { connect, type Socket } from 'node:net';
+import { eventually, testDatabase } from '#testing';
 import { loadSettings } from '../config/settings';
 import type { Engines } from '../engines';
 import { startApp, type AppDefinition } from './run-app';
 
-describe('the start of an app', () => {
-  const settings = (url: string) =>
-    loadSettings({
-      POSTLEDGER_MODE: 'sandbox',
-      POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 1).toString('base64'),
-      DATABASE_URL: url,
-      PORT: '0',
-      LOG_LEVEL: 'silent',
-    });
-  const app = (configure: AppDefinition['configure']): AppDefinition => ({
-    name: 'test',
-    port: 0,
-    modules: () => [],
-    ...(configure && { configure }),
-  });
+interface Reply {
+  code(status: number): { send(): void };
+}
 
+const settings = (url: string) =>
+  loadSettings({
+    POSTLEDGER_MODE: 'sandbox',
+    POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 1).toString('base64'),
+    DATABASE_URL: url,
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+  });
+const app = (configure: AppDefinition['configure']): AppDefinition => ({
+  name: 'test',
+  port: 0,
+  modules: () => [],
+  ...(configure && { configure }),
+});
+
+describe('the start of an app', () => {
   it('begins anew when PostgreSQL goes away after its migration, with nothing left of the first try', async () => {
     const test = await testDatabase();
     const tries: Engines[] = [];
@@ -44,4 +49,53 @@ describe('the start of an app', () => {
     await expect(startApp(failing, settings(test.url))).rejects.toThrow('division by zero');
     await test.drop();
   });
+});
+
+describe('the stop of an app', () => {
+  it('answers what has come in, and waits for no request that never does', async () => {
+    const test = await testDatabase();
+    let answer: () => void = () => undefined;
+    let asked = 0;
+    const running = await startApp(
+      app((nest) => {
+        const server = nest.getHttpAdapter().getInstance();
+        server.post('/refused', { onRequest: (_: unknown, reply: Reply) => reply.code(401).send() }, () => undefined);
+        server.post('/slow', async () => {
+          asked++;
+          await new Promise<void>((go) => (answer = go));
+          return 'done';
+        });
+      }),
+      settings(test.url),
+    );
+    const open: Socket[] = [];
+    const say = async (text: string, heard?: RegExp) => {
+      const told = { text: '', isClosed: false };
+      const socket = connect(Number(new URL(running.url).port), '127.0.0.1', () => socket.write(text));
+      socket.on('data', (bytes) => (told.text += bytes.toString()));
+      socket.on('error', () => undefined).on('close', () => (told.isClosed = true));
+      open.push(socket);
+      if (heard) await eventually(() => expect(told.text).toMatch(heard));
+      return told;
+    };
+    const head = 'HTTP/1.1\r\nhost: x\r\n';
+    const stuck = [
+      await say(''),
+      await say(`GET /health/live ${head}\r\nGET /health/li`, /200 OK/),
+      await say(`POST /refused ${head}content-length: 9\r\n\r\n{`, /401/),
+      await say(`POST /slow ${head}content-type: application/json\r\ncontent-length: 9\r\n\r\n{`),
+    ];
+    const whole = await say(`POST /slow ${head}content-type: application/json\r\ncontent-length: 2\r\n\r\n{}`);
+    await eventually(() => expect(asked).toBe(1));
+    const stopped = running.stop();
+    await eventually(() => expect(stuck.map(({ isClosed }) => isClosed)).toEqual([true, true, true, true]), {
+      within: 10_000,
+    });
+    expect(whole).toEqual({ text: '', isClosed: false });
+    answer();
+    await stopped;
+    await eventually(() => expect(whole).toEqual({ text: expect.stringMatching(/200 OK[^]*done$/), isClosed: true }));
+    open.forEach((socket) => socket.destroy());
+    await test.drop();
+  }, 20_000);
 });

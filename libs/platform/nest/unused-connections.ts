@@ -1,22 +1,44 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
+/** How long, once the server closes, a request that has begun to come in may take for the rest of it. */
+const ARRIVAL_MS = 2_000;
+
+/** The latest request of a connection, whose answers come in the order of its requests. */
+interface Latest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
 /**
- * Ends, when the server closes, the connections on which no request has come yet. A browser opens some ahead, and the server takes
- * none of them for idle: it would wait for their request as long as it waits for any.
+ * Ends, when the server closes, the connections on which it works for nobody. The server takes for idle only those on which nothing
+ * has begun, and waits for all others: for a browser that opened some ahead, and for a client that went away in the middle of a request.
  */
 export function endUnusedConnections(fastify: FastifyInstance): void {
-  const unused = new Set<Socket>();
+  const { server } = fastify;
+  const latest = new Map<Socket, Latest | undefined>();
   let isClosing = false;
-  fastify.server.on('connection', (socket) => {
+  const endWhenAnswered = (socket: Socket) => {
+    const last = latest.get(socket);
+    if (!last || last.response.writableFinished) return void socket.destroy();
+    last.response.once('finish', () => latest.get(socket) === last && socket.destroySoon());
+    if (!last.request.complete) setTimeout(() => !last.request.complete && socket.destroy(), ARRIVAL_MS).unref();
+  };
+  server.on('connection', (socket) => {
     if (isClosing) return void socket.destroy();
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+    latest.set(socket, undefined);
+    socket.once('close', () => latest.delete(socket));
   });
-  fastify.server.on('request', ({ socket }) => unused.delete(socket));
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    if (!latest.has(socket)) return;
+    latest.set(socket, { request, response });
+    if (isClosing) endWhenAnswered(socket);
+  });
   fastify.addHook('preClose', (done) => {
     isClosing = true;
-    for (const socket of unused) socket.destroy();
+    for (const socket of latest.keys()) endWhenAnswered(socket);
     done();
   });
 }
