@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { bootApi, type BootedApi } from '../testing/boot-api';
@@ -200,6 +201,20 @@ describe('the conventions of the api', () => {
     expect(
       await api.send('POST', '/accounts', account, { 'content-type': 'application/json; charset=utf-8' }),
     ).toMatchObject({ status: 201 });
+  });
+
+  it('lets a client that sends all before it listens hear of a body that is too large', async () => {
+    const socket = connect(Number(new URL(api.running.url).port), '127.0.0.1');
+    const size = 32 * 1024 * 1024;
+    socket.write(
+      `POST /api/v1/accounts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${api.key}\r\ncontent-type: application/json\r\ncontent-length: ${size}\r\n\r\n`,
+    );
+    await new Promise<void>((sent, failed) =>
+      socket.once('error', failed).write(Buffer.alloc(size, ' '), (error) => (error ? failed(error) : sent())),
+    );
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 413 [^]*"code":"BODY_TOO_LARGE"/);
+    socket.destroy();
   });
 
   it('echoes the correlation id, or takes that of the trace, or makes one', async () => {

@@ -29,6 +29,8 @@ const CHANGING = new Set(['POST', 'PATCH', 'PUT', 'DELETE']);
 /** Sends a problem as `application/problem+json`. */
 export function refuse(reply: FastifyReply, it: Problem): FastifyReply {
   const trace = reply.request.trace;
+  // To end the connection while its client still sends would take the answer from it: the rest is let come in, and is thrown away.
+  if (it.code === 'BODY_TOO_LARGE') reply.removeHeader('connection');
   return reply
     .code(it.status)
     .headers(it.headers)
