@@ -51,6 +51,17 @@ describe('the start of an app', () => {
   });
 });
 
+describe('an app', () => {
+  it('gives a request five minutes to come in, and its head one', async () => {
+    const test = await testDatabase();
+    const running = await startApp(app(undefined), settings(test.url));
+    const { requestTimeout, headersTimeout } = running.app.getHttpServer();
+    expect([requestTimeout, headersTimeout]).toEqual([300_000, 60_000]);
+    await running.stop();
+    await test.drop();
+  });
+});
+
 describe('the stop of an app', () => {
   it('answers what has come in, and waits for no request that never does', async () => {
     const test = await testDatabase();

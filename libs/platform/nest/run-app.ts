@@ -39,6 +39,8 @@ export interface RunningApp {
 
 /** Bodies above this are 413; the limit is API.md's. */
 const BODY_LIMIT = 256 * 1024;
+/** For a request to come in, from its first byte to its last. Node's own bound, which Fastify takes away. */
+const REQUEST_TIMEOUT_MS = 300_000;
 
 @Module({})
 class RootModule {}
@@ -88,6 +90,7 @@ async function startOn(engines: Engines, definition: AppDefinition, begun: Begun
   };
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
     // Counted before escapes are read: 200 characters of a name can take twelve each. What is longer is a 414.
