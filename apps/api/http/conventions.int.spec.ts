@@ -73,6 +73,19 @@ describe('the conventions of the api', () => {
       });
   });
 
+  it('answers a request that names no host with a problem as well, and ignores an expectation that it does not know', async () => {
+    const say = (lines: string) => {
+      const socket = connect(Number(new URL(api.running.url).port), '127.0.0.1');
+      socket.write(`${lines}\r\nconnection: close\r\n\r\n`);
+      return text(socket);
+    };
+    expect(await say('GET /api/v1/posts HTTP/1.1')).toMatch(
+      /^HTTP\/1.1 400 [^]*application\/problem\+json[^]*"code":"VALIDATION_FAILED"/,
+    );
+    expect(await say('GET /health/live HTTP/1.0')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await say('GET /health/live HTTP/1.1\r\nhost: x\r\nexpect: tea')).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it('answers 503 while its tables are not there, and not with what is missing', async () => {
     const answer = await api.send('GET', '/posts');
     expect(answer).toMatchObject({ ...problem(503, 'ENGINE_UNAVAILABLE'), headers: { 'retry-after': '1' } });

@@ -9,6 +9,7 @@ import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
 import { isEngineOutage } from '../outage';
 import { reachDatabase } from '../wait-for';
+import { refuseHostless } from './hostless';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
 import { refuseUnreadable } from './unreadable';
@@ -95,6 +96,7 @@ async function startOn(engines: Engines, definition: AppDefinition, begun: Begun
     forceCloseConnections: 'idle',
     // Counted before escapes are read: 200 characters of a name can take twelve each. What is longer is a 414.
     routerOptions: { maxParamLength: 4_096 },
+    http: { requireHostHeader: false },
     frameworkErrors: refuseUnroutable,
     clientErrorHandler: refuseUnreadable,
   });
@@ -103,6 +105,7 @@ async function startOn(engines: Engines, definition: AppDefinition, begun: Begun
     abortOnError: false,
   });
   begun.app = app;
+  refuseHostless(adapter.getInstance());
   endUnusedConnections(adapter.getInstance());
   await definition.configure?.(app, engines);
   for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
