@@ -1,5 +1,6 @@
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { migrate } from './migrate';
+import { schemaText } from './schema-text';
 
 describe('the database', () => {
   let test: TestDatabase;
@@ -14,6 +15,25 @@ describe('the database', () => {
     await test.db.query("insert into public.schema_migration (name) values ('9999_future.sql')");
     await expect(migrate(test.db)).rejects.toThrow('another version of Postledger: it holds 9999_future.sql');
     await test.db.query("delete from public.schema_migration where name = '9999_future.sql'");
+  });
+
+  it.each([
+    [
+      'the keys of subjects were locked',
+      `do $$ begin execute replace(pg_get_functiondef('tenancy.open_reads'::regproc), ', ''subject''', ''); end $$;
+       drop policy own_workspace on subject.key; alter table subject.key disable row level security`,
+    ],
+    [
+      'it was known after which position an endpoint was enabled',
+      'alter table delivery.endpoint drop column enabled_after; drop function delivery.reopened',
+    ],
+  ])('is the same when it was made before %s', async (_, former) => {
+    const wanted = await schemaText(test.db);
+    await test.db.script(former);
+    expect(await schemaText(test.db)).not.toBe(wanted);
+    await test.db.query("delete from public.schema_migration where name = '0270_said_later.sql'");
+    expect(await migrate(test.db)).toContain('0270_said_later.sql');
+    expect(await schemaText(test.db)).toBe(wanted);
   });
 
   it('hears a notification, also after its connection was cut', async () => {
