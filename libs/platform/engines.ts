@@ -85,7 +85,7 @@ type Opening = Required<Omit<OpenOptions, 'onOtherHistory'>> & { readonly onErro
 async function openOn(db: Database, settings: Settings, options: Opening): Promise<Engines> {
   const { log, clock, onWait, onError } = options;
   await reachDatabase(db, onWait);
-  const applied = await onDatabase(db, () => migrate(db), onWait);
+  const applied = await onDatabase(db, () => migrate(db, onWait), onWait);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
 
   const unlocked = await onDatabase(db, () => secureRows(db, settings, log), onWait);

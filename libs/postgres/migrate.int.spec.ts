@@ -36,6 +36,21 @@ describe('the database', () => {
     expect(await schemaText(test.db)).toBe(wanted);
   });
 
+  it('lets everybody else go on while somebody keeps a table that is to change', async () => {
+    await test.db.query("delete from public.schema_migration where name = '0270_said_later.sql'");
+    const said: string[] = [];
+    let migrated: Promise<string[]> | undefined;
+    await test.db.tx(async (backup) => {
+      await backup.query('lock table delivery.endpoint in access share mode');
+      migrated = migrate(test.db, (sentence) => said.push(sentence));
+      migrated.catch(() => undefined);
+      await eventually(() => expect(said).toHaveLength(1));
+      await test.db.query('select id from delivery.endpoint');
+    });
+    expect(await migrated).toEqual(['0270_said_later.sql']);
+    expect(said[0]).toContain('such as a backup');
+  });
+
   it('hears a notification, also after its connection was cut', async () => {
     const heard: string[] = [];
     test.db.listen('news', (payload) => heard.push(payload));

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database } from './database';
+import type { Database, Sql } from './database';
 
 const FOLDER = join(__dirname, 'migrations');
 /** Any constant: the advisory lock under which one process migrates while the others wait. */
@@ -18,8 +18,18 @@ export class DatabaseVersionError extends Error {
   override readonly name = 'DatabaseVersionError';
 }
 
-/** Applies what is missing, each file in the one transaction, under a lock; returns the names applied. Throws a DatabaseVersionError when the database is newer than this build. */
-export async function migrate(db: Database): Promise<string[]> {
+/** Whoever uses a table that a migration changes is waited for so long: everybody else waits behind the migration. */
+const LOCK_TIMEOUT = '500ms';
+/** In which the others go on before the next try. */
+const PAUSE_MS = 2_000;
+/** SQLSTATE lock_not_available. */
+const BUSY = '55P03';
+
+/**
+ * Applies what is missing, each file in the one transaction, under a lock; returns the names applied. While somebody keeps a table busy that is
+ * to change, such as a backup, it tries again and says so. Throws a DatabaseVersionError when the database is newer than this build.
+ */
+export async function migrate(db: Database, say: (sentence: string) => void = () => undefined): Promise<string[]> {
   const files = migrations();
   return db.tx(async (sql) => {
     await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
@@ -35,12 +45,28 @@ export async function migrate(db: Database): Promise<string[]> {
         `The database was made by another version of Postledger: it holds ${unknown.join(', ')}, which this build does not know.`,
       );
     const missing = files.filter(({ name }) => !applied.has(name));
+    while (missing.length > 0 && !(await applyAll(sql, missing))) {
+      say('Waiting for whoever uses the tables that a migration is to change, such as a backup.');
+      await new Promise((again) => setTimeout(again, PAUSE_MS));
+    }
+    return missing.map(({ name }) => name);
+  });
+}
+
+/** Whether all of it is done; if not, nothing is, and nothing is locked any more but migrating itself. */
+async function applyAll(sql: Sql, missing: readonly { name: string; sql: string }[]): Promise<boolean> {
+  await sql.script(`savepoint before; set local lock_timeout = '${LOCK_TIMEOUT}'`);
+  try {
     for (const { name, sql: text } of missing) {
       await sql.script(text);
       await sql.query('insert into public.schema_migration (name) values ($1)', [name]);
     }
     // What a migration has made is locked and opened like the rest (0080).
-    if (missing.length > 0) await sql.query('select tenancy.open_reads()');
-    return missing.map(({ name }) => name);
-  });
+    await sql.query('select tenancy.open_reads()');
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code !== BUSY) throw error;
+    await sql.script('rollback to savepoint before');
+    return false;
+  }
 }
