@@ -2,7 +2,7 @@ import type { SubjectKeys } from '#personal-data';
 import type { Sender } from '#webhook-sending';
 import { closedReason, type Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
-import type { Outcome } from '../record/outcome';
+import { isFarewell, type Outcome } from '../record/outcome';
 import { Attempts, givenUp, unsigned } from './attempts';
 import { Lane } from './lane';
 import type { Pace } from './pace';
@@ -111,8 +111,21 @@ export class Dispatcher {
     if (!lane) return;
     lane.endpoint = endpoint;
     lane.isGone = false;
+    lane.farewell = undefined;
     this.pump(lane);
     if (endpoint.row.phase === 'deleted' && lane.held === 0) this.lanes.delete(endpoint.no);
+  }
+
+  /**
+   * A 410 is written. It may not count, as when the delivery was discarded by hand or taken over meanwhile: then nobody disables the
+   * endpoint, and what waits for it goes.
+   */
+  saidGone(task: Task, counts: boolean): void {
+    const lane = this.lanes.get(task.endpoint);
+    if (lane?.farewell !== task) return;
+    lane.farewell = undefined;
+    lane.isGone = counts;
+    this.pump(lane);
   }
 
   /** The delivery was discarded by hand: it is not sent, unless it is under way. */
@@ -178,6 +191,7 @@ export class Dispatcher {
         this.giveUp(lane);
         return;
       }
+      if (lane.farewell) return;
       if (lane.inFlight + lane.sealed.size >= this.slots.widthOf(lane) || this.needs.isHeld()) return;
       if (lane.isStuck) return;
       if (!this.slots.isFree) {
@@ -244,8 +258,7 @@ export class Dispatcher {
   }
 
   private concluded(lane: Lane, outcome: Outcome): void {
-    const { decision } = outcome;
-    if (decision.state === 'discarded' && decision.reason === 'gone') lane.isGone = true;
+    if (isFarewell(outcome)) lane.farewell ??= outcome.task;
     this.needs.record(outcome);
   }
 

@@ -35,8 +35,10 @@ export class Lane {
   inFlight = 0;
   /** Waits for a slot in the dispatcher's line. */
   inLine = false;
-  /** It has answered 410: nothing more is sent until its endpoint changes. */
+  /** It has answered 410, and that counts: nothing more is sent until its endpoint changes. */
   isGone = false;
+  /** What it answered 410 to, until that is written: whether it counts is known then. */
+  farewell: Task | undefined;
   timer: NodeJS.Timeout | undefined;
   share: Share;
   circuit: Circuit;

@@ -1,7 +1,7 @@
 import type { Sql } from '#postgres';
 import type { Endpoint } from '../endpoints/endpoint';
 import { writeFacts, type Fact } from '../facts/facts';
-import type { Outcome } from './outcome';
+import { isFarewell, type Outcome } from './outcome';
 
 /** What goes with outcomes in their transaction: what was not attempted, what a newer state has made worthless, and facts for the log. Returns the facts. */
 export async function alongside(
@@ -40,7 +40,8 @@ async function supersede(sql: Sql, outcomes: readonly Outcome[], now: string): P
   return new Set(row!.ids);
 }
 
-function factOf({ task, exchange, decision }: Outcome, endpoint: (no: number) => Endpoint | undefined): Fact[] {
+function factOf(outcome: Outcome, endpoint: (no: number) => Endpoint | undefined): Fact[] {
+  const { task, decision } = outcome;
   const row = endpoint(task.endpoint)?.row;
   if (!row) return [];
   const fact = {
@@ -50,7 +51,5 @@ function factOf({ task, exchange, decision }: Outcome, endpoint: (no: number) =>
   };
   if (decision.state === 'parked') return [{ ...fact, kind: 'parked' }];
   // Only the attempt that was answered 410 says so; the others are given up because of it.
-  if (decision.state === 'discarded' && decision.reason === 'gone' && exchange !== null)
-    return [{ ...fact, kind: 'gone' }];
-  return [];
+  return isFarewell(outcome) ? [{ ...fact, kind: 'gone' }] : [];
 }

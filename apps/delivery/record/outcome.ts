@@ -21,3 +21,7 @@ export interface Outcome {
   readonly exchange: Exchange | null;
   readonly decision: Decision;
 }
+
+/** The attempt itself was answered 410; what is given up because of it, or with a closed endpoint, says so as of a position. */
+export const isFarewell = ({ exchange, decision }: Outcome): boolean =>
+  exchange !== null && decision.state === 'discarded' && decision.reason === 'gone' && decision.asOf === undefined;

@@ -5,7 +5,7 @@ import { changesBefore } from '../endpoints/changes-before';
 import type { Endpoint } from '../endpoints/endpoint';
 import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from '../endpoints/endpoint-change';
 import { UnrenderableError } from '../intake/draft';
-import type { Outcome } from '../record/outcome';
+import { isFarewell, type Outcome } from '../record/outcome';
 import { fulfil, REQUESTS } from '../requests/requests';
 import { ensureDaysAtStart } from '../retention/partitions';
 import { partsOf, type Parts, type WorkerEngines } from './parts';
@@ -208,6 +208,8 @@ export class DeliveryWorker {
   }
 
   private recorded(counted: readonly Outcome[], others: readonly Outcome[]): void {
+    for (const outcome of counted) if (isFarewell(outcome)) this.parts.dispatcher.saidGone(outcome.task, true);
+    for (const outcome of others) if (isFarewell(outcome)) this.parts.dispatcher.saidGone(outcome.task, false);
     // Discarded by hand while it was under way: the next of its entity may go. Or to be sent again: it waits behind the lane's cursor.
     for (const { task, exchange } of others) {
       if (task.lane === null) continue;

@@ -198,6 +198,39 @@ describe('what becomes of a delivery', () => {
     );
   });
 
+  it.each([false, true])(
+    'is sent when the one before was answered 410 but discarded by hand by then (ordered: %s)',
+    async (ordered) => {
+      const id = `whe_not_gone_${ordered}`;
+      const path = `/${id}`;
+      let answer: ServerResponse | undefined;
+      receiver.script(path, (_, response) => (answer = response));
+      await world.register(id, receiver.url(path), { eventTypes: ['region.*'], ordered });
+      await world.pass(worker);
+      const region = `not-gone-${ordered}`;
+      await world.happen(region);
+      await world.pass(worker);
+      await eventually(() => expect(answer).toBeDefined());
+      await world.happen(region, 3);
+      await world.pass(worker);
+      const discarded = (await list(id)).at(-1)!.id;
+      await byHand('DiscardDelivery', id, discarded);
+      await world.pass(worker);
+      answer!.writeHead(410).end();
+      await eventually(async () => expect((await deliveries.get('ws_1', discarded))!.attempts).toHaveLength(1));
+      await world.happen(region);
+      await world.pass(worker);
+      await listed(id, ...Array.from({ length: 4 }, (_, n) => ({ sequence: 5 - n, status: 'delivered' })), {
+        sequence: 1,
+        status: 'discarded',
+        reason: 'discarded',
+      });
+      expect((await world.commands.load(endpointAggregate, 'ws_1', id)).state).toMatchObject({
+        config: { status: 'enabled' },
+      });
+    },
+  );
+
   it('is numbered and discarded while the endpoint is disabled, and sent by a replay job after it is enabled', async () => {
     await world.register('whe_off', receiver.url('/off'), { eventTypes: ['region.*'] });
     await world.happen('off-1');
