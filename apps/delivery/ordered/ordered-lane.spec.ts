@@ -1,7 +1,9 @@
 import { systemClock } from '#kernel';
+import type { Database } from '#postgres';
 import { eventually } from '#testing';
 import type { Task } from '../dispatch/task';
-import { OrderedLane } from './ordered-lane';
+import { OrderedLane, type OrderedLaneNeeds } from './ordered-lane';
+import { OrderedLanes } from './ordered-lanes';
 
 const row = (sequence: number) => ({
   id: `delivery-${sequence}`,
@@ -16,12 +18,15 @@ const row = (sequence: number) => ({
   body: '{}',
 });
 
-it('is not sent again when it is recorded while the queue is read anew', async () => {
+type Answer = (rows: unknown[]) => void;
+
+/** A lane's surroundings: what it sent, and its reads of the queue, which the test answers. */
+const surroundings = () => {
   const sent: Task[] = [];
-  const answers: ((rows: unknown[]) => void)[] = [];
-  const lane = new OrderedLane(1, {
+  const answers: Answer[] = [];
+  const needs: OrderedLaneNeeds = {
     db: {
-      query: <Row>() => new Promise<Row[]>((answer) => answers.push(answer as (rows: unknown[]) => void)),
+      query: <Row>() => new Promise<Row[]>((answer) => answers.push(answer as Answer)),
       script: () => Promise.resolve(),
     },
     clock: systemClock,
@@ -30,7 +35,14 @@ it('is not sent again when it is recorded while the queue is read anew', async (
     onFault: (error) => {
       throw error;
     },
-  });
+  };
+  return { sent, answers, needs };
+};
+const sequences = (sent: readonly Task[]): number[] => sent.map(({ sequence }) => sequence);
+
+it('is not sent again when it is recorded while the queue is read anew', async () => {
+  const { sent, answers, needs } = surroundings();
+  const lane = new OrderedLane(1, needs);
   const looked = lane.look(0);
   answers.shift()!([row(1)]);
   await looked;
@@ -41,5 +53,43 @@ it('is not sent again when it is recorded while the queue is read anew', async (
   await eventually(() => expect(answers).toHaveLength(1));
   answers.shift()!([]);
   await lookedAnew;
-  expect(sent.map(({ sequence }) => sequence)).toEqual([1, 2]);
+  expect(sequences(sent)).toEqual([1, 2]);
+});
+
+it('is not sent before those that were read earlier when the queue, read on, is another worker’s by then', async () => {
+  const { sent, answers, needs } = surroundings();
+  const lane = new OrderedLane(1, needs);
+  const looked = lane.look(0);
+  answers.shift()!([row(1)]);
+  await looked;
+  const lookedOn = lane.look(0);
+  lane.stop();
+  answers.shift()!([row(2)]);
+  await lookedOn;
+  expect(sequences(sent)).toEqual([1]);
+});
+
+it('is not sent by a worker that was given up while it asked for the hold', async () => {
+  const { sent, answers, needs } = surroundings();
+  let hold: ((held: boolean) => void) | undefined;
+  const lanes = new OrderedLanes({
+    ...needs,
+    db: needs.db as Database,
+    hold: () => new Promise((answer) => (hold = answer)),
+    isKnown: () => true,
+    refreshEndpoints: () => Promise.resolve(),
+    tellHolder: () => undefined,
+  });
+  const ask = async (whileAsking: () => void): Promise<void> => {
+    const queued = lanes.queued(1, true);
+    whileAsking();
+    hold!(true);
+    await new Promise(setImmediate);
+    answers.shift()?.([row(1)]);
+    await queued;
+  };
+  await ask(() => lanes.lost());
+  expect(sequences(sent)).toEqual([]);
+  await ask(() => undefined);
+  expect(sequences(sent)).toEqual([1]);
 });

@@ -166,6 +166,7 @@ export class OrderedLane {
         `${SELECT} where q.endpoint = $1 and q.sequence > $2 order by q.sequence limit ${PAGE}`,
         [this.endpoint, from],
       );
+      if (this.stopped) return;
       if (this.epoch !== epoch) continue;
       for (const row of rows) if (!passed.has(row.sequence)) this.take(row);
       if (rows.length > 0) this.cursor = rows.at(-1)!.sequence;

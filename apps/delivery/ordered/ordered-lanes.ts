@@ -18,6 +18,8 @@ const QUEUED = `select q.endpoint, (select s.requeued from delivery.sequence s w
 /** The lanes of `ordered` endpoints that this worker holds. */
 export class OrderedLanes {
   private readonly lanes = new Map<number, OrderedLane>();
+  /** How often what this worker held became another's: a hold that was answered across it is not its own. */
+  private losses = 0;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
 
@@ -54,6 +56,7 @@ export class OrderedLanes {
 
   /** What this worker held is another's now. */
   lost(): void {
+    this.losses++;
     for (const lane of this.lanes.values()) lane.stop();
     this.lanes.clear();
   }
@@ -78,8 +81,10 @@ export class OrderedLanes {
   }
 
   private async open(endpoint: number): Promise<OrderedLane | undefined> {
+    const { losses } = this;
     if (!(await this.needs.hold(laneName(endpoint)))) return undefined;
     if (!this.needs.isKnown(endpoint)) await this.needs.refreshEndpoints();
+    if (this.losses !== losses) return undefined;
     const held = this.lanes.get(endpoint);
     if (held || this.stopped || !this.needs.isKnown(endpoint)) return held;
     const lane = new OrderedLane(endpoint, this.needs);
