@@ -58,6 +58,62 @@ const CHROMIUM = '/usr/bin/chromium';
     await page.getByText('The key was refused.').waitFor();
   });
 
+  it('takes no key that no header can hold for a lost connection', async () => {
+    await page.goto(standalone.url);
+    await page.getByLabel('API key', { exact: true }).last().fill('ключ');
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByRole('alert').filter({ hasText: 'No valid API key was given.' }).waitFor();
+    await page.goto(`${standalone.url}/?again#key=%D0%BA`);
+    await page.getByText('The key was refused.').waitFor();
+  });
+
+  it('shows nothing of the key before, and says which scope the stream needs', async () => {
+    const { body: other } = await client.post<{ apiKey: string }>('/workspaces', { name: 'other' });
+    const { body } = await client.post<{ key: string }>('/api-keys', { name: 'audit', scopes: ['audit'] });
+    await open('live');
+    await page.getByText('live', { exact: true }).waitFor();
+    const mine = page.locator('.stream li').filter({ hasText: 'account.connected' });
+    await client.must(201, 'POST', '/accounts', { platform: 'mastodon', username: 'mine', profileId: 'prof_1' });
+    await mine.waitFor();
+    await page.evaluate(`location.hash = "#key=${other.apiKey}"`);
+    await page.getByText('Nothing has happened since').waitFor();
+    expect(await mine.count()).toBe(0);
+    await page.evaluate(`location.hash = "#key=${body.key}"`);
+    await page.getByRole('alert').filter({ hasText: 'SCOPE_MISSING' }).waitFor();
+    expect(await page.getByText('Nothing has happened since').isVisible()).toBe(false);
+  });
+
+  it('reads a list again when the stream begins after it, and says where a part of the stream is missing', async () => {
+    await client.must(201, 'POST', '/accounts', {
+      id: 'acct_gap',
+      platform: 'mastodon',
+      username: 'gap',
+      profileId: 'prof_1',
+    });
+    await client.schedule('acct_gap', {
+      id: 'pst_gap',
+      destinations: [{ accountId: 'acct_gap', platform: 'mastodon' }],
+      scheduledAt: '2100-01-01T00:00:00Z',
+    });
+    const unknown = `id: evt_00000000-0000-7000-8000-000000000000\nevent: team.role_changed\ndata: {}\n\n`;
+    let goOn = () => {};
+    await page.route(
+      '**/api/v1/stream',
+      (route) => new Promise((done) => (goOn = () => done(route.fulfill({ body: unknown })))),
+      { times: 1 },
+    );
+    await open('posts');
+    const row = page.locator('tbody tr').filter({ hasText: 'pst_gap' });
+    await row.getByText('scheduled', { exact: true }).waitFor();
+    await client.must(200, 'POST', '/posts/pst_gap/cancel', {});
+    goOn();
+    await row.getByText('cancelled', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Live', exact: true }).click();
+    await page.locator('.stream li').filter({ hasText: 'stream.missed' }).waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    expect(trouble).toEqual([]);
+  });
+
   it('keeps as many rows as are shown when it reads them again, and whoever is at the end of them', async () => {
     for (let n = 0; n < 300; n += 50)
       await Promise.all(

@@ -34,7 +34,16 @@ export class ApiError extends Error {
   }
 }
 
-const authorization = () => ({ authorization: `Bearer ${currentKey()}` });
+/** Said once whoever asked has drawn what it asks for. */
+const keyRefused = () => queueMicrotask(() => dispatchEvent(new CustomEvent('key-refused')));
+
+/** What a header cannot hold is no key: it is refused here as the api refuses any wrong one. */
+function authorization() {
+  const key = currentKey();
+  if (/^[\x21-\x7e]+$/.test(key)) return { authorization: `Bearer ${key}` };
+  keyRefused();
+  throw new ApiError(401, { title: 'No valid API key was given.', detail: 'A key has no such characters.' });
+}
 
 /** Works on pages without a secure context too, where `crypto.randomUUID` is missing. */
 const randomId = () =>
@@ -53,17 +62,19 @@ async function call(method, path, body) {
     throw Object.assign(new Error('The api cannot be reached.', { cause }), { title: 'No connection.' });
   }
   if (!response.ok) {
-    const text = await response.text();
-    let problem = {};
-    try {
-      problem = JSON.parse(text);
-    } catch (cause) {
-      problem = { title: `The api answered ${response.status}.`, detail: String(cause.message) };
-    }
-    if (response.status === 401) dispatchEvent(new CustomEvent('key-refused'));
-    throw new ApiError(response.status, problem);
+    if (response.status === 401) keyRefused();
+    throw await refusal(response);
   }
   return response.status === 204 ? undefined : response.json();
+}
+
+async function refusal(response) {
+  const text = await response.text();
+  try {
+    return new ApiError(response.status, JSON.parse(text));
+  } catch (cause) {
+    return new ApiError(response.status, { title: `The api answered ${response.status}.`, detail: cause.message });
+  }
 }
 
 const query = (filters) => {
@@ -85,26 +96,32 @@ export async function health() {
 
 /**
  * Follows the live stream for ever: `EventSource` cannot send a key, so this reads the same lines through fetch. After a loss it
- * resumes behind the last event it saw. `onState` hears `connecting`, `live` and `offline`.
+ * resumes behind the last event it saw. `onState` hears `connecting`, `live`, `offline`, and `refused` with the error. `onGap` hears
+ * that the stream began without such an event, at first and also `again`: what was until then was not told.
  */
-export async function follow({ onEvent, onState, signal }) {
+export async function follow({ onEvent, onState, onGap, signal }) {
   let lastId;
+  let isAgain = false;
   for (let failures = 0; !signal.aborted;) {
     onState(failures === 0 ? 'connecting' : 'offline');
     try {
       const headers = { ...authorization(), accept: 'text/event-stream', ...(lastId && { 'last-event-id': lastId }) };
       const response = await fetch('/api/v1/stream', { headers, signal, cache: 'no-store' });
-      if (!response.ok) throw new ApiError(response.status, { title: `The stream answered ${response.status}.` });
+      // The event is of another log, as where the data folder was emptied: from now on, then.
+      if (response.status === 422) lastId = undefined;
+      if (!response.ok) throw await refusal(response);
       failures = 0;
       onState('live');
+      if (!lastId) onGap(isAgain);
+      isAgain = true;
       for await (const event of events(response.body)) {
         if (event.id) lastId = event.id;
         onEvent(event);
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error.status === 401) dispatchEvent(new CustomEvent('key-refused'));
-      if (error.status === 401 || error.status === 403) return onState('offline');
+      if (error.status === 401) keyRefused();
+      if (error.status === 401 || error.status === 403) return onState('refused', error);
     }
     failures++;
     await pause(Math.min(500 * 2 ** failures, 10_000), signal);

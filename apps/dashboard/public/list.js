@@ -83,6 +83,10 @@ export function filterBar(onChange, ...controls) {
 /** A moment from a `datetime-local` input, as the api takes it. */
 export const toInstant = (local) => (local ? new Date(local).toISOString() : undefined);
 
+/** Whether a view of what has these types, or of one such thing, is to be read again: also when a part of the stream was not told. */
+export const concerns = (prefix, { type, data }, id = '') =>
+  type === 'stream.missed' || (type.startsWith(prefix) && data.includes(id));
+
 /** Runs `work` `ms` after it was first asked for; so a burst of events is one refresh, and a steady stream of them one every `ms`. */
 export function calmly(work, ms = 300) {
   let timer;

@@ -27,24 +27,39 @@ let cleanUp;
 function onEvent(event) {
   stream.events.unshift(event);
   if (stream.events.length > KEPT) stream.events.length = KEPT;
+  tell(event);
+}
+
+function tell(event) {
   for (const hear of stream.listeners) hear(event);
 }
 
-function onState(state) {
+function onState(state, error) {
   connection.textContent = state;
-  connection.className = `badge ${{ live: 'good', connecting: 'wait', offline: 'bad' }[state]}`;
+  connection.className = `badge ${{ live: 'good', connecting: 'wait', offline: 'bad', refused: 'bad' }[state]}`;
+  stream.refusal = error;
+  if (error) tell({ type: 'stream.refused' });
+}
+
+/** What is shown may be older than the stream: it is read again. A gap after the page was live is shown as one. */
+function onGap(isAgain) {
+  const reason = 'What happened while the stream was away is not shown here; the audit log has it.';
+  const body = { createdAt: new Date().toISOString(), data: { reason } };
+  if (isAgain) onEvent({ type: 'stream.missed', data: JSON.stringify(body) });
+  else tell({ type: 'stream.missed' });
 }
 
 function startStream() {
-  following?.abort();
+  stopStream();
   following = new AbortController();
-  follow({ onEvent, onState, signal: following.signal });
+  follow({ onEvent, onState, onGap, signal: following.signal });
 }
 
 function stopStream() {
   following?.abort();
   following = undefined;
   stream.events.length = 0;
+  stream.refusal = undefined;
   connection.textContent = '';
 }
 

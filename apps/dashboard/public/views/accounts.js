@@ -1,6 +1,6 @@
 import { api } from '../api.js';
 import { action, badge, code, field, form, h, notify, select, time } from '../dom.js';
-import { calmly, filterBar, pagedList, toInstant } from '../list.js';
+import { calmly, concerns, filterBar, pagedList, toInstant } from '../list.js';
 
 export const title = 'Accounts';
 
@@ -49,7 +49,7 @@ export function render(root, { stream }) {
     accounts.element,
   );
   const refresh = calmly(accounts.refresh);
-  return stream.on(({ type }) => type.startsWith('account.') && refresh());
+  return stream.on((event) => concerns('account.', event) && refresh());
 }
 
 const disconnect = ({ id, username }, done) =>

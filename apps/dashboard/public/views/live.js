@@ -1,4 +1,5 @@
-import { empty, h, json, link, time } from '../dom.js';
+import { empty, h, json, link, problem, time } from '../dom.js';
+import { concerns } from '../list.js';
 
 export const title = 'Live';
 
@@ -37,7 +38,7 @@ export function render(root, { stream }) {
   let waiting = [];
   let frame;
 
-  const matches = (event) => event.type.startsWith(prefix);
+  const matches = (event) => concerns(prefix, event);
   const list = h('ol', { class: 'stream', 'aria-label': 'Events, newest first' });
   const nothing = empty(
     'Nothing has happened since this page was opened. ',
@@ -47,12 +48,14 @@ export function render(root, { stream }) {
     '.',
   );
   const count = h('span', { class: 'soft', role: 'status' });
+  const trouble = h('div', {});
 
   function draw() {
     waiting = [];
+    trouble.replaceChildren(stream.refusal ? problem(stream.refusal) : '');
     const events = stream.events.filter(matches).slice(0, SHOWN);
     list.replaceChildren(...events.map((event) => item(event, false)));
-    nothing.hidden = events.length > 0;
+    nothing.hidden = events.length > 0 || Boolean(stream.refusal);
     count.textContent = '';
   }
 
@@ -88,6 +91,7 @@ export function render(root, { stream }) {
   filter.id = 'live-filter';
 
   const stop = stream.on((event) => {
+    if (event.data === undefined) return draw();
     if (!matches(event)) return;
     waiting.push(event);
     if (waiting.length > SHOWN) waiting.shift();
@@ -103,6 +107,7 @@ export function render(root, { stream }) {
       pause,
       count,
     ),
+    trouble,
     h('div', { class: 'card' }, nothing, list),
   );
   draw();

@@ -15,7 +15,7 @@ import {
   table,
   time,
 } from '../dom.js';
-import { calmly, filterBar, pagedList, toInstant } from '../list.js';
+import { calmly, concerns, filterBar, pagedList, toInstant } from '../list.js';
 
 export const title = 'Posts';
 
@@ -53,7 +53,7 @@ function renderList(root, { stream, filters: given }) {
     posts.element,
   );
   const refresh = calmly(posts.refresh);
-  return stream.on(({ type }) => type.startsWith('post.') && refresh());
+  return stream.on((event) => concerns('post.', event) && refresh());
 }
 
 function scheduleForm(onDone) {
@@ -173,7 +173,7 @@ function renderPost(root, { id, stream }) {
   root.append(h('p', {}, link('#/posts', 'All posts')), place);
   load();
   const refresh = calmly(load);
-  return stream.on(({ type, data }) => type.startsWith('post.') && data.includes(id) && refresh());
+  return stream.on((event) => concerns('post.', event, id) && refresh());
 }
 
 /** A publisher may report any text as a URL: only the web's own schemes become links. */

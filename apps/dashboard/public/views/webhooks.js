@@ -16,7 +16,7 @@ import {
   select,
   time,
 } from '../dom.js';
-import { calmly, pagedList, toInstant } from '../list.js';
+import { calmly, concerns, pagedList, toInstant } from '../list.js';
 
 export const title = 'Webhooks';
 
@@ -97,7 +97,7 @@ function renderList(root, { stream }) {
     endpoints.element,
   );
   const refresh = calmly(endpoints.refresh);
-  return stream.on(({ type }) => type.startsWith('webhook.') && refresh());
+  return stream.on((event) => concerns('webhook.', event) && refresh());
 }
 
 function renderEndpoint(root, { id }) {
