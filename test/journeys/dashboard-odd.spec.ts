@@ -114,6 +114,40 @@ const CHROMIUM = '/usr/bin/chromium';
     expect(trouble).toEqual([]);
   });
 
+  it('leaves whoever reads a list or a page where they are when it changes', async () => {
+    await client.must(201, 'POST', '/webhooks/endpoints', {
+      id: 'whe_focus',
+      targetUrl: 'http://127.0.0.1:9/',
+      eventTypes: ['media.processed'],
+      contract: 'core',
+    });
+    const account = (id: string) =>
+      client.must(201, 'POST', '/accounts', { id, platform: 'mastodon', username: id, profileId: 'prof_1' });
+    const focused = () => page.evaluate('document.activeElement.ariaLabel ?? document.activeElement.textContent');
+    await account('acct_one');
+    await page.setViewportSize({ width: 320, height: 700 });
+    await open('accounts');
+    await page.getByRole('button', { name: 'Disconnect acct_one' }).focus();
+    await page.evaluate(`document.querySelector('.scroll').scrollLeft = 100`);
+    await account('acct_two');
+    await page.getByRole('button', { name: 'Disconnect acct_two' }).waitFor();
+    expect(await focused()).toBe('Disconnect acct_one');
+    expect(await page.evaluate(`document.querySelector('.scroll').scrollLeft`)).toBe(100);
+    await page.getByRole('button', { name: 'Disconnect acct_one' }).press('Enter');
+    await page.getByRole('button', { name: 'Disconnect acct_one' }).waitFor({ state: 'detached' });
+    expect(await page.evaluate(`document.activeElement.contains(document.querySelector('.scroll'))`)).toBe(true);
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('DIV');
+
+    await page.goto(`${standalone.url}/#/webhooks/whe_focus`);
+    await page.getByRole('button', { name: 'Rotate secret' }).press('Enter');
+    await page.getByText(/whsec_/).waitFor();
+    expect(await focused()).toBe('Rotate secret');
+    await client.must(200, 'POST', '/webhooks/endpoints/whe_focus/disable');
+    await page.getByText('disabled', { exact: true }).waitFor();
+    expect(await focused()).toBe('Rotate secret');
+    await page.getByText(/whsec_/).waitFor();
+  });
+
   it('keeps as many rows as are shown when it reads them again, and whoever is at the end of them', async () => {
     for (let n = 0; n < 300; n += 50)
       await Promise.all(

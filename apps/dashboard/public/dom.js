@@ -147,12 +147,22 @@ export const facts = (pairs) =>
       .map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
   );
 
-/** Puts new content in place of the old; who was on a button there stays on it. */
+/** What tells a control from the others beside it: its own name, or where it leads and what it says. */
+const saying = (it) => it.getAttribute('aria-label') ?? `${it.getAttribute('href') ?? ''} ${it.textContent}`;
+
+/**
+ * Puts new content in place of the old. Who was on a button or a link there stays on it, and beside where it was when it is gone:
+ * never on another one. What was moved aside to be read stays so.
+ */
 export function redraw(place, ...content) {
-  const before = place.contains(document.activeElement) ? document.activeElement.textContent : undefined;
+  const before = place.contains(document.activeElement) ? saying(document.activeElement) : undefined;
+  const aside = [...place.querySelectorAll('.scroll')].map(({ scrollLeft }) => scrollLeft);
   place.replaceChildren(...content);
+  for (const [n, it] of place.querySelectorAll('.scroll').entries()) it.scrollLeft = aside[n] ?? 0;
   if (before === undefined) return;
-  [...place.querySelectorAll('button, a')].find((it) => it.textContent === before)?.focus({ preventScroll: true });
+  place.tabIndex = -1;
+  const again = [...place.querySelectorAll('button, a, summary, pre')].find((it) => saying(it) === before);
+  (again ?? place).focus({ preventScroll: true });
 }
 
 /** Says something that is over in a moment, to eyes and screen readers. */
@@ -164,6 +174,10 @@ export function notify(text) {
 
 /** Values of a form, the empty ones left out. */
 export const values = (form) => Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ''));
+
+/** A button that waits for its answer does nothing more, but keeps the focus, which one that is `disabled` loses. */
+const isBusy = (button) => button.getAttribute('aria-disabled') === 'true';
+const setBusy = (button, busy) => button.setAttribute('aria-disabled', String(busy));
 
 /**
  * A form that cannot be sent twice, shows what the api minds beside itself, and keeps what was typed until it worked.
@@ -179,14 +193,15 @@ export function form({ submit, send, label }, ...children) {
       'aria-label': label,
       async onsubmit(event) {
         event.preventDefault();
-        button.disabled = true;
+        if (isBusy(button)) return;
+        setBusy(button, true);
         try {
           await send(values(event.target), event.target);
           trouble.replaceChildren();
         } catch (error) {
           trouble.replaceChildren(problem(error));
         } finally {
-          button.disabled = false;
+          setBusy(button, false);
         }
       },
     },
@@ -205,13 +220,14 @@ export const action = (text, run, props = {}) =>
       ...props,
       async onclick(event) {
         const button = event.currentTarget;
-        button.disabled = true;
+        if (isBusy(button)) return;
+        setBusy(button, true);
         try {
           await run();
         } catch (error) {
           notify(`${text}: ${error.message}`);
         } finally {
-          button.disabled = false;
+          setBusy(button, false);
         }
       },
     },

@@ -1,4 +1,4 @@
-import { empty, h, problem, table } from './dom.js';
+import { empty, h, problem, redraw, table } from './dom.js';
 import { api } from './api.js';
 
 /** The most that the api gives at once. */
@@ -13,13 +13,19 @@ export function pagedList({ path, caption, columns, nothing, filters = () => ({}
   let rows = [];
   let cursor = null;
   let asked = 0;
+  let shown;
 
   const more = h('button', { type: 'button', class: 'quiet', onclick: () => load(false) }, 'Show more');
 
+  /** Only news is drawn, so that a row that is being read stays as it is. */
   function draw() {
-    if (rows.length === 0) place.replaceChildren(empty(nothing));
+    const now = JSON.stringify([rows, cursor]);
+    if (now === shown) return;
+    shown = now;
+    if (rows.length === 0) redraw(place, empty(nothing));
     else
-      place.replaceChildren(
+      redraw(
+        place,
         table(caption, columns, rows),
         h('p', {}, cursor ? more : h('span', { class: 'soft', tabindex: -1 }, `${rows.length} shown, that is all.`)),
       );
@@ -56,7 +62,12 @@ export function pagedList({ path, caption, columns, nothing, filters = () => ({}
       // Who is at the end of the list by keyboard stays there.
       if (isAtTheEnd) place.lastElementChild.firstElementChild?.focus({ preventScroll: true });
     } catch (error) {
-      if (turn === asked) place.replaceChildren(problem(error, () => load(true)));
+      if (turn !== asked) return;
+      shown = undefined;
+      redraw(
+        place,
+        problem(error, () => load(true)),
+      );
     } finally {
       more.disabled = false;
     }

@@ -113,7 +113,7 @@ function renderDelivery(root, { id }) {
       redraw(place, ...detail(delivery));
     } catch (error) {
       shown = undefined;
-      place.replaceChildren(problem(error, load));
+      redraw(place, problem(error, load));
     }
   }
 

@@ -1,5 +1,5 @@
 import { health } from '../api.js';
-import { badge, empty, h, problem, table } from '../dom.js';
+import { badge, empty, h, problem, redraw, table } from '../dom.js';
 
 export const title = 'Health';
 
@@ -12,7 +12,8 @@ export function render(root) {
   async function load() {
     try {
       const { status, parts } = await health();
-      place.replaceChildren(
+      redraw(
+        place,
         h('p', {}, badge(status), status === 'ready' ? ' Every part can work.' : ' Something is missing.'),
         table(
           'Parts of this process',
@@ -25,7 +26,8 @@ export function render(root) {
         ),
       );
     } catch (error) {
-      place.replaceChildren(
+      redraw(
+        place,
         problem({ title: 'No connection.', message: `The process does not answer (${error.message}).` }, load),
       );
     }

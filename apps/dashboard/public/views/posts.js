@@ -11,6 +11,7 @@ import {
   link,
   notify,
   problem,
+  redraw,
   select,
   table,
   time,
@@ -117,9 +118,9 @@ function renderPost(root, { id, stream }) {
   async function load() {
     try {
       const [post, results] = await Promise.all([api.get(path), api.get(`${path}/results`)]);
-      place.replaceChildren(...detail(post, results));
+      redraw(place, ...detail(post, results));
     } catch (error) {
-      place.replaceChildren(problem(error, load));
+      redraw(place, problem(error, load));
     }
   }
 

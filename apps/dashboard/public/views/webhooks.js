@@ -13,12 +13,15 @@ import {
   link,
   notify,
   problem,
+  redraw,
   select,
   time,
 } from '../dom.js';
 import { calmly, concerns, pagedList, toInstant } from '../list.js';
 
 export const title = 'Webhooks';
+
+const REFRESH_MS = 3_000;
 
 export function render(root, context) {
   return context.id ? renderEndpoint(root, context) : renderList(root, context);
@@ -105,11 +108,17 @@ function renderEndpoint(root, { id }) {
   const place = h('div', {}, empty('Loading …'));
   const outcome = h('div', {});
 
+  let shown;
+
   async function load() {
     try {
-      place.replaceChildren(...detail(await api.get(path)));
+      const endpoint = await api.get(path);
+      if (JSON.stringify(endpoint) === shown) return;
+      shown = JSON.stringify(endpoint);
+      redraw(place, detail(endpoint));
     } catch (error) {
-      place.replaceChildren(problem(error, load));
+      shown = undefined;
+      redraw(place, problem(error, load));
     }
   }
 
@@ -120,53 +129,47 @@ function renderEndpoint(root, { id }) {
 
   function detail(endpoint) {
     const enabled = endpoint.status === 'enabled';
-    return [
+    return h(
+      'div',
+      { class: 'card' },
+      facts([
+        ['Endpoint', code(endpoint.id)],
+        ['Target', endpoint.targetUrl],
+        ['Status', h('span', {}, badge(endpoint.status), endpoint.disabledReason ? ` ${endpoint.disabledReason}` : '')],
+        ['Types', endpoint.eventTypes.join(', ')],
+        ['Contract', endpoint.contract],
+        ['Description', endpoint.description],
+        ['Order per entity', endpoint.ordered ? 'kept' : 'not kept'],
+        ['Most per second', endpoint.rateLimitPerSecond && String(endpoint.rateLimitPerSecond)],
+        ['Created', time(endpoint.createdAt)],
+      ]),
       h(
-        'div',
-        { class: 'card' },
-        facts([
-          ['Endpoint', code(endpoint.id)],
-          ['Target', endpoint.targetUrl],
-          [
-            'Status',
-            h('span', {}, badge(endpoint.status), endpoint.disabledReason ? ` ${endpoint.disabledReason}` : ''),
-          ],
-          ['Types', endpoint.eventTypes.join(', ')],
-          ['Contract', endpoint.contract],
-          ['Description', endpoint.description],
-          ['Order per entity', endpoint.ordered ? 'kept' : 'not kept'],
-          ['Most per second', endpoint.rateLimitPerSecond && String(endpoint.rateLimitPerSecond)],
-          ['Created', time(endpoint.createdAt)],
-        ]),
-        h(
-          'p',
-          { class: 'row' },
-          action('Send a test', async () => {
-            const result = await api.post(`${path}/test`);
-            outcome.replaceChildren(
-              h('h2', {}, result.delivered ? 'The test was delivered' : 'The test failed'),
-              json(result),
-            );
-          }),
-          enabled
-            ? action(
-                'Disable',
-                then(() => api.post(`${path}/disable`)),
-              )
-            : action(
-                'Enable',
-                then(() => api.post(`${path}/enable`)),
-              ),
-          action('Rotate secret', async () => {
-            const { signingSecret } = await api.post(`${path}/rotate-secret`);
-            outcome.replaceChildren(secret(signingSecret));
-          }),
-          link(`#/deliveries?endpointId=${encodeURIComponent(id)}`, 'Deliveries'),
-          link(`#/audit?entityType=webhook_endpoint&entityId=${encodeURIComponent(id)}`, 'Who did what'),
-        ),
+        'p',
+        { class: 'row' },
+        action('Send a test', async () => {
+          const result = await api.post(`${path}/test`);
+          outcome.replaceChildren(
+            h('h2', {}, result.delivered ? 'The test was delivered' : 'The test failed'),
+            json(result),
+          );
+        }),
+        enabled
+          ? action(
+              'Disable',
+              then(() => api.post(`${path}/disable`)),
+            )
+          : action(
+              'Enable',
+              then(() => api.post(`${path}/enable`)),
+            ),
+        action('Rotate secret', async () => {
+          const { signingSecret } = await api.post(`${path}/rotate-secret`);
+          outcome.replaceChildren(secret(signingSecret));
+        }),
+        link(`#/deliveries?endpointId=${encodeURIComponent(id)}`, 'Deliveries'),
+        link(`#/audit?entityType=webhook_endpoint&entityId=${encodeURIComponent(id)}`, 'Who did what'),
       ),
-      outcome,
-    ];
+    );
   }
 
   const replay = form(
@@ -187,6 +190,9 @@ function renderEndpoint(root, { id }) {
     field('Status', select('status', ['', 'delivered', 'retrying', 'parked', 'discarded'])),
   );
 
-  root.append(h('p', {}, link('#/webhooks', 'All endpoints')), place, h('h2', {}, 'Replay many'), replay);
+  root.append(h('p', {}, link('#/webhooks', 'All endpoints')), place, outcome, h('h2', {}, 'Replay many'), replay);
   load();
+  // Not every change of an endpoint is an event of the stream, so this looks for itself.
+  const timer = setInterval(() => !document.hidden && load(), REFRESH_MS);
+  return () => clearInterval(timer);
 }
