@@ -148,6 +148,14 @@ const CHROMIUM = '/usr/bin/chromium';
     await page.getByText(/whsec_/).waitFor();
   });
 
+  it('shows the numbers of a response as they came', async () => {
+    await open('live');
+    const shown = (text: string) =>
+      page.evaluate(`import('/dashboard/dom.js').then(({ json }) => json(${JSON.stringify(text)}).textContent)`);
+    for (const text of ['{"id":12345678901234567890}', '{"a":1,"a":2}', '1e400']) expect(await shown(text)).toBe(text);
+    expect(await shown('{"a":[1]}\n')).toBe('{\n  "a": [\n    1\n  ]\n}');
+  });
+
   it('keeps as many rows as are shown when it reads them again, and whoever is at the end of them', async () => {
     for (let n = 0; n < 300; n += 50)
       await Promise.all(

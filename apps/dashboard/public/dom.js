@@ -74,11 +74,12 @@ export const code = (text) =>
 
 export const link = (hash, text) => h('a', { href: hash }, text);
 
-/** JSON as people read it; what is not JSON as it stands. */
+/** JSON as people read it; as it stands what is not JSON, or what JavaScript reads as something else (a long number, a name twice). */
 export function json(value) {
   if (typeof value !== 'string') return h('pre', { tabindex: 0 }, JSON.stringify(value, null, 2));
   try {
-    return h('pre', { tabindex: 0 }, JSON.stringify(JSON.parse(value), null, 2));
+    const read = JSON.parse(value);
+    return h('pre', { tabindex: 0 }, JSON.stringify(read) === value.trim() ? JSON.stringify(read, null, 2) : value);
   } catch (error) {
     return h('pre', { tabindex: 0, title: error.message }, value);
   }
