@@ -48,6 +48,12 @@ describe('settings', () => {
     );
   });
 
+  it('name a wrong mode once, and not what would follow from another', () => {
+    expect(() => loadSettings({ POSTLEDGER_MODE: 'dev', RETRY_SCALE: '0.1' })).toThrow(
+      /^POSTLEDGER_MODE must be one of sandbox, production, not "dev"\.$/,
+    );
+  });
+
   it('take no half of what is counted', () => {
     for (const variable of ['PORT', 'METRICS_PORT', 'BUS_PARTITIONS', 'DATABASE_POOL', 'DELIVERY_CONCURRENCY'])
       expect(() => loadSettings({ POSTLEDGER_MODE: 'sandbox', [variable]: '40.5' })).toThrow(

@@ -255,10 +255,15 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       return undefined as T;
     }
   };
-  const mode = parse(settingsSchema.mode, 'production') ?? 'production';
-  const settings = Object.fromEntries(
-    Object.entries(settingsSchema).map(([name, setting]) => [name, parse(setting as Setting<unknown>, mode)]),
-  ) as Settings;
+  const { mode: modeSetting, ...others } = settingsSchema;
+  const mode = parse(modeSetting, 'production');
+  const settings = Object.fromEntries([
+    ['mode', mode],
+    ...Object.entries(others).map(([name, setting]) => [
+      name,
+      parse(setting as Setting<unknown>, mode ?? 'production'),
+    ]),
+  ]) as Settings;
   if (mode === 'production' && settings.retryScale !== 1) wrong.push('RETRY_SCALE must be 1 in production.');
   if (mode === 'production' && !settings.secretKey)
     wrong.push('POSTLEDGER_SECRET_KEY is missing: production needs 32 bytes in base64 (openssl rand -base64 32).');
