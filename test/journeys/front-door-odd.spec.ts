@@ -1,4 +1,4 @@
-import { execFileSync, execSync, spawn } from 'node:child_process';
+import { execFileSync, execSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,6 +49,25 @@ it('installs nothing that an npm ci has put there, and what is not there yet or 
   removeFolder(join(made, 'node_modules/a'));
   expect(isInstalled(a)).toBe('false\n');
   removeFolder(made);
+});
+
+it.each([
+  ['dist/apps/publisher/main.js', ['--help'], 0, /^npm run publisher +the app publisher alone, on port 3003/],
+  [
+    'dist/apps/publisher/main.js',
+    ['--nope'],
+    1,
+    /^Postledger cannot start\. --nope is not an option: there is --help\.\n$/,
+  ],
+  [
+    ['--quik'],
+    1,
+    /^--quik is not an option: there are --quick, --only, --engines, --write and --help\.\n$/,
+  ],
+])('says of a program that runs alone what it takes: %s %j', (program, args, status, said) => {
+  const env = { PATH: process.env['PATH'] };
+  const run = spawnSync(process.execPath, [program, ...args], { cwd: ROOT, env, encoding: 'utf8', timeout: 30_000 });
+  expect([run.status, run.stdout + run.stderr]).toEqual([status, expect.stringMatching(said)]);
 });
 
 describe('npm start at an odd moment, or with odd settings', () => {

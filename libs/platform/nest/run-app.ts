@@ -149,6 +149,9 @@ async function putDown(engines: Engines, { app }: Begun): Promise<boolean> {
 /** `main` of an app that runs alone: settings from the environment, signals, exit codes. */
 export async function runApp(definition: AppDefinition): Promise<void> {
   try {
+    const [arg] = process.argv.slice(2);
+    if (arg === '--help' || arg === '-h') return void process.stdout.write(help(definition));
+    if (arg !== undefined) throw new SettingsError(`${arg} is not an option: there is --help.`);
     const running = await startApp(definition, loadSettings());
     const { url, metricsUrl } = running;
     running.engines.log.info({ url, ...(metricsUrl && { metricsUrl }) }, `${definition.name} is ready`);
@@ -157,6 +160,16 @@ export async function runApp(definition: AppDefinition): Promise<void> {
     fail(error);
   }
 }
+
+const help = ({
+  name,
+  port,
+}: AppDefinition): string => `npm run ${name}   the app ${name} alone, on port ${port} unless PORT says another
+
+  --help   this text
+
+It takes no other option: DATABASE_URL and every other setting come from the environment, and .env.example tells of each.
+`;
 
 const DRAIN_MS = 30_000;
 /** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. */
