@@ -60,10 +60,12 @@ it.each([
     /^Postledger cannot start\. --nope is not an option: there is --help\.\n$/,
   ],
   [
+    'test/load/run.mjs',
     ['--quik'],
     1,
     /^--quik is not an option: there are --quick, --only, --engines, --write and --help\.\n$/,
   ],
+  ['test/load/run.mjs', ['--only', 'latency,nope'], 1, /^--only nope is no scenario: there are commands .* audit\.\n$/],
 ])('says of a program that runs alone what it takes: %s %j', (program, args, status, said) => {
   const env = { PATH: process.env['PATH'] };
   const run = spawnSync(process.execPath, [program, ...args], { cwd: ROOT, env, encoding: 'utf8', timeout: 30_000 });

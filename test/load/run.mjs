@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { build, checkNode, install } from '../../apps/standalone/start.mjs';
 import { machine, round, writeReport } from './report.mjs';
 
+const SCENARIOS =
+  'commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild snapshots rendering reads audit';
 const HELP = `npm run bench [-- options]
 
   --quick          one short run of each instead of three
-  --only a,b       only these scenarios: commands deliver1 deliver10 deliver100 fanout together hanging thousand twoProcesses backlog latency memory rebuild snapshots rendering reads audit
+  --only a,b       only these scenarios: ${SCENARIOS}
   --engines        Kafka, and the double of EventStoreDB, beside the embedded engines; nothing else
   --write          also writes docs/reference/performance.md and .json
   --help           this text
@@ -19,6 +21,23 @@ if (args.includes('--help')) {
   process.stdout.write(HELP);
   process.exit(0);
 }
+const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '').split(',') : undefined;
+const wrong = whatIsWrong();
+if (wrong) {
+  process.stderr.write(`${wrong}\n`);
+  process.exit(1);
+}
+
+/** Ten minutes are too long to find that an option was mistyped. */
+function whatIsWrong() {
+  const options = ['--quick', '--only', '--engines', '--write'];
+  const unknown = args.find((arg, n) => !options.includes(arg) && args[n - 1] !== '--only');
+  if (unknown !== undefined) return `${unknown} is not an option: there are ${options.join(', ')} and --help.`;
+  const name = only?.find((each) => !SCENARIOS.split(' ').includes(each));
+  if (name !== undefined) return `--only ${name || 'without a name'} is no scenario: there are ${SCENARIOS}.`;
+  return undefined;
+}
+
 checkNode();
 await install();
 await build();
@@ -32,7 +51,6 @@ const scenarios = await import('./scenarios.mjs');
 const delivery = await import('./delivery.scenarios.mjs');
 
 const quick = args.includes('--quick');
-const only = args.includes('--only') ? args[args.indexOf('--only') + 1].split(',') : undefined;
 const runs = quick ? 1 : 3;
 const stageSize = quick ? { seconds: 4, count: 10_000 } : { seconds: 10, count: 40_000 };
 
