@@ -176,6 +176,18 @@ const CHROMIUM = '/usr/bin/chromium';
     expect(await page.locator('tbody tr').count()).toBe(250);
   });
 
+  it('offers as many accounts to post on as the api gives at once, and says when there are more', async () => {
+    for (let n = 0; n < 201; n += 67)
+      await Promise.all(
+        Array.from({ length: 67 }, (_, i) =>
+          client.must(201, 'POST', '/accounts', { platform: 'mastodon', username: `of${n + i}`, profileId: 'prof_1' }),
+        ),
+      );
+    await open('posts');
+    await page.getByText('The newest 200 only').waitFor();
+    expect(await page.locator('fieldset input').count()).toBe(200);
+  });
+
   it('reads again during a stream of events, not only after it', async () => {
     await open('live');
     const reads = await page.evaluate(`import('/dashboard/list.js').then(async ({ calmly }) => {

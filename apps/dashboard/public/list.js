@@ -2,7 +2,7 @@ import { empty, h, problem, redraw, table } from './dom.js';
 import { api } from './api.js';
 
 /** The most that the api gives at once. */
-const MAX_PAGE = 200;
+export const MAX_PAGE = 200;
 
 /**
  * A list of the api: filters above, a table, "Show more" while there is more. Returns `{ element, refresh }`; refresh keeps as

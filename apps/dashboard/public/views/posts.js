@@ -16,7 +16,7 @@ import {
   table,
   time,
 } from '../dom.js';
-import { calmly, concerns, filterBar, pagedList, toInstant } from '../list.js';
+import { calmly, concerns, filterBar, MAX_PAGE, pagedList, toInstant } from '../list.js';
 
 export const title = 'Posts';
 
@@ -62,8 +62,8 @@ function scheduleForm(onDone) {
   const profile = h('input', { name: 'profileId', required: true, value: 'prof_main' });
   let known = [];
 
-  api.get('/accounts', { status: 'connected', limit: 100 }).then(
-    ({ data }) => {
+  api.get('/accounts', { status: 'connected', limit: MAX_PAGE }).then(
+    ({ data, nextCursor }) => {
       known = data;
       accounts.replaceChildren(
         ...(data.length === 0
@@ -77,6 +77,8 @@ function scheduleForm(onDone) {
               ),
             )),
       );
+      if (nextCursor)
+        accounts.append(h('span', { class: 'soft' }, `The newest ${data.length} only: the api takes every other.`));
     },
     (error) => accounts.replaceChildren(problem(error)),
   );
