@@ -86,6 +86,16 @@ export const Pattern = (pattern: RegExp, means: string, options: FieldOptions = 
     Matches(pattern, { message: `must be ${means}` }),
   );
 
+/** An e-mail address: 3–320 characters, something on either side of one `@`. */
+export const Email = (options: FieldOptions = {}): PropertyDecorator =>
+  applyDecorators(
+    Text({ min: 3, max: 320, ...options }),
+    ApiProperty({ pattern: EMAIL.source }),
+    Matches(EMAIL, { message: 'must be an e-mail address' }),
+  );
+
+const EMAIL = /^[^\s@<>"',;]+@[^\s@<>"',;]+$/u;
+
 /** An address of the web: absolute, `http` or `https`, at most 2,048 characters. */
 export const WebUrl = (options: FieldOptions = {}): PropertyDecorator =>
   applyDecorators(
@@ -290,11 +300,12 @@ export const NestedList = (
 export const Name = (options: FieldOptions = {}): PropertyDecorator =>
   applyDecorators(
     Text({ max: 200, ...options }),
-    ApiProperty({ pattern: NO_CONTROLS.source }),
-    Matches(NO_CONTROLS, { message: 'must not hold control characters' }),
+    ApiProperty({ pattern: NO_CONTROLS }),
+    Matches(new RegExp(NO_CONTROLS, 'u'), { message: 'must not hold control characters' }),
   );
 
-const NO_CONTROLS = /^\P{Cc}*$/u;
+/** Written out: to readers of the OpenAPI document in some other languages `\P{Cc}` is an error. */
+const NO_CONTROLS = String.raw`^[^\x00-\x1f\x7f-\x9f]*$`;
 
 /** A free reference to something that is not ours: 1–200 characters. */
 export const Reference = (options: FieldOptions = {}): PropertyDecorator => Text({ max: 200, ...options });

@@ -1,5 +1,5 @@
 import { ROLES, type Role } from '#workspace';
-import { Id, OneOf, Pattern } from '../http/fields';
+import { Email, Id, OneOf } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { answer, erased, nullable, object, oneOf, pageOf, personal, text } from '../openapi/schema';
 
@@ -9,7 +9,7 @@ export class InviteMember {
   @Id('inv', { optional: true })
   id?: string;
 
-  @Pattern(/^(?=.{3,320}$)[^\s@<>"',;]+@[^\s@<>"',;]+$/u, 'an e-mail address', { example: 'ada@example.com' })
+  @Email({ example: 'ada@example.com' })
   email!: string;
 
   @OneOf(ROLES)
