@@ -75,6 +75,31 @@ it('leaves out what the catalogue marks as optional and null where it shows the 
   expect(JSON.parse(post!.dataJson)).toEqual({ postId: 'pst_1', reason: null, profileId: 'p' });
 });
 
+describe('an event with nothing to say of what is optional', () => {
+  const bare = { operationId: 'op_1', region: null, campaignId: null };
+  const bareEnd = { ...bare, url: null, contentId: null, contentIds: null, assets: null };
+  const asset = { assetId: 'ast_1', clientId: 'c', folder: 'f' };
+  const told = { operationId: 'op_1' };
+  it.each([
+    [event('OperationStarted', { ...bare, kind: 'image', total: null }), told],
+    [event('OperationStarted', { ...bare, kind: 'video', total: null }), told],
+    [
+      event('OperationProgressed', { ...bare, kind: 'batch', done: 1, failed: 0, total: 2 }),
+      { ...told, done: 1, failed: 0, total: 2 },
+    ],
+    [event('OperationCompleted', { ...bareEnd, kind: 'image' }), told],
+    [event('OperationCompleted', { ...bareEnd, kind: 'video' }), told],
+    [event('OperationFailed', { ...bare, kind: 'image', error }), { ...told, error: error.message }],
+    [event('OperationFailed', { ...bare, kind: 'video', error }), { ...told, error: error.message }],
+    [event('AssetOrganized', { ...asset, campaignId: null }, 'asset', 'ast_1'), asset],
+    [event('AssetDelivered', { ...asset, campaignId: null }, 'asset', 'ast_1'), asset],
+  ])('has no key for it, and no region: %#', (recorded, data) => {
+    const [first] = messagesOf(recorded);
+    expect(JSON.parse(first!.dataJson)).toEqual(data);
+    expect(first).not.toHaveProperty('region');
+  });
+});
+
 describe('webhook endpoints', () => {
   const config = {
     targetUrl: 'https://example.com',
