@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncFolder } from '#postgres';
 
 /**
  * Writes a small file of text for its owner alone, so that whoever reads it, and whoever finds it after a kill or a power cut, finds all
@@ -9,8 +10,5 @@ export function writeWhole(file: string, text: string): void {
   const making = `${file}.${process.pid}`;
   writeFileSync(making, text, { mode: 0o600, flush: true });
   renameSync(making, file);
-  if (process.platform === 'win32') return;
-  const folder = openSync(dirname(file), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  syncFolder(dirname(file));
 }

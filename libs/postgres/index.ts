@@ -5,5 +5,6 @@ export { isOutage } from './outage';
 export { lockRows } from './row-security';
 export { EmbeddedServer } from './embedded/embedded-server';
 export { EmbeddedServerError } from './embedded/embedded-server-error';
+export { syncFolder } from './embedded/sync-folder';
 export { arrayOrNull, joinedTexts, plainArray, plainArrayOrNull } from './batch';
 export { OPEN, writeFenced, type Write } from './fenced-write';

@@ -1,19 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedServerError } from './embedded-server-error';
 import type { RunAs } from './run-as';
+import { syncFolder } from './sync-folder';
 
 /** Where it can, initdb asks for the whole file system at once: a thousand files one by one take a second longer. */
 const SYNC = process.platform === 'linux' ? ['--sync-method=syncfs'] : [];
@@ -50,13 +40,13 @@ export function initialise(folder: string, cluster: string, initdb: string, user
   runInitdb(initdb, making, secret, folder, user);
   try {
     renameSync(making, cluster);
-    sync(folder);
   } catch (cause) {
     throw new EmbeddedServerError(
       `${cluster} holds no database and is not empty: move it away, or set DATA_DIR to another folder.`,
       { cause },
     );
   }
+  syncFolder(folder);
   return readFileSync(secret, 'utf8').trim();
 }
 
@@ -86,13 +76,6 @@ function runInitdb(initdb: string, cluster: string, secret: string, folder: stri
     throw new EmbeddedServerError(
       `The embedded database could not be made in ${folder}: ${reasonIn((made.stderr || String(made.error)).trim().split('\n'))}`,
     );
-}
-
-function sync(folder: string): void {
-  if (process.platform === 'win32') return;
-  const opened = openSync(folder, 'r');
-  fsyncSync(opened);
-  closeSync(opened);
 }
 
 /** What failed, and not how initdb tidied up after it. */
