@@ -61,14 +61,12 @@ async function call(method, path, body) {
   } catch (cause) {
     throw Object.assign(new Error('The api cannot be reached.', { cause }), { title: 'No connection.' });
   }
-  if (!response.ok) {
-    if (response.status === 401) keyRefused();
-    throw await refusal(response);
-  }
+  if (!response.ok) throw await refusal(response);
   return response.status === 204 ? undefined : response.json();
 }
 
 async function refusal(response) {
+  if (response.status === 401) keyRefused();
   const text = await response.text();
   try {
     return new ApiError(response.status, JSON.parse(text));
@@ -120,7 +118,6 @@ export async function follow({ onEvent, onState, onGap, signal }) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error.status === 401) keyRefused();
       if (error.status === 401 || error.status === 403) return onState('refused', error);
     }
     failures++;
