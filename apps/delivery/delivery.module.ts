@@ -18,12 +18,11 @@ const servers = new WeakMap<Engines, BusServer>();
 /** The transport that feeds the module's handler: for `connectMicroservice`. */
 export function deliveryMicroservice(engines: Engines): CustomStrategy {
   const { bus, log, health, metrics } = engines;
-  const registers = [metrics];
   const parked = new Counter({
     name: 'postledger_delivery_parked_messages_total',
     help: 'Messages of the bus that can never be handled, put aside as dead letters',
     labelNames: ['topic'],
-    registers,
+    registers: [metrics],
   });
   const strategy = new BusServer({
     bus,
@@ -39,15 +38,16 @@ export function deliveryMicroservice(engines: Engines): CustomStrategy {
     },
   });
   servers.set(engines, strategy);
-  new Gauge({
+  const lag = new Gauge({
     name: 'postledger_delivery_bus_lag',
     help: 'Messages on the bus that delivery has yet to take',
-    registers,
+    registers: [],
     async collect() {
       // While the bus is away nobody knows.
       this.set(await strategy.lag().catch(() => Number.NaN));
     },
   });
+  metrics.registerMetric(lag);
   health.part('intake', async () => ({ ok: true, group: 'delivery', lag: await strategy.lag() }));
   return { strategy };
 }

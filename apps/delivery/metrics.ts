@@ -15,7 +15,7 @@ export type Metrics = ReturnType<typeof deliveryMetrics>;
 
 export function deliveryMetrics(registry: Registry) {
   const registers = [registry];
-  const gauges = loadGauges(registers);
+  const gauges = loadGauges(registry);
   return {
     /** Reads the gauges of the present load when somebody asks. */
     watch: (load: () => Load): void => void (gauges.load = load),
@@ -92,18 +92,19 @@ const LOAD: Readonly<Record<keyof Load, readonly [name: string, help: string]>> 
 };
 
 /** Gauges that look when they are asked. */
-function loadGauges(registers: Registry[]): { load: () => Load } {
+function loadGauges(registry: Registry): { load: () => Load } {
   const watched = { load: (): Load => ({ inFlight: 0, buffered: 0, lanes: 0, circuitsOpen: 0 }) };
   for (const key of Object.keys(LOAD) as (keyof Load)[]) {
     const [name, help] = LOAD[key];
-    new Gauge({
+    const gauge = new Gauge({
       name: `postledger_delivery_${name}`,
       help,
-      registers,
+      registers: [],
       collect() {
         this.set(watched.load()[key]);
       },
     });
+    registry.registerMetric(gauge);
   }
   return watched;
 }

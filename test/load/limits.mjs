@@ -1,13 +1,13 @@
 // The raw limits that figures are set against, measured in the same run on the same machine.
 import { createHmac, randomUUID } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { Pool } from 'undici';
 
 /** Rows a second of one table, inserted in batches of 200 by `unnest` on 4 connections, durably. */
 export async function batchedInsert(databaseUrl, seconds = 3) {
   const clients = await Promise.all(
     Array.from({ length: 4 }, async () => {
-      const client = new pg.Client({ connectionString: databaseUrl });
+      const client = new Client({ connectionString: databaseUrl });
       await client.connect();
       return client;
     }),

@@ -1,5 +1,5 @@
 // Each scenario measures one figure once, on a system that is already warm; run.mjs repeats and prints.
-import pg from 'pg';
+import { Client } from 'pg';
 import { batchedInsert, signedPosts } from './limits.mjs';
 import { generate, percentile, ready, tenants, until } from './stage.mjs';
 
@@ -10,7 +10,7 @@ export async function feed(job) {
 }
 
 export async function sql(system, text, params) {
-  const client = new pg.Client({ connectionString: system.databaseUrl });
+  const client = new Client({ connectionString: system.databaseUrl });
   await client.connect();
   try {
     return (await client.query(text, params)).rows;

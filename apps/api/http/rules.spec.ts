@@ -1,5 +1,5 @@
 import { IsDefined, validateSync } from 'class-validator';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { PostsQuery, ReportOutcome, SchedulePost } from '../posts/posts.dto';
 import { Flag, Nested, NestedList, Text, Whole } from './fields';
 import type { Dto } from './readings';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hasLength } from './text-length';
 
 describe('the length of a text', () => {

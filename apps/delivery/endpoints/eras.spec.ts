@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { changeEras, eraAt, takes, type Era } from './eras';
 
 const TYPES = ['a.one', 'a.two', 'b.one', 'c.one'] as const;

@@ -9,8 +9,8 @@ import { isFarewell, type Outcome } from '../record/outcome';
 import { fulfil, REQUESTS } from '../requests/requests';
 import { ensureDaysAtStart } from '../retention/partitions';
 import { partsOf, type Parts, type WorkerEngines } from './parts';
-import { WAKE_CHANNEL } from './wake-channel';
 import { Turns } from './turns';
+import { WAKE_CHANNEL } from './wake-channel';
 
 /** Webhooks come from every topic but the one that publishers take. */
 export const WEBHOOK_TOPICS: readonly string[] = Object.values(TOPICS).filter((topic) => topic !== TOPICS.publishing);

@@ -15,11 +15,10 @@ export class BusRelay {
     const { bus, outbox, log, metrics, health } = this.engines;
     const topics = Object.values(TOPICS);
     if ((bus as unknown) === outbox) return bus.ensureTopics(topics);
-    const registers = [metrics];
     const relayed = new Counter({
       name: 'postledger_relay_messages_total',
       help: 'Messages carried from the outbox to the bus',
-      registers,
+      registers: [metrics],
     });
     const subscription = await startRelay({
       outbox,
@@ -33,14 +32,15 @@ export class BusRelay {
       },
     });
     this.subscription = subscription;
-    new Gauge({
+    const lag = new Gauge({
       name: 'postledger_relay_lag_messages',
       help: 'Messages in the outbox that the bus does not have yet',
-      registers,
+      registers: [],
       async collect() {
         this.set(await subscription.lag());
       },
     });
+    metrics.registerMetric(lag);
     health.part('relay', async () => ({ ok: true, lag: await subscription.lag() }));
   }
 

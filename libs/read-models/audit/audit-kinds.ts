@@ -27,10 +27,12 @@ export async function kindsOf(
   return { kinds: rows, head: rows[0]?.head ?? 0 };
 }
 
+const NO_KIND: Kind = { entity_type: '', action: '' };
+
 /** As many as a power of two, so that there are few statements to prepare; those added match nothing. */
 export function ofKinds(kinds: readonly Kind[]): readonly Kind[] {
   const size = 2 ** Math.ceil(Math.log2(kinds.length));
-  return [...kinds, ...Array<Kind>(size - kinds.length).fill({ entity_type: '', action: '' })];
+  return [...kinds, ...Array.from({ length: size - kinds.length }, () => NO_KIND)];
 }
 
 /** From each kind to the next along the index: a probe a kind. */

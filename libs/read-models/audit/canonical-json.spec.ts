@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hashOf, HIDDEN, withoutSecrets, type AuditEntry } from './audit-entry';
 import { canonicalJson } from './canonical-json';
 
