@@ -12,7 +12,6 @@ export interface BusServerOptions {
   readonly onFault: (error: Error) => void;
   /** A message that can never be handled was put aside. */
   readonly onParked?: (message: ReceivedMessage, reason: string) => void;
-  readonly onSubscribed?: (subscription: Subscription) => void;
 }
 
 /**
@@ -59,6 +58,5 @@ export class BusServer extends Server implements CustomTransportStrategy {
       if (answer.failure) throw answer.failure;
     };
     this.subscription = await bus.subscribe({ group, topics, onBatch, onFault, ...(onParked && { onParked }) });
-    this.options.onSubscribed?.(this.subscription);
   }
 }

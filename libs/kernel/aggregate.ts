@@ -25,8 +25,6 @@ export type EventSchemas<E extends Message> = { readonly [T in E['type']]: Event
 export interface Aggregate<C extends CommandBase = CommandBase, E extends Message = Message, S = unknown> {
   /** Stream category and `entityType` in the audit log: `post`, `account`. Letters and `_` only. */
   readonly category: string;
-  /** Prefix of its ids, without the underscore (`pst`); null when its ids are not of the `<prefix>_…` form (a region). */
-  readonly idPrefix: string | null;
   readonly decider: Decider<C, E, S>;
   readonly events: EventSchemas<E>;
 }

@@ -21,8 +21,8 @@ import {
 import * as workspace from '#workspace';
 
 /**
- * Every aggregate of every context. The list forgets their command and state types, which no list could keep:
- * it is for those who ask by category (audit log, time travel, moving a log).
+ * Every aggregate of every context. The list forgets their command and state types, which no list could keep: it is for tests,
+ * which ask whether anything was left out.
  */
 export const aggregates = [
   postAggregate,

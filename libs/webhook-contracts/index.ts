@@ -1,7 +1,7 @@
-export type { Contract, Rendered, RenderOptions } from './contract';
-export { contractNamed, contracts } from './registry';
-export { expandTypes, matches, unknownTypes } from './matching';
-export { signHeaders, type Signable } from './sign-headers';
+export type { Contract, Rendered } from './contract';
+export { contracts } from './registry';
+export { matches, unknownTypes } from './matching';
+export { signHeaders } from './sign-headers';
 export { catalogue, sample, type CatalogueEntry } from './catalogue';
 export { openApiWebhooks } from './openapi-webhooks';
 export { eventTypesReference } from './event-types-reference';

@@ -1,4 +1,4 @@
-import { contracts, expandTypes, matches, unknownTypes } from '.';
+import { contracts, matches, unknownTypes } from '.';
 
 const contract = (name: string) => contracts.get(name)!;
 
@@ -20,13 +20,6 @@ it('knows what a contract lacks', () => {
   expect(unknownTypes(contract('postiz'), ['post.published', 'Post*'])).toEqual(['post.published']);
   expect(unknownTypes(contract('core'), ['post.destination_due'])).toEqual(['post.destination_due']);
 });
-
-it('lists what a wish comes to', () =>
-  expect(expandTypes(contract('posteverywhere'), ['post.*', 'media.processed'])).toEqual([
-    'post.published',
-    'post.failed',
-    'media.processed',
-  ]));
 
 it.each([
   ['post-ez', ['post.published', 'post.failed', 'schedule.created', 'credential.expiring', 'webhook.test']],

@@ -9,10 +9,6 @@ export function matches(eventTypes: readonly string[], type: string): boolean {
 const covers = (wanted: string, type: string): boolean =>
   wanted === type || (wanted.endsWith('*') && type.startsWith(wanted.slice(0, -1)));
 
-/** The contract's types that `eventTypes` ask for, in the order of its catalogue. */
-export const expandTypes = (contract: Contract, eventTypes: readonly string[]): string[] =>
-  contract.types.filter((type) => matches(eventTypes, type));
-
 /** What of `eventTypes` the contract has no type for: the reason for a 422 at registration. */
 export const unknownTypes = (contract: Contract, eventTypes: readonly string[]): string[] =>
   eventTypes.filter((wanted) => !contract.types.some((type) => covers(wanted, type)));

@@ -14,5 +14,3 @@ export const contracts: ReadonlyMap<string, Contract> = new Map(
     contract,
   ]),
 );
-
-export const contractNamed = (name: string): Contract | undefined => contracts.get(name);

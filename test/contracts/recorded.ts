@@ -1,7 +1,7 @@
 import { streamName, type RecordedEvent } from '#event-store';
 import { derivedUuid, type DataOf } from '#kernel';
 import { eventSchemas, messagesOf, type CoreMessage, type DomainEvent } from '#public-messages';
-import { contractNamed, type Contract, type Rendered } from '#webhook-contracts';
+import { contracts, type Contract, type Rendered } from '#webhook-contracts';
 
 export const AT = '2026-04-22T14:00:00.000Z';
 export const ACTOR = 'usr_owner123';
@@ -25,7 +25,7 @@ export function recorded<T extends DomainEvent['type']>(
 }
 
 export function contract(name: string): Contract {
-  const found = contractNamed(name);
+  const found = contracts.get(name);
   if (!found) throw new Error(`No contract ${name}`);
   return found;
 }

@@ -73,10 +73,6 @@ export class Call {
   revision(revision: number): void {
     this.reply.header('etag', `"${revision}"`);
   }
-
-  header(name: string, value: string): void {
-    this.reply.header(name, value);
-  }
 }
 
 const CLOCK = Symbol('clock');

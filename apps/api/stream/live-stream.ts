@@ -5,7 +5,7 @@ import { SECOND } from '#kernel';
 import type { Engines } from '#platform';
 import { holdsSealed } from '#personal-data';
 import { messagesOf } from '#public-messages';
-import { contractNamed } from '#webhook-contracts';
+import { contracts } from '#webhook-contracts';
 import type { Written } from '../commands/written';
 import type { KeyStore } from '../keys/key-store';
 import { EventPlaces, type Place } from './event-places';
@@ -41,7 +41,7 @@ interface NewReader {
 export class LiveStream {
   private readonly readers = new Set<Reader>();
   private readonly byWorkspace = new Map<string, Set<Reader>>();
-  private readonly core = contractNamed('core')!;
+  private readonly core = contracts.get('core')!;
   private readonly places: EventPlaces;
   private readonly timers: readonly NodeJS.Timeout[];
   private readonly stopListening: () => void;

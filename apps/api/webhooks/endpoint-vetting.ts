@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { publicEventId } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
-import { contractNamed, contracts, unknownTypes, type Contract } from '#webhook-contracts';
+import { contracts, unknownTypes, type Contract } from '#webhook-contracts';
 import { vetTarget } from '#webhook-sending';
 import { parseTime } from '../http/time';
 import { invalid } from '../http/problem';
@@ -31,7 +31,7 @@ export class EndpointVetting {
 
   /** Throws CONTRACT_UNKNOWN with the contracts there are. */
   contract(name: string): Contract {
-    const contract = contractNamed(name);
+    const contract = contracts.get(name);
     if (!contract)
       throw fail('CONTRACT_UNKNOWN', `There is no contract ${name}.`, { contracts: [...contracts.keys()] });
     return contract;

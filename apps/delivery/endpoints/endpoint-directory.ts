@@ -54,10 +54,6 @@ export class EndpointDirectory {
     return this.byNumber.get(no);
   }
 
-  all(): Iterable<Endpoint> {
-    return this.byNumber.values();
-  }
-
   /**
    * Live endpoints of a workspace, by contract. Throws while one of them cannot be used here: what is taken in without it, it would
    * never get, and a process of the build that it was made with can take it in.

@@ -333,17 +333,22 @@ describe('what becomes of a delivery', () => {
 
   it('disables an endpoint that has failed for five days, across processes and restarts', async () => {
     receiver.always('/failing', 500);
-    await world.register('whe_failing', receiver.url('/failing'), { eventTypes: ['region.*'] });
+    for (const id of ['whe_failing', 'whe_spared'])
+      await world.register(id, receiver.url('/failing'), { eventTypes: ['region.*'] });
     await world.pass(worker);
     await world.test.db.query(
-      "update delivery.endpoint set failing_since = now() - interval '5 days 1 second' where id = 'whe_failing'",
+      `update delivery.endpoint set failing_since = now() - interval '5 days' + case id when 'whe_spared' then interval '1 hour' else interval '-1 second' end
+       where id in ('whe_failing', 'whe_spared')`,
     );
     await world.happen('failing');
     await world.pass(worker);
+    await listed('whe_spared', { status: 'retrying' });
     await eventually(async () =>
       expect((await world.commands.load(endpointAggregate, 'ws_1', 'whe_failing')).state).toMatchObject({
         config: { status: 'disabled', disabledReason: 'failing' },
       }),
     );
+    const { state } = await world.commands.load(endpointAggregate, 'ws_1', 'whe_spared');
+    expect(state).toMatchObject({ config: { status: 'enabled' } });
   });
 });

@@ -4,7 +4,6 @@ import { accountEvents } from './account.events';
 
 export const accountAggregate = aggregate({
   category: 'account',
-  idPrefix: 'acct',
   decider: accountDecider,
   events: accountEvents,
 });

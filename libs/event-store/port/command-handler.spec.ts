@@ -11,7 +11,6 @@ type Count = { owner: string | null; sum: number };
 
 const counter = aggregate<Open | Add, Opened | Added, Count>({
   category: 'counter',
-  idPrefix: null,
   events: { Opened: { version: 1 }, Added: { version: 1 } },
   decider: decider<Open | Add, Opened | Added, Count>({
     initial: { owner: null, sum: 0 },

@@ -4,7 +4,6 @@ import { campaignEvents } from './campaign.events';
 
 export const campaignAggregate = aggregate({
   category: 'campaign',
-  idPrefix: 'cmp',
   decider: campaignDecider,
   events: campaignEvents,
 });

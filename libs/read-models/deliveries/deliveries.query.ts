@@ -24,7 +24,6 @@ export interface DeliveryFilters {
 /** What a subscriber should have received; the api signs it. */
 export interface FeedItem {
   readonly sequence: number;
-  readonly deliveryId: string;
   /** The id in the body. */
   readonly id: string;
   readonly type: string;
@@ -112,9 +111,8 @@ export class DeliveriesQuery {
        join delivery.own_body b on b.delivery_id = d.id order by d.sequence`,
       [endpoint.no, after, limit + 1],
     );
-    const data = rows.slice(0, limit).map(({ id, sequence, message_id, type, created_at, body }): FeedItem => ({
+    const data = rows.slice(0, limit).map(({ sequence, message_id, type, created_at, body }): FeedItem => ({
       sequence,
-      deliveryId: `dlv_${id}`,
       id: publicEventId(message_id),
       type,
       createdAt: created_at,

@@ -4,7 +4,6 @@ import { assetEvents } from './asset.events';
 
 export const assetAggregate = aggregate({
   category: 'asset',
-  idPrefix: 'ast',
   decider: assetDecider,
   events: assetEvents,
 });

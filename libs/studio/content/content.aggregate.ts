@@ -4,7 +4,6 @@ import { contentEvents } from './content.events';
 
 export const contentAggregate = aggregate({
   category: 'content',
-  idPrefix: 'cnt',
   decider: contentDecider,
   events: contentEvents,
 });

@@ -4,7 +4,6 @@ import { designEvents } from './design.events';
 
 export const designAggregate = aggregate({
   category: 'design',
-  idPrefix: 'dsg',
   decider: designDecider,
   events: designEvents,
 });

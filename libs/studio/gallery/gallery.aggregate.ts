@@ -4,7 +4,6 @@ import { galleryEvents } from './gallery.events';
 
 export const galleryAggregate = aggregate({
   category: 'gallery',
-  idPrefix: 'gal',
   decider: galleryDecider,
   events: galleryEvents,
 });

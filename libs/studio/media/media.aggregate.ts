@@ -4,7 +4,6 @@ import { mediaEvents } from './media.events';
 
 export const mediaAggregate = aggregate({
   category: 'media',
-  idPrefix: 'med',
   decider: mediaDecider,
   events: mediaEvents,
 });

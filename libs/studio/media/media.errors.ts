@@ -1,4 +1,4 @@
-import { ensureOf, errorsOf } from '#kernel';
+import { ensureOf } from '#kernel';
 
 export const mediaErrors = {
   MEDIA_ALREADY_EXISTS: ['conflict', 'A medium with this id exists already.'],
@@ -6,5 +6,4 @@ export const mediaErrors = {
   MEDIA_ALREADY_PROCESSED: ['conflict', 'The medium has been processed already.'],
 } as const;
 
-export const fail = errorsOf(mediaErrors);
 export const ensure: ReturnType<typeof ensureOf<typeof mediaErrors>> = ensureOf(mediaErrors);

@@ -4,7 +4,6 @@ import { operationEvents } from './operation.events';
 
 export const operationAggregate = aggregate({
   category: 'operation',
-  idPrefix: 'op',
   decider: operationDecider,
   events: operationEvents,
 });

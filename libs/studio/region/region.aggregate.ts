@@ -4,7 +4,6 @@ import { regionEvents } from './region.events';
 
 export const regionAggregate = aggregate({
   category: 'region',
-  idPrefix: null,
   decider: regionDecider,
   events: regionEvents,
 });

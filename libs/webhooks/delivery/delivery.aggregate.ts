@@ -4,7 +4,6 @@ import { deliveryEvents } from './delivery.events';
 
 export const deliveryAggregate = aggregate({
   category: 'webhook_delivery',
-  idPrefix: 'dlv',
   decider: deliveryDecider,
   events: deliveryEvents,
 });

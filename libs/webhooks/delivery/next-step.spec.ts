@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { DAY, instant, millis, plus } from '#kernel';
-import { FAILING_AFTER_MS, isFailingForGood, nextStep, type EndedAttempt, type Ladder } from './next-step';
+import { nextStep, type EndedAttempt, type Ladder } from './next-step';
 
 const endedAt = instant('2026-04-22T12:00:00.000Z');
 const core = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -118,12 +118,4 @@ describe('whatever a receiver answers', () => {
         expect(number).toBe(rule.delaysSeconds.length + 1);
       }),
     ));
-});
-
-describe('an endpoint', () => {
-  const since = endedAt;
-  it('is failing for good after five days without a success', () =>
-    expect(isFailingForGood(since, plus(since, FAILING_AFTER_MS))).toBe(true));
-  it('is given until then', () => expect(isFailingForGood(since, plus(since, FAILING_AFTER_MS - 1))).toBe(false));
-  it('that does not fail is not failing', () => expect(isFailingForGood(null, since)).toBe(false));
 });

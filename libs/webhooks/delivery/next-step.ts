@@ -1,4 +1,4 @@
-import { DAY, instant, millis, plus, SECOND, type Instant } from '#kernel';
+import { DAY, instant, millis, SECOND, type Instant } from '#kernel';
 
 /** One attempt that is over. */
 export interface EndedAttempt {
@@ -59,10 +59,6 @@ export function nextStep(
     at: instant(asked === undefined ? ladder : Math.min(Math.max(ladder, asked), ladder + MAX_RETRY_AFTER_MS)),
   };
 }
-
-/** Whether an endpoint that has had no success since `failingSince` (its first failure after the last success) is to be disabled. */
-export const isFailingForGood = (failingSince: Instant | null, at: Instant): boolean =>
-  failingSince !== null && at >= plus(failingSince, FAILING_AFTER_MS);
 
 /** The three date forms of RFC 9110 §5.6.7: all are in GMT, the last (asctime) does not say so. */
 const HTTP_DATE =

@@ -4,7 +4,6 @@ import { endpointEvents } from './endpoint.events';
 
 export const endpointAggregate = aggregate({
   category: 'webhook_endpoint',
-  idPrefix: 'whe',
   decider: endpointDecider,
   events: endpointEvents,
 });

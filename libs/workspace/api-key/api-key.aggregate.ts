@@ -4,7 +4,6 @@ import { apiKeyEvents } from './api-key.events';
 
 export const apiKeyAggregate = aggregate({
   category: 'api_key',
-  idPrefix: 'key',
   decider: apiKeyDecider,
   events: apiKeyEvents,
 });

@@ -5,7 +5,6 @@ import { subjectEvents } from './subject.events';
 /** Its ids are those of what it stands for: a person, a key, an invitation, an account. */
 export const subjectAggregate = aggregate({
   category: 'subject',
-  idPrefix: null,
   decider: subjectDecider,
   events: subjectEvents,
 });

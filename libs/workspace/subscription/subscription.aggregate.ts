@@ -4,7 +4,6 @@ import { subscriptionEvents } from './subscription.events';
 
 export const subscriptionAggregate = aggregate({
   category: 'subscription',
-  idPrefix: 'ws',
   decider: subscriptionDecider,
   events: subscriptionEvents,
 });

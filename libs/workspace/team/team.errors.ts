@@ -1,4 +1,4 @@
-import { ensureOf, errorsOf } from '#kernel';
+import { ensureOf } from '#kernel';
 
 export const teamErrors = {
   INVITATION_ALREADY_EXISTS: ['conflict', 'An invitation with this id exists already.'],
@@ -8,5 +8,4 @@ export const teamErrors = {
   MEMBER_NOT_FOUND: ['not-found', 'There is no such member.'],
 } as const;
 
-export const fail = errorsOf(teamErrors);
 export const ensure: ReturnType<typeof ensureOf<typeof teamErrors>> = ensureOf(teamErrors);

@@ -4,7 +4,6 @@ import { workspaceEvents } from './workspace.events';
 
 export const workspaceAggregate = aggregate({
   category: 'workspace',
-  idPrefix: 'ws',
   decider: workspaceDecider,
   events: workspaceEvents,
 });

@@ -1,8 +1,7 @@
-import { ensureOf, errorsOf } from '#kernel';
+import { ensureOf } from '#kernel';
 
 export const workspaceErrors = {
   WORKSPACE_ALREADY_EXISTS: ['conflict', 'A workspace with this id exists already.'],
 } as const;
 
-export const fail = errorsOf(workspaceErrors);
 export const ensure: ReturnType<typeof ensureOf<typeof workspaceErrors>> = ensureOf(workspaceErrors);
