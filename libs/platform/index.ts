@@ -1,18 +1,10 @@
-export {
-  envExample,
-  loadSettings,
-  SettingsError,
-  settingsReference,
-  settingsSchema,
-  type Mode,
-  type Settings,
-} from './config/settings';
-export { ownEmbedded, reachEmbedded, startEmbedded, takeDataDir, type ReachedDatabase } from './reach-embedded';
-export { openEngines, type Engines, type OpenOptions } from './engines';
+export { loadSettings, SettingsError, settingsSchema, type Settings } from './config/settings';
+export { ownEmbedded, reachEmbedded, startEmbedded, takeDataDir } from './reach-embedded';
+export { openEngines, type Engines } from './engines';
 export { Health, type PartHealth } from './health';
 export { isEngineOutage } from './outage';
 export { createLogger, type Logger } from './logger';
-export { SecretBox, SecretBoxError } from './secret-box';
+export { SecretBox } from './secret-box';
 export { sparingly } from './sparingly';
 export { Wake } from './wake';
 export { writeWhole } from './write-whole';

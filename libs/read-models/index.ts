@@ -1,37 +1,35 @@
-export { viewOf, type Column, type Filter, type KeyedView } from './keyed/keyed-view';
+export type { KeyedView } from './keyed/keyed-view';
 export { KeyedTable } from './keyed/keyed-table';
 export type { Difference } from './keyed/first-difference';
-export { KeyedQuery, type Found } from './keyed/keyed-query';
-export { cursorAt, positionOf, pageOf, type Page, type PageOptions } from './keyed/cursor';
+export { KeyedQuery } from './keyed/keyed-query';
+export { cursorAt, type Page, type PageOptions } from './keyed/cursor';
 export { keyedViews, readModels, type ReadModels } from './read-models';
 export { ViewProgress } from './progress';
-export { hashOf, type AuditEntry } from './audit/audit-entry';
+export type { AuditEntry } from './audit/audit-entry';
 export { AuditTable } from './audit/audit-table';
-export { AuditQuery, entryOf, type AuditFilters, type AuditRow } from './audit/audit.query';
-export * from './accounts/accounts.view';
-export * from './assets/assets.view';
-export * from './campaigns/campaigns.view';
-export * from './content/content.view';
-export * from './designs/designs.view';
-export * from './galleries/galleries.view';
-export * from './media/media.view';
-export * from './operations/operations.view';
-export * from './posts/posts.view';
-export * from './regions/regions.view';
-export * from './subscription/payments.view';
-export * from './subscription/subscription.view';
-export * from './team/invitations.view';
-export * from './team/members.view';
-export * from './webhook-endpoints/webhook-endpoints.view';
-export { canonicalJson } from './audit/canonical-json';
-export { exportAudit, type ExportFormat } from './audit/audit-export';
-export { verifyAudit, type BreakReason, type Verdict, type VerifyOptions } from './audit/audit-verify';
+export { AuditQuery, type AuditFilters } from './audit/audit.query';
+export { presentAccount, type AccountView } from './accounts/accounts.view';
+export { presentAsset, type AssetView } from './assets/assets.view';
+export { presentCampaign, type CampaignView } from './campaigns/campaigns.view';
+export { presentContent, type ContentView } from './content/content.view';
+export { presentDesign, type DesignView } from './designs/designs.view';
+export { presentGallery, type GalleryView } from './galleries/galleries.view';
+export { presentMedia, type MediaView } from './media/media.view';
+export { presentOperation, type OperationView } from './operations/operations.view';
+export { postsView, presentPost, presentPostResults, type PostResultsView, type PostView } from './posts/posts.view';
+export { presentRegion, type RegionView } from './regions/regions.view';
+export type { PaymentView } from './subscription/payments.view';
+export { presentSubscription, type SubscriptionView } from './subscription/subscription.view';
+export { invitationOf, type InvitationView } from './team/invitations.view';
+export { memberOf, type MemberView } from './team/members.view';
+export { presentEndpoint, type EndpointView } from './webhook-endpoints/webhook-endpoints.view';
+export { exportAudit } from './audit/audit-export';
+export { verifyAudit, type Verdict } from './audit/audit-verify';
 export { SubjectsQuery, type SentView } from './subjects/subjects.query';
 export { entityAt, type EntityAt } from './time-travel/entity-at';
-export { DeliveriesQuery, type DeliveryFilters, type FeedItem, type ReplayJob } from './deliveries/deliveries.query';
+export { DeliveriesQuery, type FeedItem } from './deliveries/deliveries.query';
 export {
   DELIVERY_STATUSES,
-  type AttemptView,
   type DeliveryDetail,
   type DeliveryStatus,
   type DeliveryView,

@@ -1,5 +1,3 @@
-export * from './address-policy';
-export * from './vet-target';
-export * from './exchange';
-export * from './resolver';
-export * from './sender';
+export { vetTarget } from './vet-target';
+export type { Exchange } from './exchange';
+export { createSender, type Sender } from './sender';

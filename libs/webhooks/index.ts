@@ -10,6 +10,6 @@ export {
 } from './endpoint/endpoint.decider';
 export { endpointAggregate } from './endpoint/endpoint.aggregate';
 export * from './delivery/delivery.events';
-export { deliveryDecider, type Delivery, type DeliveryCommand } from './delivery/delivery.decider';
+export { deliveryDecider } from './delivery/delivery.decider';
 export { deliveryAggregate } from './delivery/delivery.aggregate';
-export * from './delivery/next-step';
+export { FAILING_AFTER_MS, nextStep } from './delivery/next-step';
