@@ -21,7 +21,7 @@ export function decide(
       endedAt: instant(exchange.startedAt + exchange.durationMs),
       number,
     },
-    { delaysSeconds: contract.retryDelaysSeconds, scale, chance },
+    { delaysSeconds: contract.retryDelaysSeconds, jitter: contract.jitter, scale, chance },
   );
   switch (step.kind) {
     case 'delivered':

@@ -4,7 +4,13 @@ import { nextStep, type EndedAttempt, type Ladder } from './next-step';
 
 const endedAt = instant('2026-04-22T12:00:00.000Z');
 const core = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
-const ladder = (change: Partial<Ladder> = {}): Ladder => ({ delaysSeconds: core, scale: 1, chance: 0.5, ...change });
+const ladder = (change: Partial<Ladder> = {}): Ladder => ({
+  delaysSeconds: core,
+  jitter: 0.1,
+  scale: 1,
+  chance: 0.5,
+  ...change,
+});
 const failed = (change: Partial<EndedAttempt> = {}): EndedAttempt => ({
   ok: false,
   statusCode: 500,
@@ -41,9 +47,10 @@ describe('after an attempt', () => {
 });
 
 describe('jitter', () => {
-  it('wavers by ten percent to either side', () => {
+  it('wavers as far as the ladder says to either side', () => {
     expect(nextStep(failed({ number: 2 }), ladder({ chance: 0 }))).toEqual(inSeconds(270));
     expect(nextStep(failed({ number: 2 }), ladder({ chance: 1 }))).toEqual(inSeconds(330));
+    expect(nextStep(failed({ number: 2 }), ladder({ chance: 1, jitter: 0.5 }))).toEqual(inSeconds(450));
   });
 });
 
@@ -92,20 +99,22 @@ describe('whatever a receiver answers', () => {
   });
   const rules = fc.record({
     delaysSeconds: fc.array(fc.integer({ min: 0, max: 86_400 }), { maxLength: 10 }),
+    jitter: fc.constantFrom(0, 0.1, 0.5),
     scale: fc.constantFrom(1, 0.01, 0.0002),
     chance: fc.double({ min: 0, max: 1, noNaN: true }),
   });
 
   it('the next attempt is never earlier than the ladder less its jitter, nor a day later than it', () =>
     fc.assert(
-      fc.property(attempt, rules, (ended, { delaysSeconds, scale, chance }) => {
-        const step = nextStep(ended, { delaysSeconds, scale, chance });
+      fc.property(attempt, rules, (ended, rule) => {
+        const { delaysSeconds, jitter, scale } = rule;
+        const step = nextStep(ended, rule);
         const pause = delaysSeconds[ended.number - 1];
         if (pause === undefined) return void expect(step).toEqual({ kind: 'parked' });
         if (step.kind !== 'retry') throw new Error(`expected a retry, not ${step.kind}`);
         const waited = millis(step.at) - millis(endedAt);
-        expect(waited).toBeGreaterThanOrEqual(Math.floor(pause * 1_000 * scale * 0.9));
-        expect(waited).toBeLessThanOrEqual(Math.ceil(pause * 1_000 * scale * 1.1) + DAY);
+        expect(waited).toBeGreaterThanOrEqual(Math.floor(pause * 1_000 * scale * (1 - jitter)));
+        expect(waited).toBeLessThanOrEqual(Math.ceil(pause * 1_000 * scale * (1 + jitter)) + DAY);
       }),
       { numRuns: 1_000 },
     ));

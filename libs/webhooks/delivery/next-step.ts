@@ -16,6 +16,8 @@ export interface EndedAttempt {
 export interface Ladder {
   /** The pause before each further attempt, in seconds: one more attempt than pauses. */
   readonly delaysSeconds: readonly number[];
+  /** How far a pause wavers to either side: 0.1 is ±10 %. */
+  readonly jitter: number;
   /** RETRY_SCALE: multiplies the pauses, not Retry-After. */
   readonly scale: number;
   /** A draw in [0, 1] that becomes the jitter. */
@@ -29,10 +31,8 @@ export type Step =
   /** The receiver said 410: its endpoint is to be disabled. */
   | { readonly kind: 'gone' };
 
-/** CONTRACTS §1: every ladder wavers by ten percent. */
-export const JITTER = 0.1;
 /** CONTRACTS §4: Retry-After moves an attempt by no more. */
-export const MAX_RETRY_AFTER_MS = DAY;
+const MAX_RETRY_AFTER_MS = DAY;
 /** API.md: an endpoint that fails every attempt for so long is disabled as `failing`. */
 export const FAILING_AFTER_MS = 5 * DAY;
 
@@ -40,18 +40,18 @@ const GONE = 410;
 const MAY_ASK_FOR_PATIENCE: readonly (number | undefined)[] = [429, 503];
 
 /**
- * What follows an attempt (CONTRACTS §1, §4). Pauses count from its end, wavering by ±10 %. Whatever is not 2xx is a
+ * What follows an attempt (CONTRACTS §1, §4). Pauses count from its end. Whatever is not 2xx is a
  * failure, a redirect too. A 429 or 503 may ask for patience: never earlier than the ladder, never over 24 h later than it.
  */
 export function nextStep(
   { ok, statusCode, retryAfter, endedAt, number }: EndedAttempt,
-  { delaysSeconds, scale, chance }: Ladder,
+  { delaysSeconds, jitter, scale, chance }: Ladder,
 ): Step {
   if (ok) return { kind: 'delivered' };
   if (statusCode === GONE) return { kind: 'gone' };
   const seconds = delaysSeconds[number - 1];
   if (seconds === undefined) return { kind: 'parked' };
-  const ladder = millis(endedAt) + Math.round(seconds * SECOND * scale * (1 + JITTER * (2 * chance - 1)));
+  const ladder = millis(endedAt) + Math.round(seconds * SECOND * scale * (1 + jitter * (2 * chance - 1)));
   const asked =
     retryAfter !== undefined && MAY_ASK_FOR_PATIENCE.includes(statusCode) ? askedFor(retryAfter, endedAt) : undefined;
   return {
