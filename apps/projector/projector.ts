@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
+import { Semaphore } from '#kernel';
 import type { Published } from '#messaging';
 import type { Engines } from '#platform';
 import { policiesProjection } from './policies/policies.projection';
 import { rebuildable } from './projections/all-projections';
 import { erasuresProjection } from './projections/erasures.projection';
-import { Gate } from './projections/gate';
 import { Leadership } from './projections/leadership';
 import { LogFeed } from './projections/log-feed';
 import { outboxProjection } from './projections/outbox.projection';
@@ -63,7 +63,7 @@ export class Projector {
       db,
       feed: this.feed,
       progress: this.progress,
-      gate: new Gate(VIEWS_AT_ONCE),
+      gate: new Semaphore(VIEWS_AT_ONCE),
       onFault,
       onBatch: metrics.batch,
       onStopped: (projection: string, stopped: object) => log.error({ projection, ...stopped }, 'projection stopped'),

@@ -5,4 +5,5 @@ export * from './decider';
 export * from './aggregate';
 export * from './ids';
 export * from './recent';
+export * from './semaphore';
 export * from './personal';

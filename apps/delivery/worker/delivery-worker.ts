@@ -1,3 +1,4 @@
+import { Semaphore } from '#kernel';
 import { PoisonMessageError, type ReceivedMessage } from '#messaging';
 import { fromBusMessage, messageType, TOPICS, type CoreMessage } from '#public-messages';
 import { applyChange, purgeClosed } from '../endpoints/apply-change';
@@ -9,7 +10,6 @@ import { isFarewell, type Outcome } from '../record/outcome';
 import { fulfil, REQUESTS } from '../requests/requests';
 import { ensureDaysAtStart } from '../retention/partitions';
 import { partsOf, type Parts, type WorkerEngines } from './parts';
-import { Turns } from './turns';
 import { WAKE_CHANNEL } from './wake-channel';
 
 /** Webhooks come from every topic but the one that publishers take. */
@@ -23,7 +23,7 @@ export class DeliveryWorker {
   readonly parts: Parts;
   private readonly unlisten: (() => void)[] = [];
   /** Each holds a database connection while it waits for the endpoints' lock: few, so that whoever has the lock finds one too. */
-  private readonly intakeTurns = new Turns(2);
+  private readonly intakeTurns = new Semaphore(2);
   private started: Promise<void> | undefined;
   private wasFull = false;
   private newFacts = false;
@@ -61,7 +61,7 @@ export class DeliveryWorker {
     for (const message of internal) await this.obey(message);
     if (webhooks.length === 0) return;
     try {
-      await this.intakeTurns.take(() => this.parts.intake.take(webhooks));
+      await this.intakeTurns.run(() => this.parts.intake.take(webhooks));
     } catch (error) {
       if (!(error instanceof UnrenderableError)) throw error;
       throw new PoisonMessageError(
@@ -151,7 +151,7 @@ export class DeliveryWorker {
   private async change(change: EndpointChange): Promise<void> {
     const { db, store, clock, wake } = this.engines;
     const { directory, catchUps, retries, orderedLanes, changeTurns } = this.parts;
-    const no = await changeTurns.take(() => applyChange({ db, store, directory, now: clock }, change));
+    const no = await changeTurns.run(() => applyChange({ db, store, directory, now: clock }, change));
     if (no === undefined) return;
     if (directory.get(no)?.row.phase === 'catching_up') catchUps.want(no);
     retries.wake();

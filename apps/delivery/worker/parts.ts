@@ -1,3 +1,4 @@
+import { Semaphore } from '#kernel';
 import type { Engines } from '#platform';
 import { createSender, type Sender } from '#webhook-sending';
 import { Dispatcher } from '../dispatch/dispatcher';
@@ -20,7 +21,6 @@ import { Jobs } from '../requests/jobs';
 import { Retention } from '../retention/retention';
 import { Retries } from '../retries/retries';
 import { Presence } from './presence';
-import { Turns } from './turns';
 import { WAKE_CHANNEL } from './wake-channel';
 
 /** What it stands on: the engines of its process. */
@@ -59,7 +59,7 @@ export interface Parts {
   readonly orderedLanes: OrderedLanes;
   readonly retention: Retention;
   /** Who changes endpoints holds a database connection while it waits for their lock: one at a time. */
-  readonly changeTurns: Turns;
+  readonly changeTurns: Semaphore;
 }
 
 /** What the parts tell the worker, which knows what follows for the others. */
@@ -82,7 +82,7 @@ export interface Whole {
 
 /** Puts the parts of one worker together. They know each other through functions alone, called once all stand. */
 export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
-  const changeTurns = new Turns(1);
+  const changeTurns = new Semaphore(1);
   const { db, clock, store, secrets, settings, name } = engines;
   const decrypt = (box: string) => secrets.decrypt(box);
   const { fault: onFault, waits: waiting } = whole;
@@ -173,7 +173,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     dispatch,
     waiting,
     hold: (held) => presence.hold(held),
-    exclusively: (work) => changeTurns.take(work),
+    exclusively: (work) => changeTurns.run(work),
     letGo: (held) => presence.letGo(held),
     onFault,
   });

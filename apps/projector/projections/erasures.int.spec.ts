@@ -1,6 +1,6 @@
 import { CommandHandler } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
-import { instant, uuidv7 } from '#kernel';
+import { instant, Semaphore, uuidv7 } from '#kernel';
 import { PostgresKeyTable, SubjectKeys } from '#personal-data';
 import { Wake } from '#platform';
 import { Database } from '#postgres';
@@ -8,7 +8,6 @@ import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { subjectAggregate } from '#workspace';
 import { FencedError } from './checkpoint';
 import { erasuresProjection } from './erasures.projection';
-import { Gate } from './gate';
 import { LogFeed } from './log-feed';
 import { Progress } from './progress';
 import { ProjectionRunner } from './projection-runner';
@@ -62,7 +61,7 @@ describe('an erasure that only the log knows of', () => {
       db: test.db,
       feed,
       progress,
-      gate: new Gate(3),
+      gate: new Semaphore(3),
       onFault: (error) => faults.push(error),
     });
     const reign = { stop, done: runner.lead(epoch, stop.signal) };

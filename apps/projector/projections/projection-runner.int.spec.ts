@@ -1,10 +1,9 @@
 import type { RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
-import { eventIdOf } from '#kernel';
+import { eventIdOf, Semaphore } from '#kernel';
 import type { Database, Write } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { FencedError } from './checkpoint';
-import { Gate } from './gate';
 import { LogFeed } from './log-feed';
 import { Progress } from './progress';
 import type { Projection } from './projection';
@@ -79,7 +78,7 @@ describe('a projection', () => {
       db,
       feed,
       progress,
-      gate: new Gate(3),
+      gate: new Semaphore(3),
       onFault: (error) => faults.push(error),
       poisonPauseMs: { first: 20, last: 50 },
     });

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogBatch, Position } from '#event-store';
+import type { Semaphore } from '#kernel';
 import { isEngineOutage } from '#platform';
 import type { Database } from '#postgres';
 import { FencedError, openBuild, writeStretch, type Checkpoint, type OpenedBuild } from './checkpoint';
-import type { Gate } from './gate';
 import type { LogFeed } from './log-feed';
 import type { Progress } from './progress';
 import type { Projection, ProjectionBuild } from './projection';
@@ -25,7 +25,7 @@ export interface RunnerParts {
   readonly feed: LogFeed;
   readonly progress: Progress;
   /** What the transactions of those that are not urgent wait at, so that connections are left for others. */
-  readonly gate: Gate;
+  readonly gate: Semaphore;
   readonly onFault: (error: Error) => void;
   readonly onBatch?: (name: string, events: number, ms: number) => void;
   readonly onStopped?: (name: string, stopped: Stopped) => void;

@@ -1,6 +1,6 @@
+import { Semaphore } from '#kernel';
 import type { Database } from '#postgres';
 import { moveCheckpoint, type OpenedBuild } from './checkpoint';
-import { Gate } from './gate';
 import type { Projection } from './projection';
 
 /** More keep no processor busier, and each holds a connection for as long as a long table takes. */
@@ -16,7 +16,7 @@ export async function switchBuild(
   { build, checkpoint }: OpenedBuild,
 ): Promise<boolean> {
   // Before the switch, since it takes its time.
-  const gate = new Gate(INDEXES_AT_ONCE);
+  const gate = new Semaphore(INDEXES_AT_ONCE);
   await Promise.all((build.indexes ?? []).map((make) => gate.run(() => db.script(make))));
   return db.tx(async (sql) => {
     const [current] = await sql.query<{ position: number }>(

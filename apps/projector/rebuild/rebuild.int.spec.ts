@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandHandler } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
-import { instant, uuidv7 } from '#kernel';
+import { instant, Semaphore, uuidv7 } from '#kernel';
 import { mediaAggregate } from '#studio';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { rebuildable } from '../projections/all-projections';
-import { Gate } from '../projections/gate';
 import { LogFeed } from '../projections/log-feed';
 import { Progress } from '../projections/progress';
 import { ProjectionRunner } from '../projections/projection-runner';
@@ -70,7 +69,7 @@ describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
   };
   /** Leads again whenever a switch has fenced it off, as the leadership does. */
   const lead = async (epoch: number): Promise<void> => {
-    const parts = { db: test.db, feed, progress, gate: new Gate(2), onFault: () => undefined };
+    const parts = { db: test.db, feed, progress, gate: new Semaphore(2), onFault: () => undefined };
     for (; !stop.signal.aborted; epoch += 100) await new ProjectionRunner(projection, parts).lead(epoch, stop.signal);
   };
   const rows = async () => (await test.db.query<{ n: number }>(`select count(*)::int as n from read.${name}`))[0]!.n;

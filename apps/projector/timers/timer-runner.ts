@@ -7,12 +7,12 @@ import {
   plus,
   publicEventId,
   SECOND,
+  Semaphore,
   type Clock,
   type Instant,
 } from '#kernel';
 import { isEngineOutage } from '#platform';
 import type { Database } from '#postgres';
-import { Gate } from '../projections/gate';
 import { owedCommands, type Owed } from './owed-commands';
 import { dueTimers, endTimers, nextDue, postponeTimer, type DueTimer } from './timer-table';
 
@@ -39,7 +39,7 @@ export interface TimerParts {
 export class TimerRunner {
   private awake = false;
   private rouse: (() => void) | undefined;
-  private readonly gate = new Gate(AT_ONCE);
+  private readonly gate = new Semaphore(AT_ONCE);
 
   constructor(private readonly parts: TimerParts) {}
 
