@@ -1,4 +1,5 @@
 import type { PostOutcome, Settlement } from '#publishing';
+import type { TimerKind } from '../timers/owed-commands';
 import type { Policy, Step, Where } from './policy';
 
 interface OfCampaign {
@@ -8,7 +9,7 @@ interface OfCampaign {
 
 /** Tells the post's campaign, if it has one, at once. */
 const tell = (
-  kind: string,
+  kind: TimerKind,
   { postId, campaignId }: OfCampaign,
   at: Where['at'],
   more: object = {},

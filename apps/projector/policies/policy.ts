@@ -1,5 +1,6 @@
 import type { DataOf, Instant } from '#kernel';
 import type { DomainEvent } from '#public-messages';
+import type { TimerKind } from '../timers/owed-commands';
 
 /** Where an event happened, beside its data. */
 export interface Where {
@@ -9,19 +10,19 @@ export interface Where {
   readonly eventId: string;
 }
 
-/** A command that is owed at a time; its name says which (`timers/owed-commands.ts`). */
-export interface Timer<Kind extends string = string, Payload extends object = object> {
-  readonly kind: Kind;
+/** A command that is owed at a time; its kind says which. */
+export interface Timer {
+  readonly kind: TimerKind;
   /** Names the timer within its kind and workspace: the same name again replaces what was there. */
   readonly name: string;
   /** The thing it acts on; commands to one thing keep the order of the events that led to them. */
   readonly target: string;
   readonly dueAt: Instant;
-  readonly payload: Payload;
+  readonly payload: object;
 }
 
 /** What an event leads to. */
-export type Step = { readonly set: Timer } | { readonly clear: { readonly kind: string; readonly name: string } };
+export type Step = { readonly set: Timer } | { readonly clear: { readonly kind: TimerKind; readonly name: string } };
 
 /** Pure: events in, timers out. A command that is owed at once is a timer that is due now, so that it is as durable. */
 export type Policy = {

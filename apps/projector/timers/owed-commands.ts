@@ -28,7 +28,7 @@ const toCampaign = <More extends object>(command: (payload: OfPost & More, at: I
   );
 
 /** By the kind of timer: the command, and the thing it goes to. Each decider ignores what no longer applies. */
-export const owedCommands: Readonly<Record<string, Owed>> = {
+export const owedCommands = {
   post_due: owe<{ postId: string }>((commands, { postId }, context) =>
     commands.handle(postAggregate, postId, { type: 'MarkPostDue', ...by(context.at) }, context),
   ),
@@ -88,4 +88,7 @@ export const owedCommands: Readonly<Record<string, Owed>> = {
     campaignId,
     postId,
   })),
-};
+} satisfies Readonly<Record<string, Owed>>;
+
+/** What a policy may owe. */
+export type TimerKind = keyof typeof owedCommands;

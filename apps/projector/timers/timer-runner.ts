@@ -88,7 +88,8 @@ export class TimerRunner {
     const late = millis(at) - millis(timer.dueAt);
     const { workspace, correlationId, cause, key, traceparent } = timer;
     try {
-      const owed = (this.parts.owed ?? owedCommands)[timer.kind];
+      const known: Readonly<Record<string, Owed>> = this.parts.owed ?? owedCommands;
+      const owed = known[timer.kind];
       if (!owed) throw new Error(`No command is known for timers of kind ${timer.kind}`);
       await owed(commands, timer.payload, {
         workspace,
