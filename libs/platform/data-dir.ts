@@ -37,10 +37,11 @@ export function claimDataDir(dataDir: string): () => void {
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
       throw new SettingsError(
         `${dataDir} may not be written by this user: give it the folder, or set DATA_DIR to another.`,
+        { cause: error },
       );
     if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT')
-      throw new SettingsError(`${dataDir} is not a folder: set DATA_DIR to one.`);
-    if (code === 'ENOSPC') throw new SettingsError(`There is no space left for ${dataDir}.`);
+      throw new SettingsError(`${dataDir} is not a folder: set DATA_DIR to one.`, { cause: error });
+    if (code === 'ENOSPC') throw new SettingsError(`There is no space left for ${dataDir}.`, { cause: error });
     throw error;
   }
   return () => {

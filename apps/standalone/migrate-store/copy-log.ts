@@ -78,6 +78,7 @@ async function append(target: EventStore, run: readonly RecordedEvent[]): Promis
     if (!(error instanceof WrongRevisionError)) throw error;
     throw new SettingsError(
       `Somebody else writes into the target: ${stream} is at revision ${error.actual} there, not ${error.expected}.`,
+      { cause: error },
     );
   }
 }

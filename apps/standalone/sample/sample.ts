@@ -78,7 +78,8 @@ class Sample {
     const file = join(this.options.engines.settings.dataDir, 'sample.json');
     const known = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as SampleState) : undefined;
     const port = await this.receiver.listen(known?.port ?? 0).catch((error: NodeJS.ErrnoException) => {
-      throw new Error(error.code === 'EADDRINUSE' ? `port ${known?.port} of its receiver is in use` : error.message);
+      if (error.code !== 'EADDRINUSE') throw error;
+      throw new Error(`port ${known?.port} of its receiver is in use`, { cause: error });
     });
     const state = known ?? (await this.firstTime(port));
     if (!known) writeWhole(file, JSON.stringify(state));

@@ -223,11 +223,14 @@ function refused(error: NodeJS.ErrnoException, variable: string, host: string, p
   if (error.code === 'EADDRINUSE')
     return new SettingsError(
       `Port ${port} on ${host} is in use: stop what listens there, or set ${variable} to another.`,
+      { cause: error },
     );
   if (error.code === 'EACCES')
-    return new SettingsError(`Port ${port} may not be opened by this user: set ${variable} to one above 1023.`);
+    return new SettingsError(`Port ${port} may not be opened by this user: set ${variable} to one above 1023.`, {
+      cause: error,
+    });
   if (NO_ADDRESS.includes(error.code ?? ''))
-    return new SettingsError(`HOST ${host} is not an address of this machine.`);
+    return new SettingsError(`HOST ${host} is not an address of this machine.`, { cause: error });
   return error;
 }
 

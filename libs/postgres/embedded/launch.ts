@@ -110,6 +110,7 @@ async function answers(
     if (code === WRONG_PASSWORD)
       throw new EmbeddedServerError(
         `The embedded database does not take the password in ${join(folder, 'password')}: bring back the file that was made with it, or set DATA_DIR to another folder.`,
+        { cause: failure },
       );
     if (code === RECOVERING) heard = performance.now();
     if (gone() || performance.now() - heard > silentMs) throw ended(said.join('').trim() || failure.message);
