@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ascendingUuids, derivedId, derivedUuid, uuidv7 } from './ids';
+import { ascendingUuids, derivedId, derivedUuid, newId, uuidIn, uuidv7 } from './ids';
 
 const V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -34,5 +34,14 @@ describe('ids', () => {
     expect(derivedId('dst', '0192f0c1-1111-7000-8000-000000000000', 0, 1_776_866_400_000)).toBe(
       'dst_019db57d-9700-7bd1-99a0-d841bb4fae91',
     );
+  });
+
+  it('give back their UUID, to one who names their prefix', () => {
+    const id = newId('dlv');
+    expect(uuidIn('dlv', id)).toBe(id.slice(4));
+    expect(uuidIn('evt', id)).toBeUndefined();
+    expect(uuidIn('dlv', id.toUpperCase())).toBeUndefined();
+    expect(uuidIn('dlv', 'dlv_mine')).toBeUndefined();
+    expect(uuidIn('dlv', `dlv_${'-'.repeat(36)}`)).toBeUndefined();
   });
 });

@@ -70,6 +70,17 @@ export const eventIdOf = (commandId: string, index: number): string => derivedUu
 /** The public form of an event's UUID. */
 export const publicEventId = (uuid: string): string => `evt_${uuid}`;
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Whether a text is a UUID as they are written here: in lower case, with dashes. */
+export const isUuid = (text: string): boolean => UUID.test(text);
+
+/** The UUID in a public id that was made here; undefined for one of another prefix, and for one that a client chose. */
+export function uuidIn(prefix: IdPrefix, id: string): string | undefined {
+  const uuid = id.slice(prefix.length + 1);
+  return id.startsWith(`${prefix}_`) && isUuid(uuid) ? uuid : undefined;
+}
+
 /** A new public id, ordered by time. */
 export const newId = (prefix: IdPrefix, ms?: number): string => `${prefix}_${uuidv7(ms)}`;
 

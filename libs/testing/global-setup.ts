@@ -5,8 +5,7 @@ import { Database } from '../postgres/database';
 import { EmbeddedServer } from '../postgres/embedded/embedded-server';
 import { migrate } from '../postgres/migrate';
 import { copyCluster } from './copy-cluster';
-
-export const TEMPLATE = 'postledger_template';
+import { TEMPLATE } from './template';
 
 declare global {
   var testServer: { server: EmbeddedServer; folder: string } | undefined;

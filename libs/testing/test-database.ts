@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Database } from '#postgres';
-
-const TEMPLATE = 'postledger_template';
+import { TEMPLATE } from './template';
 
 export interface TestDatabase {
   readonly db: Database;

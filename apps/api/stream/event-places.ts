@@ -1,3 +1,4 @@
+import { uuidIn } from '#kernel';
 import type { Engines } from '#platform';
 import { messagesOf } from '#public-messages';
 import { fail } from '../webhooks/webhooks.errors';
@@ -10,7 +11,6 @@ export interface Place {
 
 const REMEMBERED = 20_000;
 const BATCH = 500;
-const UUID = /^evt_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 
 /** Finds the place of a message by its id: in memory what this process told, else in the audit log, the outbox, and the log beyond both. */
 export class EventPlaces {
@@ -27,7 +27,7 @@ export class EventPlaces {
   async find(workspace: string, id: string): Promise<Place> {
     const told = this.told.get(`${workspace}\n${id}`);
     if (told) return told;
-    const uuid = UUID.exec(id)?.[1];
+    const uuid = uuidIn('evt', id);
     const place =
       uuid &&
       ((await this.inAudit(workspace, uuid)) ??

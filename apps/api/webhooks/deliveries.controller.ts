@@ -1,5 +1,4 @@
 import { Inject, Param, Query } from '@nestjs/common';
-import { instant } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { DeliveriesQuery, type DeliveryDetail, type DeliveryView, type Page } from '#read-models';
 import { deliveryAggregate, endpointAggregate, openEndpoint } from '#webhooks';
@@ -9,14 +8,13 @@ import { DEFAULT_LIMIT } from '../http/page.query';
 import { problem } from '../http/problem';
 import { ApiController, Read, Write } from '../http/routes';
 import { DeliveriesInput, deliveryAnswer, deliveryDetailAnswer, deliveryPage, jobAnswer } from './deliveries.dto';
+import { deliveryTime } from './delivery-time';
 import { Jobs } from './jobs';
 import { fail } from './webhooks.errors';
 
 /** How long a DELETE waits for the delivery service to have done it. */
 const DISCARD_WAIT_MS = 5_000;
 const LOOK_AGAIN_MS = 25;
-/** Ids of deliveries hold their time, which begins there. */
-const EPOCH = instant(0);
 
 @ApiController('webhooks', 'Webhooks')
 export class DeliveriesController {
@@ -42,10 +40,9 @@ export class DeliveriesController {
     @Query() { limit = DEFAULT_LIMIT, cursor, ...filters }: DeliveriesInput,
     @TheCall() call: Call,
   ): Promise<Page<DeliveryView>> {
-    const { from } = filters;
-    const after = from !== undefined && from < EPOCH ? EPOCH : from;
-    const before = filters.to !== undefined && filters.to < EPOCH ? EPOCH : filters.to;
-    return this.deliveries.list(call.workspace, { ...filters, from: after, to: before }, { limit, cursor });
+    const from = filters.from && deliveryTime(filters.from);
+    const to = filters.to && deliveryTime(filters.to);
+    return this.deliveries.list(call.workspace, { ...filters, from, to }, { limit, cursor });
   }
 
   @Read('deliveries/:id', {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { publicEventId } from '#kernel';
+import { publicEventId, uuidIn } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { contracts, unknownTypes, type Contract } from '#webhook-contracts';
 import { vetTarget } from '#webhook-sending';
@@ -8,8 +8,6 @@ import { invalid } from '../http/problem';
 import { Things } from '../reads/things';
 import { EventPlaces } from '../stream/event-places';
 import { fail } from './webhooks.errors';
-
-const EVENT_ID = /^evt_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 
 /** Looks at what an endpoint asks for, before the log hears of it. Each refusal says what would be right. */
 @Injectable()
@@ -80,7 +78,7 @@ export class EndpointVetting {
 
   /** What the log has no id of: a delivery (`post-ez`), or a part of what a contract tells in several messages (`postiz`). */
   private async broughtBy(id: string, workspace: string): Promise<{ position: number; message: string } | undefined> {
-    const uuid = EVENT_ID.exec(id)?.[1];
+    const uuid = uuidIn('evt', id);
     if (!uuid) return undefined;
     const [row] = await this.engines.db.inWorkspace(workspace).query<{ position: number; message: string }>(
       `select d.position, d.event_id as message from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint

@@ -1,5 +1,5 @@
 import { Body, Param, Query } from '@nestjs/common';
-import { errorsOf, HOUR, instant } from '#kernel';
+import { errorsOf, HOUR } from '#kernel';
 import { presentEndpoint, type EndpointView, type Page } from '#read-models';
 import type { Contract } from '#webhook-contracts';
 import {
@@ -15,6 +15,7 @@ import { RevisionQuery } from '../http/page.query';
 import { invalid } from '../http/problem';
 import { ApiController, Read, Write } from '../http/routes';
 import { Things } from '../reads/things';
+import { deliveryTime } from './delivery-time';
 import { EndpointSecrets } from './endpoint-secrets';
 import { EndpointTest, type TestResult } from './endpoint-test';
 import { EndpointVetting } from './endpoint-vetting';
@@ -38,7 +39,6 @@ import { Jobs } from './jobs';
 
 const fail = errorsOf(endpointErrors);
 const absent = () => fail('ENDPOINT_NOT_FOUND');
-const EPOCH = instant(0);
 const DEFAULT_CONTRACT = 'core';
 const DEFAULT_OVERLAP_HOURS = 24;
 
@@ -222,9 +222,8 @@ export class EndpointsController {
   ): Promise<{ jobId: string }> {
     const jobId = call.newId('job');
     if (until !== null && until <= since) throw invalid({ pointer: '/until', message: 'must be after since' });
-    // Deliveries have ids that begin with their time, and that begins there.
-    const from = since < EPOCH ? EPOCH : since;
-    await this.commands.run(endpointAggregate, id, { type: 'RequestReplay', jobId, since: from, until, status }, call);
+    const replay = { type: 'RequestReplay', jobId, since: deliveryTime(since), until, status } as const;
+    await this.commands.run(endpointAggregate, id, replay, call);
     this.jobs.requested(call.workspace, jobId);
     return { jobId };
   }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   BACKWARDS,
   END,
@@ -211,7 +212,7 @@ export class EventStoreDbEventStore implements EventStore {
       } finally {
         reader.stop();
       }
-      await rest(backoff, signal);
+      await pause(backoff, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -248,18 +249,4 @@ export class EventStoreDbEventStore implements EventStore {
       throw unavailable(new Error(`${stream} does not hold revision ${revision}, which it has just taken`));
     return positionOf(resolved);
   }
-}
-
-/** A pause that an abort cuts short. */
-async function rest(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }

@@ -1,4 +1,4 @@
-import { parseStream, type EventStore, type RecordedEvent } from '#event-store';
+import { parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import type { Workspaces } from '#postgres';
 import { beginning, link, type ChainHead, type Link } from './audit-chain';
@@ -252,6 +252,6 @@ async function hasRow(db: Workspaces, workspace: string, { id, stream }: Recorde
 }
 
 async function hasEvent(store: EventStore, workspace: string, row: Row): Promise<boolean> {
-  const events = await store.read(`${row.entity_type}-${workspace}:${row.entity_id}`);
+  const events = await store.read(streamName(row.entity_type, workspace, row.entity_id));
   return events.some(({ id }) => id === row.event_id);
 }

@@ -1,6 +1,6 @@
-import { DomainError, instant, publicEventId } from '#kernel';
+import { instant, isUuid, publicEventId, uuidIn } from '#kernel';
 import { planned, type Workspaces } from '#postgres';
-import type { Page, PageOptions } from '../keyed/cursor';
+import { foreignCursor, type Page, type PageOptions } from '../keyed/cursor';
 import {
   DELIVERY_COLUMNS,
   WAS_DELIVERED,
@@ -41,10 +41,6 @@ export interface ReplayJob {
   readonly error?: string;
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const uuidOf = (id: string): string | undefined =>
-  id.startsWith('dlv_') && UUID.test(id.slice(4)) ? id.slice(4) : undefined;
-
 /** Reads the delivery service's tables. Nothing of another workspace is ever found. */
 export class DeliveriesQuery {
   constructor(private readonly db: Workspaces) {}
@@ -71,7 +67,7 @@ export class DeliveriesQuery {
 
   /** One delivery with its body and every attempt; undefined when there is none in this workspace. */
   async get(workspace: string, id: string): Promise<DeliveryDetail | undefined> {
-    const uuid = uuidOf(id);
+    const uuid = uuidIn('dlv', id);
     if (!uuid) return undefined;
     // One statement: a status and the attempts that it follows from are of the same moment.
     const [row] = await this.db
@@ -205,14 +201,12 @@ function conditionOf(status: Exclude<DeliveryStatus, 'pending'> | undefined): st
   }
 }
 
+/** The place in a list of deliveries after which the next page begins. */
 export const cursorAt = (id: string): string => Buffer.from(`d${id}`).toString('base64url');
 
 /** The delivery in a cursor of ours. Throws a DomainError VALIDATION_FAILED (invalid) on anything else. */
 export function idIn(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString().slice(1);
-  if (UUID.test(id) && cursorAt(id) === cursor) return id;
-  const message = 'The cursor is not one that a list has given.';
-  throw new DomainError('VALIDATION_FAILED', 'invalid', 'The request is not valid.', message, {
-    errors: [{ pointer: '/cursor', message }],
-  });
+  if (isUuid(id) && cursorAt(id) === cursor) return id;
+  throw foreignCursor();
 }

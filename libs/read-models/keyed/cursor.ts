@@ -22,13 +22,16 @@ export const cursorAt = (position: number): string => Buffer.from(`p${position}`
 export function positionOf(cursor: string): number {
   const found = FORM.exec(Buffer.from(cursor, 'base64url').toString());
   const position = Number(found?.[1]);
-  if (!found || cursorAt(position) !== cursor) {
-    const message = 'The cursor is not one that a list has given.';
-    throw new DomainError('VALIDATION_FAILED', 'invalid', 'The request is not valid.', message, {
-      errors: [{ pointer: '/cursor', message }],
-    });
-  }
+  if (!found || cursorAt(position) !== cursor) throw foreignCursor();
   return position;
+}
+
+/** What a cursor is refused with that is none of ours. */
+export function foreignCursor(): DomainError {
+  const message = 'The cursor is not one that a list has given.';
+  return new DomainError('VALIDATION_FAILED', 'invalid', 'The request is not valid.', message, {
+    errors: [{ pointer: '/cursor', message }],
+  });
 }
 
 /** Cuts a page out of `limit + 1` rows. */
