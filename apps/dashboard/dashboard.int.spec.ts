@@ -71,6 +71,8 @@ describe('the files of the dashboard', () => {
     const first = await get('/dashboard/main.js', { 'accept-encoding': 'gzip, br' });
     expect(first.headers['content-encoding']).toBe('gzip');
     expect(first.bytes).toBeLessThan((await get('/dashboard/main.js')).bytes);
+    const unpacked = await get('/dashboard/main.js', { 'accept-encoding': 'br, gzip;q=0' });
+    expect(unpacked.headers['content-encoding']).toBeUndefined();
     const again = await get('/dashboard/main.js', { 'if-none-match': first.headers.etag! });
     expect([again.statusCode, again.body]).toEqual([304, '']);
   });

@@ -2,6 +2,7 @@ import { Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { join } from 'node:path';
+import { takesGzip } from '#platform';
 import { readPage, type PageFile } from './page-files';
 
 /** Everything comes from this origin; nothing inline, nothing framed, no form that leaves the page. */
@@ -47,7 +48,6 @@ export class DashboardModule implements OnModuleInit {
 function answer({ type, etag, plain, gzip }: PageFile, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.headers({ ...HEADERS, etag, 'cache-control': 'no-cache' });
   if (request.headers['if-none-match'] === etag) return reply.status(304).send();
-  const takesGzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
-  if (takesGzip) reply.header('content-encoding', 'gzip');
-  return reply.header('content-type', type).send(takesGzip ? gzip : plain);
+  reply.header('content-type', type);
+  return takesGzip(request.headers) ? reply.header('content-encoding', 'gzip').send(gzip) : reply.send(plain);
 }

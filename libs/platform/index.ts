@@ -9,4 +9,5 @@ export { sparingly } from './sparingly';
 export { Wake } from './wake';
 export { writeWhole } from './write-whole';
 export { ENGINES, PlatformModule } from './nest/platform.module';
+export { takesGzip } from './nest/takes-gzip';
 export { fail, runApp, startApp, stopOnSignals, type AppDefinition, type RunningApp } from './nest/run-app';

@@ -2,7 +2,7 @@ import { createGzip } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { Inject, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ENGINES, type Engines } from '#platform';
+import { ENGINES, takesGzip, type Engines } from '#platform';
 import {
   entityAt,
   exportAudit,
@@ -27,9 +27,6 @@ import {
   entityAnswer,
 } from './audit.dto';
 import { fail } from './audit.errors';
-
-/** Names gzip, and does not say that it would rather not. */
-const TAKES_GZIP = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i;
 
 /** A verification that takes longer says how far it came. */
 const VERIFY_MS = 25_000;
@@ -78,7 +75,7 @@ export class AuditController {
       .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
       .header('content-disposition', `attachment; filename="audit-log.${format}"`)
       .header('vary', 'accept-encoding');
-    if (!TAKES_GZIP.test(request.headers['accept-encoding'] ?? '')) return void (await reply.send(lines));
+    if (!takesGzip(request.headers)) return void (await reply.send(lines));
     const zipped = createGzip({ level: 1 });
     lines.on('error', (error) => zipped.destroy(error));
     await reply.header('content-encoding', 'gzip').send(lines.pipe(zipped));
