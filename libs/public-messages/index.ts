@@ -1,5 +1,5 @@
 export * from './core-message';
-export { type CoreTypeDefinition } from './core-type';
+export { shape, type CoreTypeDefinition } from './core-type';
 export { coreTypes, internalTypes, isCoreType, messageType, type CoreType, type MessageData } from './core-types';
 export { aggregates, eventSchemas, upcast, type DomainEvent } from './domain';
 export { messagesOf } from './messages-of';

@@ -48,5 +48,6 @@ export interface Contract {
   describe(type: string): string | undefined;
 }
 
+/** In seconds, as the delays are. */
 export const MINUTE = 60;
 export const HOUR = 3600;

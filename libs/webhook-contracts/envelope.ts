@@ -2,12 +2,10 @@ import { Type, type TSchema } from '@sinclair/typebox';
 import { coreTypes, isCoreType, type CoreMessage, type CoreType } from '#public-messages';
 import type { Rendered } from './contract';
 
-/** A closed object schema. */
-export const body = (properties: Record<string, TSchema>): TSchema =>
-  Type.Object(properties, { additionalProperties: false });
-
+/** The event's id in an envelope. */
 export const eventId = (): TSchema =>
   Type.String({ pattern: '^evt_[A-Za-z0-9_-]{1,64}$', description: 'De-duplicate by it' });
+/** A time in an envelope. */
 export const moment = (): TSchema => Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds' });
 
 /** Schema of a core type's data. */

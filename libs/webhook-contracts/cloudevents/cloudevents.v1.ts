@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import type { Contract } from '../contract';
+import { shape } from '#public-messages';
 import { core } from '../core/core.v1';
-import { allCoreTypes, asCore, body, coreData, eventId, everyCoreType, inEnvelope, moment, named } from '../envelope';
+import { allCoreTypes, asCore, coreData, eventId, everyCoreType, inEnvelope, moment, named } from '../envelope';
 
 /** CloudEvents 1.0 over HTTP in structured mode. Its golden files are in test/contracts/cloudevents.v1. */
 export const cloudevents: Contract = {
@@ -24,7 +25,7 @@ export const cloudevents: Contract = {
   ),
   headers: () => ({}),
   ...asCore(everyCoreType, (type) =>
-    body({
+    shape({
       specversion: Type.Literal('1.0'),
       id: eventId(),
       source: Type.String({ pattern: '^urn:postledger:workspace:.+$' }),

@@ -1,5 +1,6 @@
+import { shape } from '#public-messages';
 import { HOUR, MINUTE, type Contract } from '../contract';
-import { allCoreTypes, asCore, body, coreData, eventId, everyCoreType, inEnvelope, moment, named } from '../envelope';
+import { allCoreTypes, asCore, coreData, eventId, everyCoreType, inEnvelope, moment, named } from '../envelope';
 
 /** The default: the common envelope, every type. Its golden files are in test/contracts/core.v1. */
 export const core: Contract = {
@@ -21,6 +22,6 @@ export const core: Contract = {
   ),
   headers: () => ({}),
   ...asCore(everyCoreType, (type) =>
-    body({ id: eventId(), type: named(type), createdAt: moment(), data: coreData(type) }),
+    shape({ id: eventId(), type: named(type), createdAt: moment(), data: coreData(type) }),
   ),
 };

@@ -1,7 +1,7 @@
-import { coreTypes, type CoreMessage, type CoreType } from '#public-messages';
+import { coreTypes, shape, type CoreMessage, type CoreType } from '#public-messages';
 import { Type, type TSchema } from '@sinclair/typebox';
 import { HOUR, MINUTE, type Contract, type Rendered, type RenderOptions } from '../contract';
-import { body, coreData, eventId, moment, named } from '../envelope';
+import { coreData, eventId, moment, named } from '../envelope';
 import { snakeKeys, snakeSchema } from '../snake-case';
 
 /** The contract's name of each core type it has words for. */
@@ -70,7 +70,7 @@ function tailOf(message: CoreMessage): string {
 
 function schemaOf(type: string): TSchema {
   const data = described[type]!.from.map((core) => snakeSchema(coreData(core)));
-  return body({
+  return shape({
     id: eventId(),
     type: named(type),
     occurred_at: moment(),

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import type { CoreMessage, CoreType } from '#public-messages';
+import { shape, type CoreMessage, type CoreType } from '#public-messages';
 import { HOUR, MINUTE, type Contract } from '../contract';
-import { allCoreTypes, asCore, body, coreData, eventId, inEnvelope, moment, named } from '../envelope';
+import { allCoreTypes, asCore, coreData, eventId, inEnvelope, moment, named } from '../envelope';
 
 /** Studio and map webhooks: these families of core types, under their core names. */
 const families = [
@@ -45,11 +45,11 @@ export const posternity: Contract = {
   ),
   headers: () => ({}),
   ...asCore(spoken, (type) =>
-    body({
+    shape({
       id: eventId(),
       type: named(type),
       createdAt: moment(),
-      metadata: body({
+      metadata: shape({
         workspaceId: Type.String(),
         correlationId: Type.String(),
         region: Type.Optional(Type.String()),

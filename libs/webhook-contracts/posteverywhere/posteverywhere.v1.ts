@@ -1,30 +1,21 @@
 import { Type } from '@sinclair/typebox';
-import { coreTypes, type CoreMessage, type SettledFacts } from '#public-messages';
+import { coreTypes, shape, type CoreMessage, type SettledFacts } from '#public-messages';
 import { HOUR, MINUTE, type Contract } from '../contract';
-import { body, eventId, moment, named } from '../envelope';
+import { eventId, moment, named } from '../envelope';
 import { inOwnWords, ownTypes, wordsFor, type OwnType, type Word } from '../own-words';
 
 const name = () => Type.String();
 const count = () => Type.Integer({ minimum: 0 });
-const failure = Type.Object(
-  { destinationId: name(), platform: name(), error: name() },
-  { additionalProperties: false },
-);
+const failure = shape({ destinationId: name(), platform: name(), error: name() });
 
 const types = {
   'post.published': {
     description: 'A post was published to one destination.',
-    data: Type.Object(
-      { postId: name(), destinationId: name(), platform: name(), url: name(), platformPostId: name() },
-      { additionalProperties: false },
-    ),
+    data: shape({ postId: name(), destinationId: name(), platform: name(), url: name(), platformPostId: name() }),
   },
   'post.failed': {
     description: 'A post settled and failed on one or more destinations, after every retry.',
-    data: Type.Object(
-      { postId: name(), published: count(), total: count(), failed: Type.Array(failure, { minItems: 1 }) },
-      { additionalProperties: false },
-    ),
+    data: shape({ postId: name(), published: count(), total: count(), failed: Type.Array(failure, { minItems: 1 }) }),
   },
   'media.processed': coreTypes['media.processed'],
   'account.disconnected': coreTypes['account.disconnected'],
@@ -60,7 +51,7 @@ export const posteverywhere: Contract = {
       `{"id":"${id}","type":"${type}","createdAt":"${createdAt}","data":${JSON.stringify(data)}}`,
   ),
   headers: () => ({}),
-  ...ownTypes(types, (type, data) => body({ id: eventId(), type: named(type), createdAt: moment(), data })),
+  ...ownTypes(types, (type, data) => shape({ id: eventId(), type: named(type), createdAt: moment(), data })),
 };
 
 /** After a retry only that round's failures are announced; when it had none there is nothing to say. */

@@ -1,37 +1,34 @@
 import { Type } from '@sinclair/typebox';
-import { coreTypes } from '#public-messages';
+import { coreTypes, shape } from '#public-messages';
 import { HOUR, MINUTE, type Contract } from '../contract';
-import { body, eventId, moment, named } from '../envelope';
+import { eventId, moment, named } from '../envelope';
 import { inOwnWords, ownTypes, wordsFor, type OwnType } from '../own-words';
 
-const payload = <P extends Record<string, ReturnType<typeof Type.String> | ReturnType<typeof Type.Integer>>>(
-  properties: P,
-) => Type.Object(properties, { additionalProperties: false });
 const name = () => Type.String();
 const count = () => Type.Integer({ minimum: 0 });
 
 const types = {
   PostScheduled: {
     description: 'A post was queued for publication; one message per platform.',
-    data: payload({ post_id: name(), scheduled_time: Type.String({ format: 'date-time' }), platform: name() }),
+    data: shape({ post_id: name(), scheduled_time: Type.String({ format: 'date-time' }), platform: name() }),
   },
   PostPublished: {
     description: 'A post was published to one platform.',
-    data: payload({ post_id: name(), platform: name(), published_url: name() }),
+    data: shape({ post_id: name(), platform: name(), published_url: name() }),
   },
   PostFailed: {
     description: 'The publication of a post to one platform failed for good, after every retry.',
-    data: payload({ post_id: name(), platform: name(), error_message: name() }),
+    data: shape({ post_id: name(), platform: name(), error_message: name() }),
   },
   AccountConnected: {
     description: 'A social media account was linked, by the person or key `user_id`.',
-    data: payload({ account_id: name(), platform: name(), user_id: name() }),
+    data: shape({ account_id: name(), platform: name(), user_id: name() }),
   },
   CampaignCompleted: {
     description: 'Every post of a campaign was processed.',
-    data: payload({ campaign_id: name(), total_posts: count(), success_count: count() }),
+    data: shape({ campaign_id: name(), total_posts: count(), success_count: count() }),
   },
-  'webhook.test': { description: coreTypes['webhook.test'].description, data: payload({ message: name() }) },
+  'webhook.test': { description: coreTypes['webhook.test'].description, data: shape({ message: name() }) },
 } satisfies Record<string, OwnType>;
 
 const say = wordsFor(types);
@@ -71,6 +68,6 @@ export const postiz: Contract = {
   ),
   headers: () => ({}),
   ...ownTypes(types, (type, data) =>
-    body({ event_id: eventId(), event: named(type), occurred_at: moment(), payload: data }),
+    shape({ event_id: eventId(), event: named(type), occurred_at: moment(), payload: data }),
   ),
 };

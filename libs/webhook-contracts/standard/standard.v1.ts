@@ -1,6 +1,7 @@
 import type { Contract } from '../contract';
+import { shape } from '#public-messages';
 import { core } from '../core/core.v1';
-import { allCoreTypes, asCore, body, coreData, everyCoreType, inEnvelope, moment, named } from '../envelope';
+import { allCoreTypes, asCore, coreData, everyCoreType, inEnvelope, moment, named } from '../envelope';
 
 /** The payload that Standard Webhooks recommends: the id is in the header alone. Its golden files are in test/contracts/standard.v1. */
 export const standard: Contract = {
@@ -19,5 +20,5 @@ export const standard: Contract = {
     ({ type, createdAt, dataJson }) => `{"type":"${type}","timestamp":"${createdAt}","data":${dataJson}}`,
   ),
   headers: () => ({}),
-  ...asCore(everyCoreType, (type) => body({ type: named(type), timestamp: moment(), data: coreData(type) })),
+  ...asCore(everyCoreType, (type) => shape({ type: named(type), timestamp: moment(), data: coreData(type) })),
 };
