@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import type { BusMessage, ReceivedMessage, Subscription } from '#messaging';
+import type { Bus, BusMessage, ReceivedMessage, Subscription } from '#messaging';
 import { startRelay } from '#messaging/outbox/relay';
 import type { Engines } from '#platform';
 import { holdsSealed, sealedIn } from '#personal-data';
@@ -9,12 +9,14 @@ import { fromBusMessage, SEALED_HEADER, TOPICS } from '#public-messages';
 export class BusRelay {
   private subscription: Subscription | undefined;
 
-  constructor(private readonly engines: Pick<Engines, 'bus' | 'outbox' | 'log' | 'metrics' | 'health' | 'keys'>) {}
+  constructor(
+    private readonly engines: Pick<Engines, 'bus' | 'log' | 'metrics' | 'health' | 'keys'> & { readonly outbox: Bus },
+  ) {}
 
   async start(): Promise<void> {
     const { bus, outbox, log, metrics, health } = this.engines;
     const topics = Object.values(TOPICS);
-    if ((bus as unknown) === outbox) return bus.ensureTopics(topics);
+    if (bus === outbox) return bus.ensureTopics(topics);
     const relayed = new Counter({
       name: 'postledger_relay_messages_total',
       help: 'Messages carried from the outbox to the bus',
@@ -37,7 +39,8 @@ export class BusRelay {
       help: 'Messages in the outbox that the bus does not have yet',
       registers: [],
       async collect() {
-        this.set(await subscription.lag());
+        // While the outbox is away nobody knows.
+        this.set(await subscription.lag().catch(() => Number.NaN));
       },
     });
     metrics.registerMetric(lag);
