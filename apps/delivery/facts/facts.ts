@@ -3,6 +3,7 @@ import { derivedUuid, DomainError, instant, publicEventId, uuidv7, type Clock } 
 import type { Logger } from '#platform';
 import type { Database, Sql } from '#postgres';
 import { deliveryAggregate, endpointAggregate } from '#webhooks';
+import { Rounds } from '../worker/rounds';
 
 /** Something that delivery has stated and the log has yet to hear. */
 export interface Fact {
@@ -33,7 +34,6 @@ export interface FactsNeeds {
   readonly onFault: (error: Error) => void;
 }
 
-const LOOK_MS = 1_000;
 const AT_ONCE = 50;
 
 /** Writes facts down beside what they follow from: in the same transaction, so that none is forgotten. */
@@ -59,52 +59,13 @@ export async function writeFacts(sql: Sql, facts: readonly Fact[], now: string):
 }
 
 /** Tells the log: each fact becomes a command whose id derives from the fact's, so telling it twice has one effect. */
-export class Facts {
-  private timer: NodeJS.Timeout | undefined;
-  private telling: Promise<void> | undefined;
-  private again = false;
-  private stopped = false;
-
-  constructor(private readonly needs: FactsNeeds) {}
-
-  start(): void {
-    this.wake();
+export class Facts extends Rounds {
+  constructor(private readonly needs: FactsNeeds) {
+    super(needs.onFault);
   }
 
-  wake(): void {
-    if (this.stopped) return;
-    if (this.telling) {
-      this.again = true;
-      return;
-    }
-    clearTimeout(this.timer);
-    this.telling = this.tellAll().finally(() => {
-      this.telling = undefined;
-      if (this.stopped) return;
-      if (this.again) {
-        this.again = false;
-        this.wake();
-      } else this.timer = setTimeout(() => this.wake(), LOOK_MS);
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.telling;
-  }
-
-  kill(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
-  }
-
-  private async tellAll(): Promise<void> {
-    try {
-      while (!this.stopped && (await this.tellSome()) === AT_ONCE);
-    } catch (error) {
-      if (!this.stopped) this.needs.onFault(error as Error);
-    }
+  protected override async round(): Promise<void> {
+    while (!this.isStopped && (await this.tellSome()) === AT_ONCE);
   }
 
   private tellSome(): Promise<number> {
@@ -138,46 +99,17 @@ export class Facts {
   }
 
   private async tell(row: FactRow): Promise<void> {
-    const { commands, log } = this.needs;
-    const at = instant(row.at);
+    const { log } = this.needs;
     const context: CommandContext = {
       workspace: row.workspace,
       actor: 'system',
       ...(await this.cause(row)),
       commandId: derivedUuid('delivery fact', row.id),
-      at,
+      at: instant(row.at),
       repeatable: true,
     };
-    const by = { at, actor: 'system' };
     try {
-      switch (row.kind) {
-        case 'parked': {
-          const deliveryId = `dlv_${row.delivery_id}`;
-          await commands.handle(
-            deliveryAggregate,
-            deliveryId,
-            {
-              type: 'ParkDelivery',
-              endpointId: row.endpoint_id,
-              deliveryId,
-              eventType: row.type!,
-              attempts: row.attempts!,
-              ...by,
-            },
-            context,
-          );
-          break;
-        }
-        case 'gone':
-        case 'failing':
-          await commands.handle(
-            endpointAggregate,
-            row.endpoint_id,
-            { type: 'DisableEndpoint', reason: row.kind, ...by },
-            context,
-          );
-          break;
-      }
+      await this.command(row, context);
       log.info(
         {
           endpoint: row.endpoint_id,
@@ -190,6 +122,23 @@ export class Facts {
       // The endpoint was deleted in the meantime: nobody is left to be told.
       if (!(error instanceof DomainError)) throw error;
       log.info({ endpoint: row.endpoint_id, code: error.code }, `webhook ${row.kind}, but no longer`);
+    }
+  }
+
+  private command(row: FactRow, context: CommandContext): Promise<unknown> {
+    const { commands } = this.needs;
+    const by = { at: context.at, actor: context.actor };
+    switch (row.kind) {
+      case 'parked': {
+        const deliveryId = `dlv_${row.delivery_id}`;
+        const parked = { deliveryId, endpointId: row.endpoint_id, eventType: row.type!, attempts: row.attempts! };
+        return commands.handle(deliveryAggregate, deliveryId, { type: 'ParkDelivery', ...parked, ...by }, context);
+      }
+      case 'gone':
+      case 'failing': {
+        const disable = { type: 'DisableEndpoint', reason: row.kind, ...by } as const;
+        return commands.handle(endpointAggregate, row.endpoint_id, disable, context);
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '#kernel';
 import type { Database } from '#postgres';
+import { Rounds } from '../worker/rounds';
 
 export interface JobsNeeds {
   readonly db: Database;
@@ -24,7 +25,6 @@ interface JobRow {
   readonly ordered: boolean;
 }
 
-const LOOK_MS = 1_000;
 const PAGE = 200;
 
 const JOB = `select j.*, e.enabled and e.phase <> 'deleted' as open, (e.config ->> 'ordered')::boolean as ordered
@@ -34,55 +34,18 @@ const MATCH = `d.endpoint = $1 and d.id >= delivery.id_at($2) and d.id < deliver
   and case when $4::text is null then delivery.status_of(d.id, d.state) <> 'pending' else delivery.status_of(d.id, d.state) = $4 end`;
 
 /** Works bulk replays off, page by page; the cursor moves in the transaction of its page, so any process can go on. */
-export class Jobs {
-  private timer: NodeJS.Timeout | undefined;
-  private working: Promise<void> | undefined;
-  private again = false;
-  private stopped = false;
-
-  constructor(private readonly needs: JobsNeeds) {}
-
-  start(): void {
-    this.wake();
+export class Jobs extends Rounds {
+  constructor(private readonly needs: JobsNeeds) {
+    super(needs.onFault);
   }
 
-  wake(): void {
-    if (this.stopped) return;
-    if (this.working) {
-      this.again = true;
-      return;
-    }
-    clearTimeout(this.timer);
-    this.working = this.work().finally(() => {
-      this.working = undefined;
-      if (this.stopped) return;
-      this.timer = setTimeout(() => this.wake(), this.again ? 0 : LOOK_MS);
-      this.again = false;
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.working;
-  }
-
-  kill(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
-  }
-
-  private async work(): Promise<void> {
-    const { db, hold, letGo, onFault } = this.needs;
-    try {
-      for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit 20`)) {
-        const name = `job:${workspace}:${id}`;
-        if (!(await hold(name))) continue;
-        while (!this.stopped && (await this.page(workspace, id)));
-        await letGo(name);
-      }
-    } catch (error) {
-      if (!this.stopped) onFault(error as Error);
+  protected override async round(): Promise<void> {
+    const { db, hold, letGo } = this.needs;
+    for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit 20`)) {
+      const name = `job:${workspace}:${id}`;
+      if (!(await hold(name))) continue;
+      while (!this.isStopped && (await this.page(workspace, id)));
+      await letGo(name);
     }
   }
 
