@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Counter, type Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
 import type { CommandHandler } from '#event-store';
-import { derivedUuid, DomainError, instant, millis, type Clock } from '#kernel';
+import { derivedUuid, DomainError, grouped, instant, millis, type Clock } from '#kernel';
 import { PoisonMessageError, type Bus, type ReceivedMessage, type Subscription } from '#messaging';
 import type { SubjectKeys } from '#personal-data';
 import type { Logger } from '#platform';
@@ -83,22 +83,14 @@ export class Publisher {
   }
 
   private async publish(messages: readonly ReceivedMessage[], slow: boolean, signal: AbortSignal): Promise<void> {
-    const posts = new Map<string, Due[]>();
-    for (const message of messages) {
-      if (message.type !== DUE) continue;
-      const due = read(message);
-      const post = `${due.message.workspace}\n${due.postId}`;
-      const others = posts.get(post);
-      if (others) others.push(due);
-      else posts.set(post, [due]);
-    }
-    const waiting = [...posts.values()];
+    const due = messages.filter(({ type }) => type === DUE).map(read);
+    const waiting = [...grouped(due, ({ message, postId }) => `${message.workspace}\n${postId}`).values()];
     // A slow network costs no work while it is slow: all that are due wait side by side.
     const width = slow ? waiting.length : Math.min(CONCURRENCY, waiting.length);
     await Promise.all(
       Array.from({ length: width }, async () => {
         for (let post = waiting.shift(); post; post = waiting.shift())
-          for (const due of post) await this.attempt(due, slow, signal);
+          for (const destination of post) await this.attempt(destination, slow, signal);
       }),
     );
   }

@@ -1,14 +1,15 @@
 import type { EventStore, RecordedEvent } from '#event-store';
+import { grouped } from '#kernel';
 import type { Database, Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
+import type { EndpointEvent } from '#webhooks';
 import type { Leases } from '../dispatch/leases';
 import type { Batch } from '../dispatch/task';
 import { Draft, Place, type PlaceNumber } from '../intake/draft';
 import { handOver, type HandOverNeeds } from '../intake/hand-over';
-import type { EndpointEvent } from '#webhooks';
 import { applyChange, lockOutIntakes, raiseVersion, UNKNOWN_START } from './apply-change';
-import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoint-change';
 import { Endpoint, type EndpointRow } from './endpoint';
+import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoint-change';
 import { catchingUp, endpointByNumber, type EndpointDirectory } from './endpoint-directory';
 import { insertFromLog, stretch } from './newly-wanted';
 import { isAhead, startPosition } from './start-position';
@@ -166,15 +167,9 @@ const MAX_REST_MS = 100;
 export const restAsLong = (began: number): Promise<void> =>
   new Promise((next) => setTimeout(next, Math.min(MAX_REST_MS, performance.now() - began)));
 
-export function byWorkspace(events: readonly RecordedEvent[]): ReadonlyMap<string, readonly RecordedEvent[]> {
-  const groups = new Map<string, RecordedEvent[]>();
-  for (const event of events) {
-    const group = groups.get(event.metadata.workspace);
-    if (group) group.push(event);
-    else groups.set(event.metadata.workspace, [event]);
-  }
-  return groups;
-}
+/** Events by the workspace they are of, in log order. */
+export const byWorkspace = (events: readonly RecordedEvent[]): ReadonlyMap<string, readonly RecordedEvent[]> =>
+  grouped(events, ({ metadata }) => metadata.workspace);
 
 /**
  * Whether there is anything to write of some events, by a row that may have been changed since: what changed it stands in the log,

@@ -2,6 +2,7 @@ import type { CommandHandler } from '#event-store';
 import {
   derivedUuid,
   DomainError,
+  grouped,
   millis,
   MINUTE,
   plus,
@@ -142,13 +143,5 @@ export class TimerRunner {
   }
 }
 
-function byTarget(timers: readonly DueTimer[]): Map<string, DueTimer[]> {
-  const groups = new Map<string, DueTimer[]>();
-  for (const timer of timers) {
-    const key = `${timer.workspace}:${timer.target}`;
-    const group = groups.get(key);
-    if (group) group.push(timer);
-    else groups.set(key, [timer]);
-  }
-  return groups;
-}
+const byTarget = (timers: readonly DueTimer[]): ReadonlyMap<string, readonly DueTimer[]> =>
+  grouped(timers, ({ workspace, target }) => `${workspace}:${target}`);

@@ -1,4 +1,5 @@
 import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import { grouped } from '#kernel';
 import { Publisher } from '../outbox/publisher';
 import type { BusMessage } from '../port/bus';
 import { sizeOf, toKafka } from './kafka-wire';
@@ -52,12 +53,7 @@ export class KafkaProducer {
 }
 
 async function send(producer: Producer, messages: readonly BusMessage[]): Promise<void> {
-  const byTopic = new Map<string, BusMessage[]>();
-  for (const message of messages) {
-    const same = byTopic.get(message.topic);
-    if (same) same.push(message);
-    else byTopic.set(message.topic, [message]);
-  }
+  const byTopic = grouped(messages, ({ topic }) => topic);
   const isLarge = messages.some(({ value }) => value.length > LARGE_BYTES);
   await producer.sendBatch({
     acks: -1,
