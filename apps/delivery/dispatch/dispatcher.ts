@@ -148,15 +148,14 @@ export class Dispatcher {
     this.resume();
   }
 
-  /** Sends nothing more, gives back what waits, and waits for what is in flight, aborting it after `graceMs`. */
-  async stop(graceMs: number): Promise<Task[]> {
-    const left = this.halt();
+  /** Sends nothing more, forgets what waits, and waits for what is in flight, aborting it after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.halt();
     if (this.slots.inFlight > 0) {
       const timer = setTimeout(() => this.attempts.stop(), graceMs);
       await new Promise<void>((done) => (this.idle = done));
       clearTimeout(timer);
     }
-    return left;
   }
 
   /** Stops at once and records nothing more, as a killed process does. */
@@ -165,14 +164,14 @@ export class Dispatcher {
     this.attempts.stop();
   }
 
-  private halt(): Task[] {
+  private halt(): void {
     this.stopped = true;
     this.slots.stop();
     this.buffered = 0;
-    return [...this.lanes.values()].flatMap((lane) => {
+    for (const lane of this.lanes.values()) {
       clearTimeout(lane.timer);
-      return lane.clear();
-    });
+      lane.clear();
+    }
   }
 
   private lane(endpoint: Endpoint): Lane {

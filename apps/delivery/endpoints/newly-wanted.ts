@@ -3,7 +3,7 @@ import type { Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
 import type { Rendered } from '#webhook-contracts';
 import type { Batch } from '../dispatch/task';
-import { Draft, Place, type DraftDelivery } from '../intake/draft';
+import { Draft, Place } from '../intake/draft';
 import { Endpoint, type EndpointRow } from './endpoint';
 import type { EndpointChange } from './endpoint-change';
 import { eraAt, takes } from './eras';
@@ -106,7 +106,7 @@ export async function insertFromLog(
       deliveries.map(({ body }) => bodies[body]!.body),
       deliveries.map(({ rendered }) => rendered.type),
       deliveries.map(({ message }) => messages[message]!.key),
-      deliveries.map(({ place }: DraftDelivery) => place),
+      deliveries.map(({ place }) => place),
       deliveries.map(({ coalesce }) => coalesce),
     ],
   );

@@ -3,7 +3,7 @@ import type { Endpoint } from '../endpoints/endpoint';
 import { writeFacts, type Fact } from '../facts/facts';
 import { isFarewell, type Outcome } from './outcome';
 
-/** What goes with outcomes in their transaction: what was not attempted, what a newer state has made worthless, and facts for the log. Returns the facts. */
+/** What goes with outcomes in their transaction: what was not attempted, what a newer state has made worthless, and facts for the log. Returns how many facts. */
 export async function alongside(
   sql: Sql,
   outcomes: readonly Outcome[],

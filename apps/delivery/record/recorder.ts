@@ -1,6 +1,5 @@
 import { instant, plus, type Clock, type Instant } from '#kernel';
 import { arrayOrNull, plainArray, plainArrayOrNull, type Database, type Sql } from '#postgres';
-import type { Task } from '../dispatch/task';
 import type { Metrics } from '../metrics';
 import type { Decision, Outcome } from './outcome';
 
@@ -185,7 +184,7 @@ function decisionColumns(outcomes: readonly Outcome[], now: Instant): unknown[] 
     outcomes.map(({ decision }) => (decision.state === 'discarded' ? decision.reason : null)),
     outcomes.map(({ task, decision }) => ('tries' in decision ? decision.tries : task.tries)),
     outcomes.map(({ decision }) => dueAt(decision, now)),
-    outcomes.map(({ task }: { task: Task }) => task.coalesce),
+    outcomes.map(({ task }) => task.coalesce),
     arrayOrNull(outcomes.map(({ task }) => task.replayedAt ?? null)),
   ];
 }

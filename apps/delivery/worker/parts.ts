@@ -88,6 +88,9 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
   const { fault: onFault, waits: waiting } = whole;
   const worker = () => presence.id;
   const dispatch = (tasks: readonly Task[]) => dispatcher.submit(tasks);
+  const room = (endpoint: Endpoint) => dispatcher.room(endpoint);
+  const hold = (held: string) => presence.hold(held);
+  const letGo = (held: string) => presence.letGo(held);
   const metrics = deliveryMetrics(engines.metrics);
   const directory = new EndpointDirectory(db, decrypt, (row, error) =>
     engines.log.error({ endpoint: row.id, err: error.message }, 'an endpoint cannot be used'),
@@ -127,7 +130,6 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     retryScale: settings.retryScale,
   });
   const leases = new Leases({ db, clock, worker, onGivenBack: whole.gaveBack, onFault });
-  const room = (endpoint: Parameters<Dispatcher['room']>[0]) => dispatcher.room(endpoint);
   const retries = new Retries({
     db,
     clock,
@@ -172,13 +174,11 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     onTaken: (deliveries) => metrics.taken.inc(deliveries),
     dispatch,
     waiting,
-    hold: (held) => presence.hold(held),
+    hold,
     exclusively: (work) => changeTurns.run(work),
-    letGo: (held) => presence.letGo(held),
+    letGo,
     onFault,
   });
-  const hold = (held: string) => presence.hold(held);
-  const letGo = (held: string) => presence.letGo(held);
   const facts = new Facts({ db, store, commands: engines.commands, clock, log: engines.log, onFault });
   const failing = new Failing({ db, clock, onFact: () => facts.wake(), onFault });
   const jobs = new Jobs({

@@ -127,7 +127,7 @@ const roundOf = (place: Extract<Place, { in: true }>): number => Math.max(place.
 const joining = (campaignId: string, postId: string, place: Place | undefined): readonly CampaignEvent[] =>
   place ? [] : [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil: null } }];
 
-const withPost = (state: Campaign, postId: string, place: Parameters<typeof withPlace>[2]): Campaign => {
+const withPost = (state: Campaign, postId: string, place: Place | undefined): Campaign => {
   const campaign = found(state);
   return { ...campaign, posts: withPlace(campaign.posts, postId, place) };
 };
