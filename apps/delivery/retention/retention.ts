@@ -1,4 +1,4 @@
-import { DAY, instant } from '#kernel';
+import { DAY, HOUR, instant } from '#kernel';
 import type { Logger } from '#platform';
 import type { Database } from '#postgres';
 import { contracts } from '#webhook-contracts';
@@ -14,7 +14,7 @@ export interface RetentionNeeds {
   readonly onFault: (error: Error) => void;
 }
 
-const EVERY_MS = 60 * 60 * 1_000;
+const EVERY_MS = HOUR;
 
 /** Makes partitions ahead of time and drops old ones; parked deliveries stay as long as their contract says. */
 export class Retention {

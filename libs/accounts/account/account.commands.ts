@@ -1,4 +1,4 @@
-import type { Command, Instant } from '#kernel';
+import { HOUR, type Command, type Instant } from '#kernel';
 
 export type AccountCommand =
   | Command<
@@ -18,4 +18,4 @@ export type AccountCommand =
   | Command<'MarkCredentialExpired', { readonly expiresAt: Instant }>;
 
 /** API.md: a subscriber hears of an expiry so long before it. */
-export const EXPIRY_WARNING_MS = 72 * 60 * 60 * 1_000;
+export const EXPIRY_WARNING_MS = 72 * HOUR;

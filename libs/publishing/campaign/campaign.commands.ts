@@ -1,4 +1,4 @@
-import type { Command, Instant } from '#kernel';
+import { MINUTE, type Command, type Instant } from '#kernel';
 import type { PostOutcome } from './campaign.events';
 
 interface OfPost {
@@ -27,4 +27,4 @@ export type CampaignCommand =
     >;
 
 /** How long a place stays reserved for a post whose scheduling never answered. */
-export const RESERVATION_MS = 10 * 60 * 1_000;
+export const RESERVATION_MS = 10 * MINUTE;

@@ -1,4 +1,4 @@
-import type { Command, Instant } from '#kernel';
+import { MINUTE, type Command, type Instant } from '#kernel';
 import type { Content, Destination } from './post.events';
 
 /** What a publisher reports of one attempt. */
@@ -40,4 +40,4 @@ export type PostCommand =
   | Command<'RetryPost', { readonly destinationIds: readonly string[] | null }>;
 
 /** API.md: three attempts a round, after one and five minutes, times RETRY_SCALE. */
-export const PUBLISH_RETRY_DELAYS_MS: readonly number[] = [60_000, 300_000];
+export const PUBLISH_RETRY_DELAYS_MS: readonly number[] = [MINUTE, 5 * MINUTE];

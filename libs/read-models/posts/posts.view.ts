@@ -1,4 +1,4 @@
-import type { Personal } from '#kernel';
+import { MINUTE, type Personal } from '#kernel';
 import { postAggregate, type ExistingPost } from '#publishing';
 import { isThere, viewOf, type KeyedView } from '../keyed/keyed-view';
 
@@ -93,7 +93,7 @@ export const postsView: KeyedView<ExistingPost, PostView> = viewOf(postAggregate
     platform: { column: 'platforms', how: 'has' },
     from: { column: 'scheduled_at', how: 'from' },
     // Nothing is scheduled further back than a minute; the rest is for clocks that differ.
-    to: { column: 'scheduled_at', how: 'to', madeWithinMs: 5 * 60_000 },
+    to: { column: 'scheduled_at', how: 'to', madeWithinMs: 5 * MINUTE },
   },
   present: presentPost,
 });
