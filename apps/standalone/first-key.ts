@@ -9,7 +9,9 @@ export interface FirstKey {
   readonly isNew: boolean;
   /** Shown in clear: at the first start alone, or when it came from the environment. */
   readonly isShown: boolean;
-  /** The header for a shell, quoted: with the text itself, or a `$(cat …)` of the file that the sandbox keeps for its owner. */
+  /** The file that keeps it, in the sandbox. */
+  readonly file: string | undefined;
+  /** The header for a shell, quoted: with the text itself, or a `$(cat …)` of the file. */
   readonly header: string;
 }
 
@@ -17,13 +19,23 @@ export interface FirstKey {
 export async function firstKey(engines: Engines): Promise<FirstKey> {
   const { settings } = engines;
   const file = join(settings.dataDir, 'api-key');
-  const keep = (text: string) => settings.mode === 'sandbox' && writeWhole(file, `${text}\n`);
+  const isSandbox = settings.mode === 'sandbox';
+  const keep = (text: string) => isSandbox && writeWhole(file, `${text}\n`);
   const { apiKey } = await ensureFirstWorkspace(engines, { apiKey: settings.apiKey, keep });
-  if (settings.apiKey) return { text: settings.apiKey, isNew: false, isShown: true, header: headerOf(settings.apiKey) };
-  if (apiKey) return { text: apiKey, isNew: true, isShown: true, header: headerOf(apiKey) };
+  const shown = apiKey ?? settings.apiKey;
+  if (shown !== undefined) {
+    const isNew = settings.apiKey === undefined;
+    return { text: shown, isNew, isShown: true, file: isNew && isSandbox ? file : undefined, header: headerOf(shown) };
+  }
   const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
-  const header = text ? `"Authorization: Bearer $(cat ${quoted(file)})"` : headerOf('<your key>');
-  return { text, isNew: false, isShown: false, header };
+  const isKept = text !== '';
+  return {
+    text,
+    isNew: false,
+    isShown: false,
+    file: isKept ? file : undefined,
+    header: isKept ? `"Authorization: Bearer $(cat ${quoted(file)})"` : headerOf('<your key>'),
+  };
 }
 
 const headerOf = (key: string): string => quoted(`Authorization: Bearer ${key}`);

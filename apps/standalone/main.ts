@@ -12,6 +12,7 @@ import {
 } from '#platform';
 import { composition } from './composition';
 import { firstKey, type FirstKey } from './first-key';
+import { greeting } from './greeting';
 import { playSample } from './sample/sample';
 import { outliveReaders, say, step } from './terminal';
 
@@ -59,21 +60,7 @@ async function main(): Promise<void> {
   );
 
   const key = made.key!;
-  say(
-    `Postledger is ready, on ${database ? 'an embedded PostgreSQL' : 'PostgreSQL'}${settings.eventStoreUrl ? ', EventStoreDB' : ''}${settings.busUrl ? ', Kafka' : ''}`,
-  );
-  say(`  Dashboard   ${running.url}/${key.isShown ? `#key=${encodeURIComponent(key.text)}` : ''}`);
-  say(`  API         ${running.url}/api/v1   (documents: ${running.url}/docs)`);
-  if (running.metricsUrl) say(`  Metrics     ${running.metricsUrl}`);
-  say(
-    `  API key     ${key.isShown ? key.text : 'the one printed at the first start'}${key.isNew ? '   (shown this once; its hash is kept)' : ''}`,
-  );
-  say(`  State       ${dataDir}`);
-  say('Try it:');
-  say(
-    `curl -s -X POST ${running.url}/api/v1/accounts -H ${key.header} -H 'Content-Type: application/json' -d '{"platform":"mastodon","username":"hello.world","profileId":"prof_mine"}'`,
-  );
-  say('');
+  greeting(running, { ...given, dataDir }, key).forEach(say);
   const isSampleWanted = !args.includes('--empty');
   if (isSampleWanted && settings.mode === 'production')
     say('No sample: this is production, whose log is for what really happens.');
