@@ -23,7 +23,7 @@ export const keepKey = (key) => sessionStorage.setItem(KEY, key);
 export const forgetKey = () => sessionStorage.removeItem(KEY);
 
 /** An answer that is not 2xx, as its problem document tells it. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, body) {
     super(body.detail ?? body.title ?? `The api answered ${status}.`);
     this.name = 'ApiError';

@@ -22,7 +22,7 @@ export function field(label, control, { hint, width } = {}) {
     'div',
     { class: `field ${width ?? ''}` },
     h('label', { for: id }, label),
-    hint && h('span', { id: `${id}-hint`, class: 'hint' }, hint),
+    hint && h('span', { id: `${id}-hint` }, hint),
     control,
   );
 }
