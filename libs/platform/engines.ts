@@ -1,6 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { CommandHandler, EventStoreRefusedError, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
@@ -10,16 +7,16 @@ import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
 import { PostgresKeyTable, SubjectKeys } from '#personal-data';
 import { Database, lockRows, migrate } from '#postgres';
-import { isSecretKey, readKeyFile, SettingsError, type Settings } from './config/settings';
+import { SettingsError, type Settings } from './config/settings';
 import { databaseHealth } from './database-health';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
 import { openSecretBox } from './master-key';
 import { patientBus } from './patient-bus';
+import { sandboxKey } from './sandbox-key';
 import type { SecretBox } from './secret-box';
 import { Wake } from './wake';
 import { onDatabase, reachDatabase, until } from './wait-for';
-import { writeWhole } from './write-whole';
 
 /** What one process stands on: opened once, handed to every module. */
 export interface Engines {
@@ -142,7 +139,7 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
     async close() {
       keys.close();
       await bus.close();
-      if ((bus as unknown) !== outbox) await outbox.close();
+      if (bus !== outbox) await outbox.close();
       await store.close();
       await snapshots.write();
       await db.end();
@@ -205,18 +202,4 @@ async function letIn(engine: Pick<Bus | EventStore, 'check'>): Promise<void> {
       ? new SettingsError(`${error.message}.`, { cause: error })
       : error;
   }
-}
-
-function sandboxKey({ mode, dataDir }: Settings): string {
-  if (mode !== 'sandbox') throw new SettingsError('POSTLEDGER_SECRET_KEY is missing.');
-  const known = readKeyFile(dataDir);
-  if (known && !isSecretKey(known))
-    throw new SettingsError(
-      `${join(dataDir, 'secret-key')} is damaged: it must hold 32 bytes in base64. Bring it back, or set DATA_DIR to another folder.`,
-    );
-  if (known) return known;
-  const key = randomBytes(32).toString('base64');
-  mkdirSync(dataDir, { recursive: true });
-  writeWhole(join(dataDir, 'secret-key'), `${key}\n`);
-  return key;
 }

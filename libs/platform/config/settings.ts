@@ -1,6 +1,4 @@
 import { Resolver } from 'node:dns';
-import { readFileSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
 
 /** One environment variable: where it comes from, what it means, how its text becomes a value. */
 interface Setting<T> {
@@ -76,6 +74,7 @@ const nameServers = (value: string | undefined): readonly string[] | undefined =
   }
   return servers;
 };
+/** Whether a text is a secret key: 32 bytes in base64. */
 export const isSecretKey = (text: string): boolean => Buffer.from(text, 'base64').length === 32;
 const secretKey = (value: string | undefined) => {
   if (!value) return undefined;
@@ -298,9 +297,3 @@ export const settingsReference = (): string =>
         `| \`${variable}\` | ${fallback.replaceAll('|', '\\|')} | ${means.replaceAll('|', '\\|')} |`,
     ),
   ].join('\n') + '\n';
-
-/** The secret key of a sandbox that was given none: made once, in DATA_DIR. */
-export const readKeyFile = (dataDir: string): string | undefined => {
-  const file = join(dataDir, 'secret-key');
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
-};
