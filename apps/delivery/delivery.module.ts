@@ -6,8 +6,8 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { CustomStrategy } from '@nestjs/microservices';
-import type { Engines } from '#platform';
 import { Counter, Gauge } from 'prom-client';
+import type { Engines } from '#platform';
 import { BusServer } from './bus-server';
 import { IntakeController } from './intake.controller';
 import { DeliveryWorker, WEBHOOK_TOPICS } from './worker/delivery-worker';

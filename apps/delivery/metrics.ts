@@ -13,6 +13,7 @@ export interface Load {
 /** What the delivery service tells Prometheus. */
 export type Metrics = ReturnType<typeof deliveryMetrics>;
 
+/** The counters and gauges of one delivery worker, in a registry. Times are in seconds. */
 export function deliveryMetrics(registry: Registry) {
   const registers = [registry];
   const gauges = loadGauges(registry);

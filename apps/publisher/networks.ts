@@ -26,6 +26,7 @@ const refused = (errorCode: string, error: string, retryable = false): Outcome =
   retryable,
 });
 
+/** Whether the network takes its time with this account: SLOW_MS from the moment the attempt became due. */
 export const isSlow = (account: NetworkAccount): boolean =>
   account.status !== 'absent' && ends(account.username, '.slow');
 

@@ -20,8 +20,10 @@ export const plus = (at: Instant, ms: number): Instant =>
 /** The system's one source of the present moment; tests inject their own. */
 export type Clock = () => Instant;
 
+/** By the clock of the machine, in milliseconds. */
 export const systemClock: Clock = () => instant(Date.now());
 
+/** Durations, in milliseconds. */
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;

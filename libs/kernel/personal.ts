@@ -15,6 +15,7 @@ export type Personal<T = string> = T | Sealed;
  */
 export type Owner<Data extends object = object> = { of(data: Data, actor: string): string | null }['of'];
 
+/** Whether a value in the data of an event is a sealed one: no text of a user can look like it. */
 export const isSealed = (value: unknown): value is Sealed =>
   typeof value === 'object' && value !== null && typeof (value as Partial<Sealed>).$sealed === 'string';
 

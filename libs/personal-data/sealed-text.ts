@@ -19,6 +19,7 @@ export interface SealedParts extends KeyName {
 /** What a value reads once it was erased, in JSON. */
 export const ERASED = 'null';
 
+/** A sealed value: the text of a `$sealed`, which `partsOf` takes apart. */
 export const sealedName = ({ subject, generation }: KeyName, ciphertext: string): string =>
   `${subject}.${generation}.${ciphertext}`;
 

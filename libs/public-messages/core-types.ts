@@ -34,4 +34,5 @@ export type MessageData<T extends MessageType> = Static<(typeof messageTypes)[T]
 export const messageType = (type: string): CoreTypeDefinition | undefined =>
   Object.hasOwn(messageTypes, type) ? (messageTypes[type as MessageType] as CoreTypeDefinition) : undefined;
 
+/** Whether a type is part of the public language: those of internal messages are not. */
 export const isCoreType = (type: string): type is CoreType => Object.hasOwn(coreTypes, type);

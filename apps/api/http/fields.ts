@@ -174,9 +174,11 @@ export const WholeText = (options: FieldOptions & { min?: number; max?: number }
     Whole(options),
   );
 
+/** A truth value: `true` or `false`, and no text that says so. */
 export const Flag = (options: FieldOptions = {}): PropertyDecorator =>
   field(options, { type: 'boolean' }, IsBoolean({ message: 'must be true or false' }));
 
+/** One of a fixed set of words. */
 export const OneOf = (values: readonly string[], options: FieldOptions = {}): PropertyDecorator =>
   field(
     options,

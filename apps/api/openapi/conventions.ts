@@ -88,6 +88,7 @@ export function parametersOf(kind: 'read' | 'write', method: string, tagged: boo
 /** A write that `If-Match` can hold back: it changes one thing, which has a revision, shown or (deleted) not. */
 const isConditional = (method: string, tagged: boolean): boolean => method !== 'get' && (tagged || method === 'delete');
 
+/** The headers of an answer; `tagged`: of one that carries the revision of what it shows. */
 export const responseHeaders = (tagged: boolean): Json => ({
   'X-Correlation-Id': headerRef('correlationId'),
   RateLimit: headerRef('rateLimit'),

@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel';
-import { Decimal, Flag, Id, OneOf, Text, TextList, Time } from '../http/fields';
 import { DELIVERY_STATUSES } from '#read-models';
+import { Decimal, Flag, Id, OneOf, Text, TextList, Time } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 
 const MAX_PATTERNS = 200;

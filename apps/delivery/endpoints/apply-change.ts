@@ -10,6 +10,7 @@ import { insertNewlyWanted } from './newly-wanted';
 /** The advisory lock that every intake holds shared (delivery.intake), and a change of the endpoints exclusively. */
 const LOCK = 7305050;
 
+/** Waits until no intake is under way, and lets none begin until the transaction ends. */
 export const lockOutIntakes = async (sql: Sql): Promise<void> =>
   void (await sql.query(`select pg_advisory_xact_lock(${LOCK})`));
 

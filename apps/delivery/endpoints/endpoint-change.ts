@@ -14,6 +14,7 @@ export interface EndpointChange {
 
 export const ENDPOINT_CHANGED = 'webhook.endpoint_changed';
 
+/** The change that an internal message of the type `webhook.endpoint_changed` tells. */
 export function endpointChange({ workspace, position, dataJson, createdAt }: CoreMessage): EndpointChange {
   const { endpointId, change, config } = JSON.parse(dataJson) as {
     endpointId: string;

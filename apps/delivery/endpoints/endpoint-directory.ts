@@ -11,11 +11,13 @@ export interface ContractGroup {
 const COLUMNS = 'no, workspace, id, config, enabled, phase, position, cursor, eras, version, failing_since';
 const NONE: readonly ContractGroup[] = [];
 
+/** An endpoint as the database has it, by its public id; undefined when delivery has not heard of it. */
 export const endpointRow = (sql: Sql, workspace: string, id: string): Promise<EndpointRow | undefined> =>
   sql
     .query<EndpointRow>(`select ${COLUMNS} from delivery.endpoint where workspace = $1 and id = $2`, [workspace, id])
     .then(([row]) => row);
 
+/** The same by its number, which deliveries carry; with its row locked if the caller is to change it. */
 export const endpointByNumber = (
   sql: Sql,
   no: number,

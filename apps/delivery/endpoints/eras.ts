@@ -12,11 +12,13 @@ export interface Era {
 /** Eras kept per endpoint: an event older than all of them is treated as of the oldest. */
 const KEPT = 64;
 
+/** The era that an event at this position of the log belongs to. */
 export const eraAt = (eras: readonly Era[], position: number): Era => {
   for (let at = eras.length - 1; at > 0; at--) if (eras[at]!.after < position) return eras[at]!;
   return eras[0]!;
 };
 
+/** Whether an event type is wanted in an era; its `enabled` is another question. */
 export const takes = (era: Era, type: string): boolean => era.all.every((patterns) => matches(patterns, type));
 
 /**

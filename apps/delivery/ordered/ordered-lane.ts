@@ -50,6 +50,7 @@ const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, 
   1 + (select count(*) from delivery.attempt a where a.delivery_id = d.id) as number
   from delivery.queue q join delivery.delivery d on d.id = q.delivery_id join delivery.body b on b.id = d.body_id`;
 
+/** The name by which a worker holds an endpoint's lane (delivery.hold). */
 export const laneName = (endpoint: number): string => `ordered:${endpoint}`;
 
 /**

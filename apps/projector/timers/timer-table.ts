@@ -26,6 +26,7 @@ export interface TimerChange {
   readonly timer: StoredTimer | null;
 }
 
+/** The key of a timer: one of a kind for each name in a workspace, so that setting it again replaces it. */
 export const timerKey = (kind: string, workspace: string, name: string): string => `${kind}:${workspace}:${name}`;
 
 const SET = `insert into projector.timer (key, target, kind, workspace, due_at, payload, cause, position, correlation_id, traceparent)

@@ -125,4 +125,5 @@ function* windows(all: Iterable<Run>, atOnce: number): Generator<RecordedEvent[]
   if (window.length > 0) yield window;
 }
 
+/** An event, for a sentence that says where two logs differ. */
 export const nameOf = ({ stream, revision, id }: RecordedEvent): string => `event ${revision} of ${stream} (${id})`;

@@ -28,6 +28,7 @@ export const isRefusal = (error: unknown): boolean =>
 /** The client itself turns to the leader that the node named. */
 export const isNotLeader = (error: unknown): boolean => error instanceof NotLeaderError;
 
+/** The fault as the port tells it: the log does not answer now, and may later. Its cause is kept. */
 export function unavailable(error: unknown): EventStoreUnavailableError {
   if (error instanceof EventStoreUnavailableError) return error;
   const { message, type } = error as Error & { type?: string };

@@ -8,9 +8,11 @@ export const NO_STREAM: Revision = -1;
 /** `<category>-<workspace>:<id>`, so that EventStoreDB's `$ce-<category>` projection works. */
 export type StreamName = string;
 
+/** The name of the stream of one thing. */
 export const streamName = (category: string, workspace: string, id: string): StreamName =>
   `${category}-${workspace}:${id}`;
 
+/** The parts of a name that `streamName` made. The id may hold colons and dashes, the workspace dashes, the category neither. */
 export function parseStream(stream: StreamName): { category: string; workspace: string; id: string } {
   const dash = stream.indexOf('-');
   const colon = stream.indexOf(':', dash);

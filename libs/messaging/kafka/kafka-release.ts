@@ -24,6 +24,7 @@ const API_VERSIONS = 18;
 const WITH_FEATURES = 3;
 const SUPPORTED_FEATURES = 0;
 
+/** The release that came with a `metadata.version`; undefined for one before the first we know. */
 export const releaseOf = (level: number): string | undefined => RELEASES.find(([first]) => level >= first)?.[1];
 
 /**

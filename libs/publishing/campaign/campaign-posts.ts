@@ -31,6 +31,7 @@ export const noPosts: CampaignPosts = {
   succeeded: 0,
 };
 
+/** Where a post stands in its campaign; undefined for one that the campaign has never heard of. */
 export const placeOf = (posts: CampaignPosts, postId: string): Place | undefined => {
   const bucket = posts.buckets[bucketOf(postId)]!;
   return Object.hasOwn(bucket, postId) ? bucket[postId] : undefined;

@@ -46,6 +46,7 @@ const COLUMN_OF = {
   correlationId: 'correlation_id',
 } as const;
 
+/** The entry of the audit log that a row holds, as the api shows it. */
 export const entryOf = (row: AuditRow): AuditEntry => ({
   id: publicEventId(row.event_id),
   position: row.position,

@@ -73,6 +73,7 @@ const statusOf = ({ state, delivered }: DeliveryRow): DeliveryStatus => {
   }
 };
 
+/** The delivery that a row holds, as the api shows it in lists. */
 export const deliveryView = (row: DeliveryRow): DeliveryView => ({
   id: `dlv_${row.id}`,
   endpointId: row.endpoint_id,

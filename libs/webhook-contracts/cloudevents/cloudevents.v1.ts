@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import type { Contract } from '../contract';
 import { shape } from '#public-messages';
+import type { Contract } from '../contract';
 import { core } from '../core/core.v1';
 import { allCoreTypes, asCore, coreData, eventId, everyCoreType, inEnvelope, moment, named } from '../envelope';
 

@@ -1,5 +1,5 @@
-import { coreTypes, shape, type CoreMessage, type CoreType } from '#public-messages';
 import { Type, type TSchema } from '@sinclair/typebox';
+import { coreTypes, shape, type CoreMessage, type CoreType } from '#public-messages';
 import { HOUR, MINUTE, type Contract, type Rendered, type RenderOptions } from '../contract';
 import { coreData, eventId, moment, named } from '../envelope';
 import { snakeKeys, snakeSchema } from '../snake-case';

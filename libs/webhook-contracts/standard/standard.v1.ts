@@ -1,5 +1,5 @@
-import type { Contract } from '../contract';
 import { shape } from '#public-messages';
+import type { Contract } from '../contract';
 import { core } from '../core/core.v1';
 import { allCoreTypes, asCore, coreData, everyCoreType, inEnvelope, moment, named } from '../envelope';
 

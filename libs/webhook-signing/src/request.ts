@@ -18,12 +18,14 @@ export interface VerifyInput {
   readonly now?: Date | number;
 }
 
+/** All secrets that a request may be signed with. Throws a WebhookVerificationError SECRET_INVALID when none was given. */
 export function secretsOf({ secret, secrets }: VerifyInput): readonly string[] {
   const all = [...(secret === undefined ? [] : [secret]), ...(secrets ?? [])];
   if (all.length === 0) throw new WebhookVerificationError('SECRET_INVALID', 'No secret was given to verify with.');
   return all;
 }
 
+/** The bytes of a raw body. Throws a WebhookVerificationError BODY_NOT_RAW for anything else, such as a parsed one. */
 export function bytesOf(body: unknown): Uint8Array {
   if (typeof body === 'string') return Buffer.from(body, 'utf8');
   if (body instanceof Uint8Array) return body;
@@ -42,6 +44,7 @@ export function headerOf(headers: WebhookHeaders, name: string, joiner = ', '): 
   return value.trim();
 }
 
+/** Whether the request has the header, in any spelling of upper and lower case. */
 export const hasHeader = (headers: WebhookHeaders, name: string): boolean =>
   (typeof headers.get === 'function' ? headers.get(name) : ownHeader(headers as Record<string, unknown>, name)) != null;
 
