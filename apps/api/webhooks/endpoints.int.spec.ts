@@ -1,6 +1,7 @@
 import { eventually, Receiver } from '#testing';
 import { verifyPostEz, verifyStandard } from '#webhook-signing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
+import { projectViews } from '../testing/project-views';
 
 describe('webhook endpoints over HTTP', () => {
   let api: BootedApi;
@@ -295,5 +296,26 @@ describe('webhook endpoints over HTTP', () => {
       );
       expect(await discarding).toMatchObject({ status: 409, body: { code: 'DELIVERY_NOT_DISCARDABLE' } });
     });
+  });
+
+  it('knows a replay that was asked for at another process, before the audit log does', async () => {
+    const first = await bootApi();
+    const other = await bootApi({
+      databaseUrl: first.running.engines.settings.databaseUrl!,
+      env: { POSTLEDGER_API_KEY: first.key },
+    });
+    const { db, wake } = first.running.engines;
+    const behind = await projectViews({ db, wake, store: { follow: async function* () {} } });
+    const target = { id: 'whe_job', targetUrl: receiver.url(), eventTypes: ['*'] };
+    expect((await first.send('POST', '/webhooks/endpoints', target)).status).toBe(201);
+    const job = await first.send('POST', '/webhooks/endpoints/whe_job/replay', { since: '2026-01-01T00:00:00Z' });
+    expect(await other.send('GET', `/webhooks/jobs/${job.at('jobId')}`)).toMatchObject({
+      status: 200,
+      body: { status: 'running', total: 0, done: 0 },
+    });
+    expect((await other.send('GET', '/webhooks/jobs/job_none')).status).toBe(404);
+    await behind.stop();
+    await other.close();
+    await first.close();
   });
 });

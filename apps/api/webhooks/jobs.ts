@@ -10,6 +10,8 @@ interface PendingJob {
 }
 
 const CAPACITY = 1_000;
+const BATCH = 500;
+const REQUESTED = 'ReplayRequested';
 
 /** Jobs that were asked for: the delivery service hears of them a moment later, and nobody should meet a 404 in between. */
 @Injectable()
@@ -25,18 +27,34 @@ export class Jobs {
 
   /** The job as far as the log knows of it; undefined when nobody asked for it. */
   async pending(workspace: string, jobId: string): Promise<PendingJob | undefined> {
-    if (!this.asked.has(`${workspace}\n${jobId}`) && !(await this.isInAudit(workspace, jobId))) return undefined;
+    if (!this.asked.has(`${workspace}\n${jobId}`) && !(await this.isInLog(workspace, jobId))) return undefined;
     return { status: 'running', total: 0, done: 0 };
   }
 
-  /** Another process may have taken the request. */
+  /** Another process may have taken the request: it is in the audit log, or in the log beyond where that has got to. */
+  private async isInLog(workspace: string, jobId: string): Promise<boolean> {
+    // First how far: what the audit log takes in meanwhile is found in it.
+    const [audit] = await this.engines.db.query<{ position: number }>(
+      "select position from projector.checkpoint where name = 'audit' and status = 'current'",
+    );
+    if (await this.isInAudit(workspace, jobId)) return true;
+    for (let after = audit?.position ?? 0; ;) {
+      const { events, position } = await this.engines.store.readAll({ after, limit: BATCH, workspace });
+      if (events.some(({ type, data }) => type === REQUESTED && (data as { jobId?: string }).jobId === jobId))
+        return true;
+      if (events.length < BATCH) return false;
+      after = Math.max(position, events.at(-1)!.position);
+    }
+  }
+
   private async isInAudit(workspace: string, jobId: string): Promise<boolean> {
     const found = await this.engines.db
       .inWorkspace(workspace)
-      .query(
-        "select 1 from read.audit where workspace = $1 and action = 'ReplayRequested' and data::json ->> 'jobId' = $2 limit 1",
-        [workspace, jobId],
-      );
+      .query("select 1 from read.audit where workspace = $1 and action = $3 and data::json ->> 'jobId' = $2 limit 1", [
+        workspace,
+        jobId,
+        REQUESTED,
+      ]);
     return found.length > 0;
   }
 }
