@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DAY, derivedUuid, SECOND } from '#kernel';
 import type { Engines } from '#platform';
+import { contracts } from '#webhook-contracts';
 import type { Reservation } from '../http/caller';
 import { problem } from '../http/problem';
 
@@ -25,7 +26,8 @@ interface Row {
 const KEPT_MS = DAY;
 /** A holder renews its lease three times before it is taken for dead. */
 const LEASE_MS = 6 * SECOND;
-const MAX_WAIT_MS = 20 * SECOND;
+/** Longer than any command takes: the test of an endpoint waits for its receiver as long as its contract does. */
+const MAX_WAIT_MS = (Math.max(...Array.from(contracts.values(), ({ timeoutSeconds }) => timeoutSeconds)) + 10) * SECOND;
 const SWEEP_MS = 10 * 60 * SECOND;
 const SWEEP_BATCH = 2_000;
 

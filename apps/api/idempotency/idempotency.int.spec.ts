@@ -252,6 +252,25 @@ describe('the Idempotency-Key', () => {
     expect(row!.epoch).toBe(2);
   });
 
+  it('waits as long as a command may take that waits for a receiver itself', async () => {
+    const { db, secrets, log, clock } = api.running.engines;
+    const looked = jest.spyOn(db, 'inWorkspace');
+    const store = new IdempotencyStore({ db, secrets, log, clock });
+    const reserve = () => store.reserve(api.workspace, 'patient', 'a request');
+    const held = await reserve();
+    if (!('reservation' in held)) throw new Error('nobody has had this key');
+    const waiting = reserve();
+    const begun = Date.now();
+    const now = jest.spyOn(Date, 'now').mockImplementation(() => begun + 30_000);
+    await Promise.race([waiting, eventually(() => looked.mock.calls.length > 1)]);
+    const answer = { status: 200, headers: {}, body: '{}' };
+    await store.keep(held.reservation, answer);
+    expect(await waiting).toEqual({ answer });
+    now.mockRestore();
+    looked.mockRestore();
+    store.close();
+  });
+
   it('forgets the answer after a day, and then it is another command', async () => {
     const first = await connect('day');
     await api.running.engines.db.query("update api.idempotency set at = at - interval '25 hours' where key = 'day'");
