@@ -22,6 +22,7 @@ import { EndpointVetting } from './webhooks/endpoint-vetting';
 import { EndpointsController } from './webhooks/endpoints.controller';
 import { FeedController } from './webhooks/feed.controller';
 import { Jobs } from './webhooks/jobs';
+import { KnownToDelivery } from './webhooks/known-to-delivery';
 import { CampaignsController } from './campaigns/campaigns.controller';
 import { SubjectsController } from './subjects/subjects.controller';
 import { TeamController } from './team/team.controller';
@@ -85,6 +86,7 @@ export class ApiModule implements OnModuleDestroy, OnApplicationShutdown {
         EndpointSecrets,
         EndpointTest,
         Jobs,
+        KnownToDelivery,
         { provide: KeyStore, useFactory: () => new KeyStore(engines) },
         {
           provide: LiveStream,

@@ -1,4 +1,5 @@
 import { Body, Param, Query } from '@nestjs/common';
+import type { Handled } from '#event-store';
 import { errorsOf, HOUR } from '#kernel';
 import { presentEndpoint, type EndpointView, type Page } from '#read-models';
 import type { Contract } from '#webhook-contracts';
@@ -6,6 +7,7 @@ import {
   endpointAggregate,
   endpointErrors,
   existingEndpoint,
+  type Endpoint,
   type EndpointCommand,
   type ExistingEndpoint,
 } from '#webhooks';
@@ -36,6 +38,7 @@ import {
   testAnswer,
 } from './endpoints.schema';
 import { Jobs } from './jobs';
+import { KnownToDelivery } from './known-to-delivery';
 
 const fail = errorsOf(endpointErrors);
 const absent = () => fail('ENDPOINT_NOT_FOUND');
@@ -51,6 +54,7 @@ export class EndpointsController {
     private readonly secrets: EndpointSecrets,
     private readonly tests: EndpointTest,
     private readonly jobs: Jobs,
+    private readonly delivery: KnownToDelivery,
   ) {}
 
   @Write('', {
@@ -144,7 +148,7 @@ export class EndpointsController {
     summary: 'Delete an endpoint; what waits for it is discarded',
   })
   async delete(@Param('id') id: string, @TheCall() call: Call): Promise<void> {
-    await this.commands.run(endpointAggregate, id, { type: 'DeleteEndpoint' }, call);
+    await this.change(id, { type: 'DeleteEndpoint' }, call);
   }
 
   @Write(':id/enable', {
@@ -183,12 +187,8 @@ export class EndpointsController {
     @TheCall() call: Call,
   ): Promise<{ signingSecret: string }> {
     const secret = this.secrets.make(await this.contractOf(id, call), call);
-    const { state } = await this.commands.run(
-      endpointAggregate,
-      id,
-      { type: 'RotateSecret', secret, overlapMs: Math.round(overlapHours * HOUR) },
-      call,
-    );
+    const asked = { type: 'RotateSecret', secret, overlapMs: Math.round(overlapHours * HOUR) } as const;
+    const { state } = await this.change(id, asked, call);
     return { signingSecret: this.secrets.newest(existingEndpoint(state).config.secrets) };
   }
 
@@ -239,6 +239,12 @@ export class EndpointsController {
   }
 
   private async shown(id: string, asked: Asked<EndpointCommand>, call: Call): Promise<EndpointView> {
-    return presentEndpoint(existingEndpoint((await this.commands.run(endpointAggregate, id, asked, call)).state));
+    return presentEndpoint(existingEndpoint((await this.change(id, asked, call)).state));
+  }
+
+  private async change(id: string, asked: Asked<EndpointCommand>, call: Call): Promise<Handled<Endpoint>> {
+    const handled = await this.commands.run(endpointAggregate, id, asked, call);
+    await this.delivery.changed(call.workspace, id, handled);
+    return handled;
   }
 }

@@ -1,3 +1,4 @@
+import { DeliveriesQuery } from '#read-models';
 import { eventually, Receiver } from '#testing';
 import { verifyPostEz, verifyStandard } from '#webhook-signing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
@@ -255,6 +256,27 @@ describe('webhook endpoints over HTTP', () => {
       status: 200,
       body: { data: [], nextCursor: null },
     });
+  });
+
+  it('answers a change when the delivery service goes by it', async () => {
+    const { db } = api.running.engines;
+    const { id } = (await register()).body as { id: string };
+    await db.query(
+      `insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+       values ($1, $2, '{}', true, 'live', 0, 0, '[]', 0)`,
+      [api.workspace, id],
+    );
+    await db.query(
+      "insert into delivery.worker (id, name, beat_at) values ('00000000-0000-7000-8000-000000000009', 'there', now() + interval '1 hour')",
+    );
+    const knows = jest.spyOn(DeliveriesQuery.prototype, 'knows');
+    let isAnswered = false;
+    const changing = api.send('POST', `/webhooks/endpoints/${id}/disable`).finally(() => (isAnswered = true));
+    await eventually(() => knows.mock.calls.length > 1);
+    expect(isAnswered).toBe(false);
+    await db.query('update delivery.endpoint set position = $2 where id = $1', [id, knows.mock.calls[0]![2]]);
+    expect(await changing).toMatchObject({ status: 200, body: { status: 'disabled' } });
+    await db.query('delete from delivery.worker');
   });
 
   describe('a delivery that is discarded while the delivery service is behind', () => {

@@ -117,6 +117,18 @@ export class DeliveriesQuery {
     return { data, nextCursor: rows.length > limit ? String(data.at(-1)!.sequence) : null };
   }
 
+  /** Whether the delivery service goes by what the log says of an endpoint up to `position`. */
+  async knows(workspace: string, endpointId: string, position: number): Promise<boolean> {
+    const rows = await this.db
+      .inWorkspace(workspace)
+      .query('select from delivery.endpoint where workspace = $1 and id = $2 and position >= $3', [
+        workspace,
+        endpointId,
+        position,
+      ]);
+    return rows.length > 0;
+  }
+
   /** Progress of a bulk replay; undefined until the delivery service has heard of it. */
   async job(workspace: string, id: string): Promise<ReplayJob | undefined> {
     const [row] = await this.db.inWorkspace(workspace).query<{
