@@ -38,6 +38,11 @@ describe('the conventions of the api', () => {
 
   it('says so of a path that cannot be read, and tells nothing else', async () => {
     expect(await api.send('GET', '/posts/%zz')).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } });
+    for (const path of ['/posts/%zz', `/posts/${'x'.repeat(5_000)}`])
+      expect(await api.send('GET', path, undefined, { 'x-correlation-id': 'cor-1' })).toMatchObject({
+        headers: { 'x-correlation-id': 'cor-1' },
+        body: { correlationId: 'cor-1' },
+      });
     expect(await api.send('GET', `/posts/pst_${'x'.repeat(4_000)}`)).toMatchObject({
       status: 404,
       body: { code: 'POST_NOT_FOUND' },
