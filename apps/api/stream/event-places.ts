@@ -28,13 +28,21 @@ export class EventPlaces {
     const told = this.told.get(`${workspace}\n${id}`);
     if (told) return told;
     const uuid = uuidIn('evt', id);
-    const place =
-      uuid &&
-      ((await this.inAudit(workspace, uuid)) ??
-        (await this.inOutbox(workspace, id)) ??
-        (await this.inLog(workspace, id)));
+    const place = uuid && (await this.look(workspace, uuid, id));
     if (!place) throw fail('EVENT_UNKNOWN', `There is no event ${uuid ? id : 'of that id'}.`);
     return place;
+  }
+
+  private async look(workspace: string, uuid: string, id: string): Promise<Place | undefined> {
+    // First how far they are: what either takes in after it was asked is found in the log.
+    const [passed] = await this.engines.db.query<{ position: number | null }>(
+      "select min(position) as position from projector.checkpoint where name in ('audit', 'outbox') and status = 'current'",
+    );
+    return (
+      (await this.inAudit(workspace, uuid)) ??
+      (await this.inOutbox(workspace, id)) ??
+      (await this.inLog(workspace, id, passed?.position ?? 0))
+    );
   }
 
   private async inAudit(workspace: string, uuid: string): Promise<Place | undefined> {
@@ -57,13 +65,8 @@ export class EventPlaces {
     return row && { position: position!, index: index! };
   }
 
-  private async inLog(workspace: string, id: string): Promise<Place | undefined> {
-    const [seen] = await this.engines.db
-      .inWorkspace(workspace)
-      .query<{ position: number | null }>('select max(position) as position from read.audit where workspace = $1', [
-        workspace,
-      ]);
-    for (let after = seen?.position ?? 0; ;) {
+  private async inLog(workspace: string, id: string, passed: number): Promise<Place | undefined> {
+    for (let after = passed; ;) {
       const { events, position } = await this.engines.store.readAll({ after, limit: BATCH, workspace });
       for (const event of events) {
         const message = messagesOf(event).find((each) => each.id === id);

@@ -5,7 +5,6 @@ import { contracts, unknownTypes, type Contract } from '#webhook-contracts';
 import { vetTarget } from '#webhook-sending';
 import { parseTime } from '../http/time';
 import { invalid } from '../http/problem';
-import { Things } from '../reads/things';
 import { EventPlaces } from '../stream/event-places';
 import { fail } from './webhooks.errors';
 
@@ -14,10 +13,7 @@ import { fail } from './webhooks.errors';
 export class EndpointVetting {
   private readonly places: EventPlaces;
 
-  constructor(
-    @Inject(ENGINES) private readonly engines: Engines,
-    private readonly things: Things,
-  ) {
+  constructor(@Inject(ENGINES) private readonly engines: Engines) {
     this.places = new EventPlaces(engines);
   }
 
@@ -61,15 +57,10 @@ export class EndpointVetting {
    * event (`operation.failed`, the second platform of `PostScheduled`), or what a delivery brought, where a contract names those.
    */
   private async messageOf(id: string, workspace: string): Promise<string> {
-    await this.things.caughtUp('audit', workspace);
     const brought = await this.broughtBy(id, workspace);
     const { position } = brought ?? (await this.places.find(workspace, id));
-    const [event] = await this.engines.db
-      .inWorkspace(workspace)
-      .query<{ id: string }>('select event_id as id from read.audit where workspace = $1 and position = $2', [
-        workspace,
-        position,
-      ]);
+    const there = { after: position, inclusive: true, upTo: position, limit: 1, workspace };
+    const [event] = (await this.engines.store.readAll(there)).events;
     if (!event) throw fail('EVENT_UNKNOWN', `There is no event ${id}.`);
     const first = publicEventId(event.id);
     const message = brought ? publicEventId(brought.message) : id;

@@ -320,24 +320,48 @@ describe('webhook endpoints over HTTP', () => {
     });
   });
 
-  it('knows a replay that was asked for at another process, before the audit log does', async () => {
-    const first = await bootApi();
-    const other = await bootApi({
-      databaseUrl: first.running.engines.settings.databaseUrl!,
-      env: { POSTLEDGER_API_KEY: first.key },
+  describe('at another process, before the audit log has what happened', () => {
+    let first: BootedApi;
+    let other: BootedApi;
+    let behind: { stop(): Promise<void> };
+    beforeAll(async () => {
+      first = await bootApi();
+      const databaseUrl = first.running.engines.settings.databaseUrl!;
+      other = await bootApi({ databaseUrl, env: { POSTLEDGER_API_KEY: first.key } });
+      const { db, wake } = first.running.engines;
+      behind = await projectViews({ db, wake, store: { follow: async function* () {} } });
     });
-    const { db, wake } = first.running.engines;
-    const behind = await projectViews({ db, wake, store: { follow: async function* () {} } });
-    const target = { id: 'whe_job', targetUrl: receiver.url(), eventTypes: ['*'] };
-    expect((await first.send('POST', '/webhooks/endpoints', target)).status).toBe(201);
-    const job = await first.send('POST', '/webhooks/endpoints/whe_job/replay', { since: '2026-01-01T00:00:00Z' });
-    expect(await other.send('GET', `/webhooks/jobs/${job.at('jobId')}`)).toMatchObject({
-      status: 200,
-      body: { status: 'running', total: 0, done: 0 },
+    afterAll(async () => {
+      await behind.stop();
+      await other.close();
+      await first.close();
     });
-    expect((await other.send('GET', '/webhooks/jobs/job_none')).status).toBe(404);
-    await behind.stop();
-    await other.close();
-    await first.close();
+    const endpoint = (id: string, fields: object = {}) => ({
+      id,
+      targetUrl: receiver.url(),
+      eventTypes: ['*'],
+      ...fields,
+    });
+
+    it('knows a replay', async () => {
+      expect((await first.send('POST', '/webhooks/endpoints', endpoint('whe_job'))).status).toBe(201);
+      const job = await first.send('POST', '/webhooks/endpoints/whe_job/replay', { since: '2026-01-01T00:00:00Z' });
+      expect(await other.send('GET', `/webhooks/jobs/${job.at('jobId')}`)).toMatchObject({
+        status: 200,
+        body: { status: 'running', total: 0, done: 0 },
+      });
+      expect((await other.send('GET', '/webhooks/jobs/job_none')).status).toBe(404);
+    });
+
+    it('begins an endpoint after an event', async () => {
+      await first.send('POST', '/accounts', { id: 'acct_1', platform: 'instagram', username: 'n', profileId: 'p' });
+      const [event] = await first.running.engines.store.read(`account-${first.workspace}:acct_1`);
+      const startFrom = `evt_${event!.id}`;
+      expect(await other.send('POST', '/webhooks/endpoints', endpoint('whe_after', { startFrom }))).toMatchObject({
+        status: 201,
+      });
+      const [registered] = await first.running.engines.store.read(`webhook_endpoint-${first.workspace}:whe_after`);
+      expect(registered!.data).toMatchObject({ config: { startFrom } });
+    });
   });
 });
