@@ -2,7 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Kafka as CloudEventsKafka, type CloudEvent } from 'cloudevents';
-import { Kafka, type KafkaMessage } from 'kafkajs';
+import { Kafka, type Admin, type KafkaMessage } from 'kafkajs';
 import { PoisonMessageError, PostgresBus, type BusMessage, type ReceivedMessage } from '#messaging';
 import { Ledger, numbered, roundRobin } from '#messaging/conformance/ledger';
 import { deadLetterTopic, KafkaBus } from '#messaging/kafka/kafka-bus';
@@ -40,6 +40,16 @@ describe('the bus on Apache Kafka', () => {
     return read;
   }
 
+  async function withAdmin<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = new Kafka({ brokers: [`127.0.0.1:${node.port}`], logLevel: 0 }).admin();
+    await admin.connect();
+    try {
+      return await ask(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
   /** Bytes that the broker keeps of a topic. */
   function onDisk(topic: string): number {
     const data = join(node.plan.folder, 'data');
@@ -68,14 +78,13 @@ describe('the bus on Apache Kafka', () => {
     const three = new KafkaBus(node.url, { partitions: 3 });
     await three.ensureTopics(['test.three.v1']);
     await bus.ensureTopics(['test.three.v1', 'test.twelve.v1']);
-    const admin = new Kafka({ brokers: [`127.0.0.1:${node.port}`], logLevel: 0 }).admin();
-    await admin.connect();
-    const { topics } = await admin.fetchTopicMetadata({ topics: ['test.three.v1', 'test.twelve.v1'] });
+    const { topics } = await withAdmin((admin) =>
+      admin.fetchTopicMetadata({ topics: ['test.three.v1', 'test.twelve.v1'] }),
+    );
     expect(Object.fromEntries(topics.map(({ name, partitions }) => [name, partitions.length]))).toEqual({
       'test.three.v1': 3,
       'test.twelve.v1': 12,
     });
-    await admin.disconnect();
     await three.close();
   });
 
@@ -88,6 +97,39 @@ describe('the bus on Apache Kafka', () => {
     expect(got.map(({ value }) => String(value))).toEqual(sent.map(({ value }) => value));
     expect(onDisk('test.large.v1')).toBeLessThan(sent.length * Buffer.byteLength(text) * 0.1);
   });
+
+  it('sends in smaller parts what a topic refuses in one', async () => {
+    const topic = 'test.small.v1';
+    await withAdmin((admin) =>
+      admin.createTopics({
+        waitForLeaders: true,
+        topics: [{ topic, numPartitions: 1, configEntries: [{ name: 'max.message.bytes', value: '60000' }] }],
+      }),
+    );
+    const sent = Array.from({ length: 40 }, (_, n) => numbered(topic, 'one-key', n + 1, { text: 'x'.repeat(5_000) }));
+    await bus.publish(sent);
+    expect((await read(topic, sent.length)).map(({ value }) => String(value))).toEqual(sent.map(({ value }) => value));
+  });
+
+  it('makes a topic anew that is deleted while it is in use, and goes on with it and those beside it', async () => {
+    const [gone, stays] = ['test.gone.v1', 'test.stays.v1'];
+    await bus.ensureTopics([gone, stays]);
+    const ledger = new Ledger();
+    const subscription = await bus.subscribe({ group: 'gone', topics: [gone, stays], onBatch: ledger.handle });
+    const sent = [1, 2].map((n) => [numbered(gone, 'pst_1', n), numbered(stays, 'pst_2', n)]);
+    await bus.publish(sent[0]!);
+    await eventually(() => expect(ledger.missing(sent[0]!)).toEqual([]), { within: 60_000 });
+    await withAdmin((admin) => admin.deleteTopics({ topics: [gone] }));
+    await bus.publish(sent[1]!);
+    await eventually(() => expect(ledger.missing(sent[1]!)).toEqual([]), { within: 60_000 });
+    await subscription.close();
+  }, 120_000);
+
+  it('makes a topic anew that is missing when something is said on it', async () => {
+    const message = numbered('test.missing.v1', 'pst_1', 1);
+    await eventually(() => bus.publish([message]), { within: 60_000 });
+    expect(await read(message.topic, 1)).toHaveLength(1);
+  }, 120_000);
 
   it('parks a poison message in the dead-letter topic, with its reason and its place', async () => {
     await bus.ensureTopics(['test.poison.v1']);

@@ -63,7 +63,7 @@ export class KafkaBus implements Bus {
           options.onLog?.(`${namespace}: ${message}${error ? ` (${String(error)})` : ''}`),
       ...(options.socketFactory && { socketFactory: options.socketFactory }),
     });
-    this.producer = new KafkaProducer(this.kafka);
+    this.producer = new KafkaProducer(this.kafka, (topics) => this.ensureTopics(topics));
   }
 
   publish(messages: readonly BusMessage[]): Promise<void> {
@@ -76,6 +76,7 @@ export class KafkaBus implements Bus {
         kafka: this.kafka,
         admin: () => this.connectedAdmin(),
         park: (message, reason) => this.park(message, reason, options.group),
+        ensureTopics: (topics) => this.ensureTopics(topics),
         onClosed: () => this.subscriptions.delete(subscription),
       },
       options,

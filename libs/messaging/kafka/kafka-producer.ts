@@ -2,9 +2,10 @@ import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import { grouped } from '#kernel';
 import { Publisher } from '../outbox/publisher';
 import type { BusMessage } from '../port/bus';
+import { isMissingTopic, isTooLarge } from './kafka-faults';
 import { sizeOf, toKafka } from './kafka-wire';
 
-/** Brokers refuse a record batch over 1 MiB by default, and a send may be all of one partition. */
+/** Brokers refuse a record batch over 1 MiB by default, and a send may be all of one partition. One that is set to less is found out. */
 const MOST_BYTES = 800_000;
 /** A message so large is worth compressing; for small ones the CPU of gzip costs more than the wire. */
 const LARGE_BYTES = 8_192;
@@ -16,8 +17,12 @@ const LARGE_BYTES = 8_192;
 export class KafkaProducer {
   private readonly publisher = new Publisher((messages) => this.write(messages));
   private producer: Promise<Producer> | undefined;
+  private mostBytes = MOST_BYTES;
 
-  constructor(private readonly kafka: Kafka) {}
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly ensureTopics: (topics: readonly string[]) => Promise<void>,
+  ) {}
 
   publish(messages: readonly BusMessage[]): Promise<void> {
     return this.publisher.publish(messages);
@@ -29,13 +34,27 @@ export class KafkaProducer {
   }
 
   private async write(messages: readonly BusMessage[]): Promise<void> {
+    for (let rest = messages; rest.length > 0;) {
+      const { chunk, bytes } = firstOf(rest, this.mostBytes);
+      try {
+        await this.send(chunk);
+        rest = rest.slice(chunk.length);
+      } catch (error) {
+        if (chunk.length === 1 || !isTooLarge(error)) throw error;
+        this.mostBytes = bytes / 2;
+      }
+    }
+  }
+
+  private async send(messages: readonly BusMessage[]): Promise<void> {
     const producer = await (this.producer ??= this.connect());
     try {
-      for (const chunk of chunks(messages)) await send(producer, chunk);
+      await sendBatch(producer, messages);
     } catch (error) {
       // Its sequence numbers may no longer be the broker's: the next send begins with a new producer id.
       this.producer = undefined;
       await producer.disconnect();
+      if (isMissingTopic(error)) await this.ensureTopics([...new Set(messages.map(({ topic }) => topic))]);
       throw error;
     }
   }
@@ -52,7 +71,7 @@ export class KafkaProducer {
   }
 }
 
-async function send(producer: Producer, messages: readonly BusMessage[]): Promise<void> {
+async function sendBatch(producer: Producer, messages: readonly BusMessage[]): Promise<void> {
   const byTopic = grouped(messages, ({ topic }) => topic);
   const isLarge = messages.some(({ value }) => value.length > LARGE_BYTES);
   await producer.sendBatch({
@@ -62,16 +81,16 @@ async function send(producer: Producer, messages: readonly BusMessage[]): Promis
   });
 }
 
-function* chunks(messages: readonly BusMessage[]): Generator<readonly BusMessage[]> {
-  let from = 0;
+/** As many as fit, one at least. */
+function firstOf(
+  messages: readonly BusMessage[],
+  mostBytes: number,
+): { readonly chunk: readonly BusMessage[]; readonly bytes: number } {
   let bytes = 0;
   for (const [at, message] of messages.entries()) {
     const size = sizeOf(message);
-    if (bytes + size > MOST_BYTES && at > from) {
-      yield messages.slice(from, at);
-      [from, bytes] = [at, 0];
-    }
+    if (bytes + size > mostBytes && at > 0) return { chunk: messages.slice(0, at), bytes };
     bytes += size;
   }
-  if (from < messages.length) yield messages.slice(from);
+  return { chunk: messages, bytes };
 }

@@ -1,5 +1,6 @@
 import type { Admin, Kafka } from 'kafkajs';
 import type { ReceivedMessage, SubscribeOptions, Subscription } from '../port/bus';
+import { isMissingTopic } from './kafka-faults';
 import { KafkaMember, type ConsumerPace } from './kafka-member';
 
 const FIRST_PAUSE_MS = 200;
@@ -9,6 +10,7 @@ interface Parts {
   readonly kafka: Kafka;
   readonly admin: () => Promise<Admin>;
   readonly park: (message: ReceivedMessage, reason: string) => Promise<void>;
+  readonly ensureTopics: (topics: readonly string[]) => Promise<void>;
   readonly onClosed: () => void;
 }
 
@@ -102,8 +104,14 @@ export class KafkaSubscription implements Subscription {
     if (this.closing) return;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.failures++, LONGEST_PAUSE_MS);
     this.restart = setTimeout(() => {
-      this.join().catch((error: Error) => this.joinAgain(error));
+      this.comeBack(reason).catch((error: Error) => this.joinAgain(error));
     }, pause);
+  }
+
+  /** Nobody can join for a topic that is gone, and for those that are there beside it neither. */
+  private async comeBack(reason: Error): Promise<void> {
+    if (isMissingTopic(reason)) await this.parts.ensureTopics(this.options.topics);
+    if (!this.closing) await this.join();
   }
 
   /** A new group that wants only news begins at this moment, also when it comes to read later. Others' groups are left alone. */
