@@ -51,15 +51,17 @@ describe('the delivery app', () => {
     const [good] = (await world.happen('a', 1), await world.fresh());
     await app.engines.outbox.publish([
       { id: 'evt_strange', type: 'post.published', topic: good!.topic, key: 'pst_1', headers: {}, value: 'no JSON' },
+      { ...good!, id: 'evt_nowhere', headers: { ...good!.headers, 'postledger-position': 'nowhere' } },
       good!,
     ]);
     await eventually(() => expect(receiver.on('/a')).toHaveLength(4));
     await eventually(async () => {
       const metrics = await (await fetch(`${app.url}/metrics`)).text();
       expect(metrics).toMatch(
-        new RegExp(`postledger_delivery_parked_messages_total\\{topic="${good!.topic}",app="delivery"\\} 1`),
+        new RegExp(`postledger_delivery_parked_messages_total\\{topic="${good!.topic}",app="delivery"\\} 2`),
       );
       expect(await deadLetters(world.test.db, 'delivery')).toMatchObject([
+        { id: 'evt_nowhere', reason: expect.stringContaining('only look like ours') },
         { id: 'evt_strange', reason: expect.stringContaining('has no ') },
       ]);
     });

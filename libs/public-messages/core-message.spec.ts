@@ -1,7 +1,9 @@
+import type { BusMessage } from '#messaging';
 import { fromBusMessage, toBusMessage, TOPICS, type CoreMessage } from '.';
 
+const ID = 'evt_00000001-0000-8000-8000-000000000000';
 const least: CoreMessage = {
-  id: 'evt_1',
+  id: ID,
   type: 'post.cancelled',
   topic: TOPICS.posts,
   workspace: 'ws_1',
@@ -35,7 +37,7 @@ it.each([
 it('goes out as a CloudEvent in binary mode', () =>
   expect(toBusMessage(least).headers).toMatchObject({
     ce_specversion: '1.0',
-    ce_id: 'evt_1',
+    ce_id: ID,
     ce_type: 'post.cancelled',
     ce_source: 'urn:postledger:workspace:ws_1',
     ce_time: '2026-04-22T14:00:00.000Z',
@@ -45,3 +47,20 @@ it('goes out as a CloudEvent in binary mode', () =>
 
 it('refuses a message of somebody else', () =>
   expect(() => fromBusMessage({ ...toBusMessage(least), headers: {} })).toThrow('has no postledger-position header'));
+
+it.each<[string, Partial<BusMessage>]>([
+  ['an id that is no UUID', { id: 'evt_1' }],
+  ['a NUL in its key', { key: 'pst_\0' }],
+  ['a NUL in its value', { value: '{"postId":"\0"}' }],
+  ['a position that is no number', { headers: { 'postledger-position': 'NaN.0' } }],
+  ['a position that is too large', { headers: { 'postledger-position': '100000000000000000000.0' } }],
+  ['a position without an index', { headers: { 'postledger-position': '42' } }],
+  ['a time in words', { headers: { ce_time: 'yesterday' } }],
+  ['a day that there is not', { headers: { ce_time: '2026-02-31T14:00:00.000Z' } }],
+  ['a source of others', { headers: { ce_source: '/orders' } }],
+])('refuses a message that looks like ours, with %s', (_, { headers, ...strange }) => {
+  const message = toBusMessage(least);
+  expect(() => fromBusMessage({ ...message, ...strange, headers: { ...message.headers, ...headers } })).toThrow(
+    'only look like ours',
+  );
+});

@@ -1,3 +1,4 @@
+import { FIRST_INSTANT, instant, LAST_INSTANT } from '#kernel';
 import type { BusMessage, ReceivedMessage } from '#messaging';
 import { resealed } from '#personal-data';
 
@@ -78,25 +79,33 @@ export function toBusMessage(message: CoreMessage): BusMessage {
   };
 }
 
-/** The inverse. Throws on a message that is not ours. */
+const ID = /^evt_[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+const PLACE = /^(\d{1,16})\.(\d{1,4})$/;
+const isTime = (text: string): boolean => FIRST_INSTANT <= text && text <= LAST_INSTANT && instant(text) === text;
+
+/** The inverse. Throws on a message that is not ours: one that could not be stored would hold up all behind it. */
 export function fromBusMessage({ id, type, topic, key, headers, value }: ReceivedMessage | BusMessage): CoreMessage {
   const need = (name: string): string => {
     const found = headers[name];
     if (found === undefined) throw new Error(`Message ${id} on ${topic} has no ${name} header`);
     return found;
   };
+  const place = PLACE.exec(need('postledger-position'));
+  const [source, createdAt] = [need('ce_source'), need('ce_time')];
+  const hasForm = place && ID.test(id) && isTime(createdAt) && source.startsWith(SOURCE);
+  if (!hasForm || [key, value, ...Object.values(headers)].some((text) => text.includes('\0')))
+    throw new Error(`Message ${id} on ${topic} has headers that only look like ours, or holds a NUL`);
   const sealed = headers[SEALED_HEADER];
-  const [position, index] = need('postledger-position').split('.').map(Number) as [number, number];
   return {
     id,
     type,
     topic,
     key,
-    workspace: need('ce_source').slice(SOURCE.length),
-    createdAt: need('ce_time'),
+    workspace: source.slice(SOURCE.length),
+    createdAt,
     dataJson: sealed === undefined ? value : resealed(value, JSON.parse(sealed) as Record<string, string>),
-    position,
-    index,
+    position: Number(place[1]),
+    index: Number(place[2]),
     actor: need('postledger-actor'),
     correlationId: need('postledger-correlation'),
     isWebhook: headers['postledger-internal'] !== 'true',
