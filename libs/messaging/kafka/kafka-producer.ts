@@ -4,9 +4,11 @@ import { Publisher } from '../outbox/publisher';
 import type { BusMessage } from '../port/bus';
 import { isMissingTopic, isTooLarge } from './kafka-faults';
 import { sizeOf, toKafka } from './kafka-wire';
+import { atMost } from './patience';
 
 /** Brokers refuse a record batch over 1 MiB by default, and a send may be all of one partition. One that is set to less is found out. */
 const MOST_BYTES = 800_000;
+const CLOSE_MS = 3_000;
 /** A message so large is worth compressing; for small ones the CPU of gzip costs more than the wire. */
 const LARGE_BYTES = 8_192;
 
@@ -28,7 +30,12 @@ export class KafkaProducer {
     return this.publisher.publish(messages);
   }
 
-  async close(): Promise<void> {
+  /** What is on its way gets there, unless the brokers are away: kafkajs asks them for minutes. */
+  close(): Promise<void> {
+    return atMost(CLOSE_MS, this.goodbye());
+  }
+
+  private async goodbye(): Promise<void> {
     await this.publisher.settled();
     await (await this.producer)?.disconnect();
   }

@@ -2,6 +2,7 @@ import type { Admin, Kafka } from 'kafkajs';
 import type { ReceivedMessage, SubscribeOptions, Subscription } from '../port/bus';
 import { isMissingTopic } from './kafka-faults';
 import { KafkaMember, type ConsumerPace } from './kafka-member';
+import { atMost } from './patience';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -47,7 +48,7 @@ export class KafkaSubscription implements Subscription {
     return unread(await this.parts.admin(), this.options);
   }
 
-  /** Not for ever when the brokers are away: they notice by themselves who is gone. */
+  /** Not for ever when the brokers are away: after a session they notice by themselves who is gone. */
   async close(): Promise<void> {
     if (this.closing) return;
     this.closing = true;
@@ -55,10 +56,7 @@ export class KafkaSubscription implements Subscription {
     clearTimeout(this.restart);
     const left = Promise.all([...this.members].map((member) => member.leave()));
     await Promise.all([...this.members].map((member) => member.idle()));
-    let timer: NodeJS.Timeout | undefined;
-    const patience = this.pace.sessionTimeoutMs * 2;
-    await Promise.race([left, new Promise<void>((over) => (timer = setTimeout(over, patience)))]);
-    clearTimeout(timer);
+    await atMost(this.pace.sessionTimeoutMs, left);
     this.parts.onClosed();
   }
 

@@ -1,0 +1,44 @@
+import type { Kafka, Producer, ProducerBatch } from 'kafkajs';
+import { numbered } from '../conformance/ledger';
+import { KafkaProducer } from './kafka-producer';
+
+/** A producer whose sends come to what is told. */
+function producerOf(sendBatch: (batch: ProducerBatch) => Promise<never[]>): KafkaProducer {
+  const producer = { connect: async () => undefined, disconnect: async () => undefined, sendBatch };
+  return new KafkaProducer({ producer: () => producer as unknown as Producer } as Kafka, async () => undefined);
+}
+
+describe('a producer to Kafka', () => {
+  it('waits for brokers that answer, and for a moment only for those that do not', async () => {
+    let answer: () => void = () => undefined;
+    const producer = producerOf(() => new Promise((done) => (answer = () => done([]))));
+    const published = producer.publish([numbered('test.v1', 'a', 1)]);
+    await new Promise(setImmediate);
+    const closed = producer.close();
+    answer();
+    await Promise.all([published, closed]);
+
+    const silent = producerOf(() => new Promise(() => undefined));
+    void silent.publish([numbered('test.v1', 'a', 1)]);
+    await new Promise(setImmediate);
+    await silent.close();
+  });
+
+  it('sends by halves what a broker finds too large, from then on, and gives up a single message', async () => {
+    const sizes: number[] = [];
+    const producer = producerOf(async ({ topicMessages }) => {
+      const { length } = topicMessages![0]!.messages;
+      sizes.push(length);
+      if (length > 2) throw Object.assign(new Error('too large'), { type: 'MESSAGE_TOO_LARGE' });
+      return [];
+    });
+    const messages = Array.from({ length: 8 }, (_, n) => numbered('test.v1', 'a', n + 1));
+    await producer.publish(messages);
+    expect(sizes).toEqual([8, 4, 2, 2, 2, 2]);
+    sizes.splice(0);
+    await producer.publish(messages);
+    expect(sizes).toEqual([2, 2, 2, 2]);
+    const refusing = producerOf(() => Promise.reject(Object.assign(new Error('no'), { type: 'MESSAGE_TOO_LARGE' })));
+    await expect(refusing.publish(messages)).rejects.toThrow('no');
+  });
+});
