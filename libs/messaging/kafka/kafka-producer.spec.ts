@@ -24,7 +24,7 @@ describe('a producer to Kafka', () => {
     await silent.close();
   });
 
-  it('sends by halves what a broker finds too large, from then on, and gives up a single message', async () => {
+  it('sends by halves what a broker finds too large, from then on', async () => {
     const sizes: number[] = [];
     const producer = producerOf(async ({ topicMessages }) => {
       const { length } = topicMessages![0]!.messages;
@@ -38,7 +38,22 @@ describe('a producer to Kafka', () => {
     sizes.splice(0);
     await producer.publish(messages);
     expect(sizes).toEqual([2, 2, 2, 2]);
-    const refusing = producerOf(() => Promise.reject(Object.assign(new Error('no'), { type: 'MESSAGE_TOO_LARGE' })));
-    await expect(refusing.publish(messages)).rejects.toThrow('no');
+  });
+
+  it('gives up a message that is too large by itself, and is not slower for it afterwards', async () => {
+    let most = 0;
+    const sizes: number[] = [];
+    const producer = producerOf(async ({ topicMessages }) => {
+      const { length } = topicMessages![0]!.messages;
+      sizes.push(length);
+      if (length > most) throw Object.assign(new Error('too large'), { type: 'MESSAGE_TOO_LARGE' });
+      return [];
+    });
+    const messages = Array.from({ length: 8 }, (_, n) => numbered('test.v1', 'a', n + 1));
+    await expect(producer.publish(messages)).rejects.toThrow('too large');
+    expect(sizes.splice(0)).toEqual([8, 4, 2, 1]);
+    most = 8;
+    await producer.publish(messages);
+    expect(sizes).toEqual([8]);
   });
 });

@@ -47,8 +47,10 @@ export class KafkaProducer {
         await this.send(chunk);
         rest = rest.slice(chunk.length);
       } catch (error) {
-        if (chunk.length === 1 || !isTooLarge(error)) throw error;
-        this.mostBytes = bytes / 2;
+        if (!isTooLarge(error)) throw error;
+        // One that is too large by itself says nothing of how many others fit.
+        this.mostBytes = chunk.length > 1 ? bytes / 2 : MOST_BYTES;
+        if (chunk.length === 1) throw error;
       }
     }
   }
