@@ -1,4 +1,3 @@
-import { Kafka } from 'kafkajs';
 import { eventually, Receiver, testDatabase, type TestDatabase } from '#testing';
 import { TOPICS } from '#public-messages';
 import { App } from '../harness/app';
@@ -99,7 +98,7 @@ describe(`the apps as processes on Apache Kafka ${KafkaNode.version}`, () => {
   }, 300_000);
 
   it('has said everything on Kafka in the order of each post, and nothing twice under two ids', async () => {
-    const said = await readAll(new Kafka({ brokers: [`127.0.0.1:${kafka.port}`], logLevel: 0 }), TOPICS.posts);
+    const said = await readAll(kafka, TOPICS.posts);
     const partitions = new Map<string, Set<number>>();
     const newest = new Map<string, number>();
     const ids = new Map<string, string>();

@@ -1,12 +1,26 @@
-import type { Admin, Kafka as KafkaClient } from 'kafkajs';
-import { Kafka } from 'kafkajs';
+import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { eventually } from '#testing';
 import type { KafkaNode } from './kafka';
+
+/** A client as others have it, which says nothing by itself. */
+export const clientOf = (node: KafkaNode): Kafka =>
+  new Kafka({ brokers: [`127.0.0.1:${node.port}`], logLevel: logLevel.NOTHING });
+
+/** Asks the brokers themselves. */
+export async function withAdmin<T>(node: KafkaNode, ask: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = clientOf(node).admin();
+  await admin.connect();
+  try {
+    return await ask(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
 
 /** Makes the first of `nodes` leader of every partition of the topics, the others its replicas, and waits until it is so. */
 export async function lead(anyNode: KafkaNode, topics: readonly string[], nodes: readonly KafkaNode[]): Promise<void> {
   const replicas = nodes.map(({ plan }) => plan.id);
-  await withAdmin(new Kafka({ brokers: [`127.0.0.1:${anyNode.port}`], logLevel: 0 }), async (admin) => {
+  await withAdmin(anyNode, async (admin) => {
     const described = () => admin.fetchTopicMetadata({ topics: [...topics] }).then(({ topics }) => topics);
     await admin.alterPartitionReassignments({
       topics: (await described()).map(({ name, partitions }) => ({
@@ -36,11 +50,11 @@ export interface Said {
 }
 
 /** Every message of a topic up to its present end, each partition in its order, as a consumer of others sees them. */
-export async function readAll(kafka: KafkaClient, topic: string): Promise<Said[]> {
-  const ends = await withAdmin(kafka, (admin) => admin.fetchTopicOffsets(topic));
+export async function readAll(node: KafkaNode, topic: string): Promise<Said[]> {
+  const ends = await withAdmin(node, (admin) => admin.fetchTopicOffsets(topic));
   const count = ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
   const said: Said[] = [];
-  const consumer = kafka.consumer({ groupId: `reader-of-all-${topic}` });
+  const consumer = clientOf(node).consumer({ groupId: `reader-of-all-${topic}` });
   await consumer.connect();
   try {
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -58,14 +72,4 @@ export async function readAll(kafka: KafkaClient, topic: string): Promise<Said[]
     await consumer.disconnect();
   }
   return said;
-}
-
-async function withAdmin<T>(kafka: KafkaClient, work: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
 }

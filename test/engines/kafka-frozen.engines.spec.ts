@@ -1,8 +1,8 @@
-import { Kafka } from 'kafkajs';
 import { Ledger, roundRobin } from '#messaging/conformance/ledger';
 import { KafkaBus } from '#messaging/kafka/kafka-bus';
 import { eventually } from '#testing';
 import { KafkaNode } from './kafka';
+import { clientOf } from './kafka-admin';
 
 const GROUP = 'frozen';
 const TOPIC = 'test.frozen.v1';
@@ -20,7 +20,7 @@ describe('the members of a group on Apache Kafka', () => {
 
   it('are as many as there are subscriptions after a broker hung for long, and none when these are closed', async () => {
     const bus = new KafkaBus(node.url, { sessionTimeoutMs: SESSION_MS });
-    const admin = new Kafka({ brokers: [`127.0.0.1:${node.port}`], logLevel: 0 }).admin();
+    const admin = clientOf(node).admin();
     await admin.connect();
     const members = async () => (await admin.describeGroups([GROUP])).groups[0]!.members.length;
     const ledger = new Ledger();

@@ -1,8 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Kafka as CloudEventsKafka, type CloudEvent } from 'cloudevents';
-import { Kafka, type Admin, type KafkaMessage } from 'kafkajs';
+import { Kafka, type CloudEvent } from 'cloudevents';
+import type { KafkaMessage } from 'kafkajs';
 import { PoisonMessageError, PostgresBus, type BusMessage, type ReceivedMessage } from '#messaging';
 import { Ledger, numbered, roundRobin } from '#messaging/conformance/ledger';
 import { deadLetterTopic, KafkaBus } from '#messaging/kafka/kafka-bus';
@@ -10,6 +10,7 @@ import { startRelay } from '#messaging/outbox/relay';
 import { toBusMessage } from '#public-messages/core-message';
 import { eventually, testDatabase } from '#testing';
 import { KafkaNode } from './kafka';
+import { clientOf, withAdmin } from './kafka-admin';
 
 const ROOT = resolve(__dirname, '../..');
 const KEYS = Array.from({ length: 30 }, (_, i) => `pst_${i}`);
@@ -28,9 +29,7 @@ describe('the bus on Apache Kafka', () => {
 
   /** All messages of a topic as a consumer of others sees them. */
   async function read(topic: string, count: number): Promise<KafkaMessage[]> {
-    const consumer = new Kafka({ brokers: [`127.0.0.1:${node.port}`], logLevel: 0 }).consumer({
-      groupId: `reader-${topic}`,
-    });
+    const consumer = clientOf(node).consumer({ groupId: `reader-${topic}` });
     const read: KafkaMessage[] = [];
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -38,16 +37,6 @@ describe('the bus on Apache Kafka', () => {
     await eventually(() => expect(read.length).toBeGreaterThanOrEqual(count), { within: 60_000 });
     await consumer.disconnect();
     return read;
-  }
-
-  async function withAdmin<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
-    const admin = new Kafka({ brokers: [`127.0.0.1:${node.port}`], logLevel: 0 }).admin();
-    await admin.connect();
-    try {
-      return await ask(admin);
-    } finally {
-      await admin.disconnect();
-    }
   }
 
   /** Bytes that the broker keeps of a topic. */
@@ -78,7 +67,7 @@ describe('the bus on Apache Kafka', () => {
     const three = new KafkaBus(node.url, { partitions: 3 });
     await three.ensureTopics(['test.three.v1']);
     await bus.ensureTopics(['test.three.v1', 'test.twelve.v1']);
-    const { topics } = await withAdmin((admin) =>
+    const { topics } = await withAdmin(node, (admin) =>
       admin.fetchTopicMetadata({ topics: ['test.three.v1', 'test.twelve.v1'] }),
     );
     expect(Object.fromEntries(topics.map(({ name, partitions }) => [name, partitions.length]))).toEqual({
@@ -100,7 +89,7 @@ describe('the bus on Apache Kafka', () => {
 
   it('sends in smaller parts what a topic refuses in one', async () => {
     const topic = 'test.small.v1';
-    await withAdmin((admin) =>
+    await withAdmin(node, (admin) =>
       admin.createTopics({
         waitForLeaders: true,
         topics: [{ topic, numPartitions: 1, configEntries: [{ name: 'max.message.bytes', value: '60000' }] }],
@@ -119,7 +108,7 @@ describe('the bus on Apache Kafka', () => {
     const sent = [1, 2].map((n) => [numbered(gone, 'pst_1', n), numbered(stays, 'pst_2', n)]);
     await bus.publish(sent[0]!);
     await eventually(() => expect(ledger.missing(sent[0]!)).toEqual([]), { within: 60_000 });
-    await withAdmin((admin) => admin.deleteTopics({ topics: [gone] }));
+    await withAdmin(node, (admin) => admin.deleteTopics({ topics: [gone] }));
     await bus.publish(sent[1]!);
     await eventually(() => expect(ledger.missing(sent[1]!)).toEqual([]), { within: 60_000 });
     await subscription.close();
@@ -168,7 +157,7 @@ describe('the bus on Apache Kafka', () => {
         key: String(message!.key),
         value: String(message!.value),
       };
-      const event = CloudEventsKafka.toEvent(binding) as CloudEvent;
+      const event = Kafka.toEvent(binding) as CloudEvent;
       expect(event.validate()).toBe(true);
       expect(event).toMatchObject({
         specversion: '1.0',

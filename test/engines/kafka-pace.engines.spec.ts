@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
-import { Kafka } from 'kafkajs';
 import type { ReceivedMessage, SubscribeOptions } from '#messaging';
 import { Ledger, numbered, roundRobin } from '#messaging/conformance/ledger';
 import { KafkaBus } from '#messaging/kafka/kafka-bus';
 import { eventually } from '#testing';
 import { KafkaNode } from './kafka';
+import { withAdmin } from './kafka-admin';
 
 /** Of a member: longer than a busy machine keeps one waiting for its turn. */
 const SESSION_MS = 4_000;
@@ -25,17 +25,8 @@ describe('a consumer of Apache Kafka', () => {
   };
 
   /** The brokers' own idea of a group. */
-  async function withAdmin<T>(ask: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> {
-    const admin = new Kafka({ brokers: [`127.0.0.1:${node.port}`], logLevel: 0 }).admin();
-    await admin.connect();
-    try {
-      return await ask(admin);
-    } finally {
-      await admin.disconnect();
-    }
-  }
   const committed = (groupId: string, topic: string) =>
-    withAdmin(async (admin) => {
+    withAdmin(node, async (admin) => {
       const [{ partitions } = { partitions: [] }] = await admin.fetchOffsets({ groupId, topics: [topic] });
       return partitions.reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
     });
@@ -62,7 +53,7 @@ describe('a consumer of Apache Kafka', () => {
     await other.subscribe({ group: `${group}-beside`, topics: [topic], onBatch: beside.handle });
     await eventually(() => expect(beside.missing(sent)).toEqual([]), { within: 60_000 });
     expect([slow.ids, await committed(group, topic)]).toEqual([[], 0]);
-    const generation = () => withAdmin(async (admin) => (await admin.describeGroups([group])).groups[0]!.members);
+    const generation = () => withAdmin(node, async (admin) => (await admin.describeGroups([group])).groups[0]!.members);
     const [member] = await generation();
     release();
     await eventually(() => expect(slow.missing(sent)).toEqual([]), { within: 60_000 });
