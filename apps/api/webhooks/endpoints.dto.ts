@@ -50,7 +50,7 @@ export class RegisterEndpoint {
     max: 100,
     optional: true,
     nullable: true,
-    description: '`now`, a time, or an event id: begins there, from the log',
+    description: '`now`, a time, or an event id: begins there, from the log; at a time to come, now',
   })
   startFrom?: string | null;
 }
