@@ -108,6 +108,8 @@ describe('the bus on Apache Kafka', () => {
     const sent = [1, 2].map((n) => [numbered(gone, 'pst_1', n), numbered(stays, 'pst_2', n)]);
     await bus.publish(sent[0]!);
     await eventually(() => expect(ledger.missing(sent[0]!)).toEqual([]), { within: 60_000 });
+    // Health asks, as ever.
+    await eventually(async () => expect(await subscription.lag()).toBe(0), { within: 60_000 });
     await withAdmin(node, (admin) => admin.deleteTopics({ topics: [gone] }));
     await bus.publish(sent[1]!);
     await eventually(() => expect(ledger.missing(sent[1]!)).toEqual([]), { within: 60_000 });

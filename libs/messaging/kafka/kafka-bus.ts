@@ -63,7 +63,7 @@ export class KafkaBus implements Bus {
           options.onLog?.(`${namespace}: ${message}${error ? ` (${String(error)})` : ''}`),
       ...(options.socketFactory && { socketFactory: options.socketFactory }),
     });
-    this.producer = new KafkaProducer(this.kafka, (topics) => this.ensureTopics(topics));
+    this.producer = new KafkaProducer(this.kafka, (topics) => this.makeAnew(topics));
   }
 
   publish(messages: readonly BusMessage[]): Promise<void> {
@@ -76,7 +76,7 @@ export class KafkaBus implements Bus {
         kafka: this.kafka,
         admin: () => this.connectedAdmin(),
         park: (message, reason) => this.park(message, reason, options.group),
-        ensureTopics: (topics) => this.ensureTopics(topics),
+        makeAnew: (topics) => this.makeAnew(topics),
         onClosed: () => this.subscriptions.delete(subscription),
       },
       options,
@@ -88,7 +88,20 @@ export class KafkaBus implements Bus {
   }
 
   async ensureTopics(topics: readonly string[]): Promise<void> {
-    const admin = await this.connectedAdmin();
+    await this.makeMissing(await this.connectedAdmin(), topics);
+  }
+
+  /** Topics that are gone. An admin that was ever asked about one makes none any more, so this is for another. */
+  private async makeAnew(topics: readonly string[]): Promise<void> {
+    const admin = await this.openAdmin();
+    try {
+      await this.makeMissing(admin, topics);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  private async makeMissing(admin: Admin, topics: readonly string[]): Promise<void> {
     const known = new Set(await admin.listTopics());
     const missing = topics.filter((topic) => !known.has(topic));
     if (missing.length === 0) return;
@@ -144,18 +157,18 @@ export class KafkaBus implements Bus {
   }
 
   private connectedAdmin(): Promise<Admin> {
-    this.admin ??= (async () => {
-      // Fails soon: health asks, and topics are made while somebody waits.
-      const admin = this.kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 4 } });
-      try {
-        await admin.connect();
-        return admin;
-      } catch (error) {
-        this.admin = undefined;
-        throw error;
-      }
-    })();
+    this.admin ??= this.openAdmin().catch((error: Error) => {
+      this.admin = undefined;
+      throw error;
+    });
     return this.admin;
+  }
+
+  private async openAdmin(): Promise<Admin> {
+    // Fails soon: health asks, and topics are made while somebody waits.
+    const admin = this.kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 4 } });
+    await admin.connect();
+    return admin;
   }
 
   private async park(message: ReceivedMessage, reason: string, group: string): Promise<void> {

@@ -23,7 +23,7 @@ export class KafkaProducer {
 
   constructor(
     private readonly kafka: Kafka,
-    private readonly ensureTopics: (topics: readonly string[]) => Promise<void>,
+    private readonly makeAnew: (topics: readonly string[]) => Promise<void>,
   ) {}
 
   publish(messages: readonly BusMessage[]): Promise<void> {
@@ -63,7 +63,7 @@ export class KafkaProducer {
       // Its sequence numbers may no longer be the broker's: the next send begins with a new producer id.
       this.producer = undefined;
       await producer.disconnect();
-      if (isMissingTopic(error)) await this.ensureTopics([...new Set(messages.map(({ topic }) => topic))]);
+      if (isMissingTopic(error)) await this.makeAnew([...new Set(messages.map(({ topic }) => topic))]);
       throw error;
     }
   }

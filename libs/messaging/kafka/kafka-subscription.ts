@@ -11,7 +11,7 @@ interface Parts {
   readonly kafka: Kafka;
   readonly admin: () => Promise<Admin>;
   readonly park: (message: ReceivedMessage, reason: string) => Promise<void>;
-  readonly ensureTopics: (topics: readonly string[]) => Promise<void>;
+  readonly makeAnew: (topics: readonly string[]) => Promise<void>;
   readonly onClosed: () => void;
 }
 
@@ -108,7 +108,7 @@ export class KafkaSubscription implements Subscription {
 
   /** Nobody can join for a topic that is gone, and for those that are there beside it neither. */
   private async comeBack(reason: Error): Promise<void> {
-    if (isMissingTopic(reason)) await this.parts.ensureTopics(this.options.topics);
+    if (isMissingTopic(reason)) await this.parts.makeAnew(this.options.topics);
     if (!this.closing) await this.join();
   }
 
