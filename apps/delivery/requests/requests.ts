@@ -3,13 +3,6 @@ import type { Database, Sql } from '#postgres';
 import type { CoreMessage } from '#public-messages';
 import { WAKE_CHANNEL } from '../worker/wake-channel';
 
-/** What people ask for by the API: it comes over the log, so it is in the audit log and is done once. */
-export const REQUESTS: ReadonlySet<string> = new Set([
-  'webhook.delivery_replay_requested',
-  'webhook.delivery_discarded',
-  'webhook.replay_requested',
-]);
-
 export interface RequestNeeds {
   readonly db: Database;
   readonly clock: Clock;
@@ -29,6 +22,15 @@ interface Target {
   readonly ordered: boolean;
 }
 
+type Fulfil = (sql: Sql, endpoint: Target, message: CoreMessage, now: string) => Promise<Effect>;
+
+/** What people ask for by the API, by its type: it comes over the log, so it is in the audit log and is done once. */
+export const REQUESTS: ReadonlyMap<string, Fulfil> = new Map([
+  ['webhook.delivery_replay_requested', replayOne],
+  ['webhook.delivery_discarded', discard],
+  ['webhook.replay_requested', startJob],
+]);
+
 /** Does what one message asks for, once. An endpoint or delivery that is not there, or closed, makes it a request for nothing. */
 export function fulfil({ db, clock }: RequestNeeds, message: CoreMessage): Promise<Effect> {
   return db.tx(async (sql) => {
@@ -37,21 +39,15 @@ export function fulfil({ db, clock }: RequestNeeds, message: CoreMessage): Promi
       [message.position, message.index, message.createdAt],
     );
     if (fresh.length === 0) return undefined;
-    const data = JSON.parse(message.dataJson) as { endpointId: string; deliveryId?: string };
-    const endpoint = await target(sql, message.workspace, data.endpointId);
-    if (!endpoint) return undefined;
-    switch (message.type) {
-      case 'webhook.delivery_replay_requested':
-        return replayOne(sql, endpoint, data.deliveryId!, clock());
-      case 'webhook.delivery_discarded':
-        return discard(sql, endpoint, uuidOf(data.deliveryId!), clock());
-      default:
-        return startJob(sql, endpoint, message);
-    }
+    const { endpointId } = JSON.parse(message.dataJson) as { endpointId: string };
+    const endpoint = await target(sql, message.workspace, endpointId);
+    return endpoint && REQUESTS.get(message.type)!(sql, endpoint, message, clock());
   });
 }
 
-const uuidOf = (deliveryId: string): string => deliveryId.slice('dlv_'.length);
+/** The delivery that a request is about. */
+const deliveryIn = ({ dataJson }: CoreMessage): string =>
+  (JSON.parse(dataJson) as { deliveryId: string }).deliveryId.slice('dlv_'.length);
 
 async function target(sql: Sql, workspace: string, id: string): Promise<Target | undefined> {
   const [row] = await sql.query<Target>(
@@ -61,13 +57,14 @@ async function target(sql: Sql, workspace: string, id: string): Promise<Target |
   return row;
 }
 
-async function replayOne(sql: Sql, endpoint: Target, deliveryId: string, now: string): Promise<Effect> {
+async function replayOne(sql: Sql, endpoint: Target, message: CoreMessage, now: string): Promise<Effect> {
   if (!endpoint.enabled) return undefined;
-  await sql.query('select delivery.replay($1, array[$2::uuid], $3)', [endpoint.no, uuidOf(deliveryId), now]);
+  await sql.query('select delivery.replay($1, array[$2::uuid], $3)', [endpoint.no, deliveryIn(message), now]);
   return { wake: endpoint.ordered ? 'requeue' : 'retry', endpoint: endpoint.no };
 }
 
-async function discard(sql: Sql, { no }: Target, delivery: string, now: string): Promise<Effect> {
+async function discard(sql: Sql, { no }: Target, message: CoreMessage, now: string): Promise<Effect> {
+  const delivery = deliveryIn(message);
   const [row] = await sql.query<{ done: boolean }>('select delivery.discard($1, $2, $3) as done', [no, delivery, now]);
   if (!row!.done) return undefined;
   // Whoever has it in memory is told by the very commit: a process that dies right after it has told them.
