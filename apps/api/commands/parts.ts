@@ -3,6 +3,7 @@ import { streamName } from '#event-store';
 import { DomainError, type Aggregate, type CommandBase, type Message } from '#kernel';
 import type { KeyedView } from '#read-models';
 import type { Call } from '../http/call';
+import { NO_REVISION } from '../http/headers';
 import { Things } from '../reads/things';
 import { Commands, type Asked } from './commands';
 
@@ -12,8 +13,6 @@ export interface Part<V extends object> {
   readonly id: string;
 }
 
-/** No thing is at this revision: a command that expects it is stale, unless its thing is not there at all. */
-const NEVER = -2;
 /** Others write to the same stream meanwhile; so often the command is tried again before the caller is told. */
 const MAX_CONFLICTS = 20;
 
@@ -42,7 +41,7 @@ export class Parts {
         if (events.length === 0) await this.tag(it, part, call);
         return state;
       } catch (error) {
-        const isOthers = expected !== undefined && expected !== NEVER && conflicts < MAX_CONFLICTS;
+        const isOthers = expected !== undefined && expected !== NO_REVISION && conflicts < MAX_CONFLICTS;
         if (!(isOthers && error instanceof DomainError && error.code === 'REVISION_STALE')) throw error;
       }
     }
@@ -59,7 +58,7 @@ export class Parts {
     // The stream first: what happens to the thing after that makes it newer than the stream, which is stale as well.
     const { revision } = await this.commands.load(it, workspace, workspace);
     const seen = await this.things.fromLog(view, streamName(it.category, workspace, workspace), id);
-    return seen && call.expected.includes(seen.revision) ? revision : NEVER;
+    return seen && call.expected.includes(seen.revision) ? revision : NO_REVISION;
   }
 
   /** A command without effect leaves its thing at the revision it had, which is not that of the stream. */

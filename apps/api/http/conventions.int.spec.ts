@@ -289,6 +289,7 @@ describe('the conventions of the api', () => {
     ).toMatchObject({ status: 412 });
     for (const [tags, status] of [
       ['"0", "7"', 412],
+      ['"01"', 412],
       ['0, 1', 400],
       ['"0" 1', 400],
       [',', 400],

@@ -45,7 +45,7 @@ export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | undefin
 }
 
 /** A revision that no thing has, so that a tag that is not ours matches nothing. */
-const NEVER = -2;
+export const NO_REVISION = -2;
 
 const TAG = /(?:W\/)?"([^"]*)"/g;
 
@@ -56,7 +56,7 @@ export function expectedRevisions(headers: IncomingHttpHeaders): readonly number
   const tags = /^\d+$/.test(given) ? [given] : Array.from(given.matchAll(TAG), ([, tag]) => tag!);
   if (tags.length === 0 || /[^\s,]/.test(given.replace(TAG, '').replace(/^\d+$/, '')))
     throw invalid({ pointer: '/If-Match', message: 'must be an entity tag such as "3"' });
-  return tags.map((tag) => (/^\d{1,15}$/.test(tag) ? Number(tag) : NEVER));
+  return tags.map((tag) => (/^(?:0|[1-9]\d{0,14})$/.test(tag) ? Number(tag) : NO_REVISION));
 }
 
 const MAX_WAIT_SECONDS = 30;
