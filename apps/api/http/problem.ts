@@ -94,15 +94,17 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DomainError)
     return new Problem(STATUS_OF[error.kind], error.code, error.title, error.detail, error.extra);
-  if (isAway(error)) return problem('ENGINE_UNAVAILABLE', { headers: { 'retry-after': AWAY_SECONDS } });
+  if (isEngineOutage(error) || isUnbuilt(error))
+    return problem('ENGINE_UNAVAILABLE', { headers: { 'retry-after': AWAY_SECONDS } });
   return ofStatus(statusOf(error));
 }
 
-/** SQLSTATEs of tables that are still to be made. */
+/** SQLSTATEs of a table or schema that is still to be made. */
 const TO_BE_MADE = ['42P01', '3F000'];
 
-const isAway = (error: unknown): boolean =>
-  isEngineOutage(error) || TO_BE_MADE.includes((error as { code?: string } | undefined)?.code ?? '');
+/** Whether PostgreSQL lacks what a projector that has not run yet will make. */
+export const isUnbuilt = (error: unknown): boolean =>
+  TO_BE_MADE.includes((error as { code?: string } | undefined)?.code ?? '');
 
 /** The status that Nest or Fastify gave an error of their own. */
 function statusOf(error: unknown): number {

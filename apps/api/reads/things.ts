@@ -16,7 +16,7 @@ import { upcast } from '#public-messages';
 import { Written } from '../commands/written';
 import type { Call } from '../http/call';
 import { DEFAULT_LIMIT, type PageQuery } from '../http/page.query';
-import { problem } from '../http/problem';
+import { isUnbuilt, problem } from '../http/problem';
 
 const REVISION_WAIT_MS = 5_000;
 const LIST_WAIT_MS = 1_000;
@@ -186,6 +186,6 @@ export class Things implements OnApplicationShutdown {
 
 /** A projector that has not run yet has made no tables: there is nothing in them either. */
 function unlessUnbuilt(error: unknown): undefined {
-  if ((error as { code?: string }).code === '42P01' || (error as { code?: string }).code === '3F000') return undefined;
+  if (isUnbuilt(error)) return undefined;
   throw error;
 }
