@@ -1,4 +1,5 @@
 export * from './port/event-store';
 export * from './port/command-handler';
+export { eventsAfter } from './port/events-after';
 export type { Loaded } from './port/stream-states';
 export * from './port/upcast';

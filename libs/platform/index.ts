@@ -10,4 +10,5 @@ export { Wake } from './wake';
 export { writeWhole } from './write-whole';
 export { ENGINES, PlatformModule } from './nest/platform.module';
 export { takesGzip } from './nest/takes-gzip';
+export { CORRELATION_ID } from './nest/unroutable';
 export { fail, runApp, startApp, stopOnSignals, type AppDefinition, type RunningApp } from './nest/run-app';

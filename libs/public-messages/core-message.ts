@@ -1,4 +1,4 @@
-import { FIRST_INSTANT, instant, LAST_INSTANT } from '#kernel';
+import { FIRST_INSTANT, instant, LAST_INSTANT, uuidIn } from '#kernel';
 import type { BusMessage, ReceivedMessage } from '#messaging';
 import { resealed } from '#personal-data';
 
@@ -79,7 +79,6 @@ export function toBusMessage(message: CoreMessage): BusMessage {
   };
 }
 
-const ID = /^evt_[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 const PLACE = /^(\d{1,16})\.(\d{1,4})$/;
 const isTime = (text: string): boolean => FIRST_INSTANT <= text && text <= LAST_INSTANT && instant(text) === text;
 
@@ -92,7 +91,7 @@ export function fromBusMessage({ id, type, topic, key, headers, value }: Receive
   };
   const place = PLACE.exec(need('postledger-position'));
   const [source, createdAt] = [need('ce_source'), need('ce_time')];
-  const hasForm = place && ID.test(id) && isTime(createdAt) && source.startsWith(SOURCE);
+  const hasForm = place && uuidIn('evt', id) && isTime(createdAt) && source.startsWith(SOURCE);
   if (!hasForm || [key, value, ...Object.values(headers)].some((text) => text.includes('\0')))
     throw new Error(`Message ${id} on ${topic} has headers that only look like ours, or holds a NUL`);
   const sealed = headers[SEALED_HEADER];

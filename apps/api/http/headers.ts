@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { idPattern, uuidv7 } from '#kernel';
+import { CORRELATION_ID } from '#platform';
 import type { Trace } from './caller';
 import { invalid } from './problem';
 
-const VISIBLE = /^[\x21-\x7e]{1,200}$/;
 /** W3C Trace Context: version (ff is none), trace id, parent id (neither is all zeros), flags. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const USER = idPattern('usr');
@@ -20,7 +20,7 @@ export function traceOf(headers: IncomingHttpHeaders): Trace {
   // A traceparent that cannot be read is ignored, as W3C Trace Context §3.3 wants it.
   const trace = traceparent === undefined ? null : TRACEPARENT.exec(traceparent);
   const given = one(headers, 'x-correlation-id');
-  if (given !== undefined && !VISIBLE.test(given))
+  if (given !== undefined && !CORRELATION_ID.test(given))
     throw invalid({ pointer: '/X-Correlation-Id', message: 'must be 1 to 200 visible ASCII characters' });
   const correlationId = given ?? trace?.[1] ?? uuidv7();
   return trace ? { correlationId, traceparent: traceparent! } : { correlationId };

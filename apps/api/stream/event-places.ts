@@ -1,3 +1,4 @@
+import { eventsAfter } from '#event-store';
 import { uuidIn } from '#kernel';
 import type { Engines } from '#platform';
 import { messagesOf } from '#public-messages';
@@ -66,14 +67,10 @@ export class EventPlaces {
   }
 
   private async inLog(workspace: string, id: string, passed: number): Promise<Place | undefined> {
-    for (let after = passed; ;) {
-      const { events, position } = await this.engines.store.readAll({ after, limit: BATCH, workspace });
-      for (const event of events) {
-        const message = messagesOf(event).find((each) => each.id === id);
-        if (message) return { position: event.position, index: message.index };
-      }
-      if (events.length < BATCH) return undefined;
-      after = Math.max(position, events.at(-1)!.position);
+    for await (const event of eventsAfter(this.engines.store, workspace, { after: passed, batch: BATCH })) {
+      const message = messagesOf(event).find((each) => each.id === id);
+      if (message) return { position: event.position, index: message.index };
     }
+    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { eventsAfter } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 
 /** A job that the delivery service has yet to hear of. */
@@ -38,13 +39,10 @@ export class Jobs {
       "select position from projector.checkpoint where name = 'audit' and status = 'current'",
     );
     if (await this.isInAudit(workspace, jobId)) return true;
-    for (let after = audit?.position ?? 0; ;) {
-      const { events, position } = await this.engines.store.readAll({ after, limit: BATCH, workspace });
-      if (events.some(({ type, data }) => type === REQUESTED && (data as { jobId?: string }).jobId === jobId))
-        return true;
-      if (events.length < BATCH) return false;
-      after = Math.max(position, events.at(-1)!.position);
-    }
+    const beyond = eventsAfter(this.engines.store, workspace, { after: audit?.position ?? 0, batch: BATCH });
+    for await (const { type, data } of beyond)
+      if (type === REQUESTED && (data as { jobId?: string }).jobId === jobId) return true;
+    return false;
   }
 
   private async isInAudit(workspace: string, jobId: string): Promise<boolean> {

@@ -4,8 +4,8 @@ import { edgeProblem, PROBLEM_TYPE, type Refusal } from './edge-problem';
 const TOO_LONG: Refusal = [414, 'URI_TOO_LONG', 'A part of the path is too long.'];
 const MALFORMED: Refusal = [400, 'VALIDATION_FAILED', 'The path cannot be read: it holds an escape that is none.'];
 
-/** What can be said again in a header. */
-const CORRELATION_ID = /^[\x21-\x7e]{1,200}$/;
+/** What a correlation id may be: it can be said again in a header. */
+export const CORRELATION_ID = /^[\x21-\x7e]{1,200}$/;
 
 /**
  * Answers a request whose path cannot be read: the router gives up before any hook or filter runs, so the problem document

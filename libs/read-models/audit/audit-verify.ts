@@ -1,4 +1,4 @@
-import { parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
+import { eventsAfter, parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import type { Workspaces } from '#postgres';
 import { beginning, link, type ChainHead, type Link } from './audit-chain';
@@ -163,7 +163,7 @@ type Pair = readonly [event: RecordedEvent | undefined, row: Row | undefined];
 
 /** Events and rows of equal position together, each alone where the other has none. */
 async function* sideBySide(parts: Parts, workspace: string, stretch: Stretch): AsyncGenerator<Pair> {
-  const events = eventsOf(parts.store, workspace, stretch);
+  const events = eventsAfter(parts.store, workspace, { ...stretch, after: stretch.from });
   const rows = rowsOf(parts.db, workspace, stretch);
   let event = (await events.next()).value as RecordedEvent | undefined;
   let row = (await rows.next()).value as Row | undefined;
@@ -174,20 +174,6 @@ async function* sideBySide(parts: Parts, workspace: string, stretch: Stretch): A
     if (isEventFirst) event = (await events.next()).value as RecordedEvent | undefined;
     if (isRowFirst) row = (await rows.next()).value as Row | undefined;
   }
-}
-
-async function* eventsOf(
-  store: EventStore,
-  workspace: string,
-  { from, upTo, batch: limit }: Stretch,
-): AsyncGenerator<RecordedEvent, undefined> {
-  for (let after = from; after < upTo;) {
-    const batch = await store.readAll({ after, limit, workspace, upTo });
-    yield* batch.events;
-    if (batch.events.length < limit) return undefined;
-    after = Math.max(batch.position, batch.events.at(-1)!.position);
-  }
-  return undefined;
 }
 
 async function* rowsOf(

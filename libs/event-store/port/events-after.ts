@@ -1,0 +1,24 @@
+import type { EventStore, Position, RecordedEvent } from './event-store';
+
+export interface EventsAfter {
+  readonly after: Position;
+  /** The last position that is read; the end of the log without it. */
+  readonly upTo?: Position;
+  /** So many are asked for, and in memory, at once. */
+  readonly batch: number;
+}
+
+/** A workspace's events in log order. Rejects as `readAll` does. */
+export async function* eventsAfter(
+  store: Pick<EventStore, 'readAll'>,
+  workspace: string,
+  { after: from, upTo = Infinity, batch: limit }: EventsAfter,
+): AsyncGenerator<RecordedEvent, undefined> {
+  for (let after = from; after < upTo;) {
+    const { events, position } = await store.readAll({ after, limit, workspace, ...(upTo < Infinity && { upTo }) });
+    yield* events;
+    if (events.length < limit) return undefined;
+    after = Math.max(position, events.at(-1)!.position);
+  }
+  return undefined;
+}
