@@ -21,7 +21,7 @@ export default async function setUp(): Promise<void> {
   // fsync off: a test run's data need not survive a power cut, and killed processes do not need it.
   const server = await EmbeddedServer.start({
     folder: used,
-    flags: { fsync: 'off', full_page_writes: 'off', max_connections: '400' },
+    flags: { fsync: 'off', full_page_writes: 'off', max_connections: '400', shared_buffers: '256MB' },
   });
   process.env['TEST_POSTGRES_URL'] = server.url();
   process.env['TEST_CLUSTER'] = made;

@@ -7,6 +7,7 @@ import { initialise } from './cluster';
 import { launchServer, urlOf, type Launched } from './launch';
 import { isServedElsewhere, removeSockets, stopOrphan } from './leftovers';
 import { chooseUser } from './run-as';
+import { sharedBuffers } from './shared-buffers';
 
 /** A socket's path must fit into 108 bytes on Linux and 104 elsewhere. */
 const MAX_SOCKET_PATH = 100;
@@ -22,7 +23,7 @@ const AGAIN_MS = 500;
 const FLAGS = {
   listen_addresses: '127.0.0.1',
   max_connections: '200',
-  shared_buffers: '256MB',
+  shared_buffers: sharedBuffers(),
   max_wal_size: '4GB',
   min_wal_size: '256MB',
   checkpoint_timeout: '15min',
