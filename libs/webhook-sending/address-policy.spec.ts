@@ -96,12 +96,17 @@ describe.each([
 });
 
 describe('the address policy', () => {
-  it.each(['1.1.1.1', '8.8.8.8', '93.184.215.14', '2606:4700:4700::1111', '2a00:1450:4001:81b::200e'])(
-    'lets %s pass',
-    (address) => {
-      expect(refusedAddress(address)).toBeUndefined();
-    },
-  );
+  it.each([
+    '1.1.1.1',
+    '8.8.8.8',
+    '93.184.215.14',
+    '2606:4700:4700::1111',
+    '2a00:1450:4001:81b::200e',
+    // No interface id of ISATAP, for all that it looks alike.
+    '2a00:1450:4001:81b:1:5efe:7f00:1',
+  ])('lets %s pass', (address) => {
+    expect(refusedAddress(address)).toBeUndefined();
+  });
 
   it.each([
     '::ffff:8.8.8.8',

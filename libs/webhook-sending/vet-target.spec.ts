@@ -159,15 +159,19 @@ describe.each([
     'https://user:pass@hooks.example.org/',
     'https://:pass@hooks.example.org/',
     'https://@hooks.example.org/',
+    'HTTPS://@hooks.example.org/',
     'https://8.8.8.8@127.0.0.1/',
     'http://a:b@127.0.0.1/',
   ])('may not hold credentials: %s', (url) => {
     expect(vet(url)).toMatchObject({ ok: false, reason: expect.stringContaining('credentials') });
   });
 
-  it('may hold an @ behind the host', () => {
-    expect(vet('https://hooks.example.org/@me?to=a@b')).toMatchObject({ ok: true });
-  });
+  it.each(['https://hooks.example.org/@me?to=a@b', 'https://hooks.example.org/!\u00a1'])(
+    'may hold an @ behind the host, and whatever can be seen: %s',
+    (url) => {
+      expect(vet(url)).toMatchObject({ ok: true });
+    },
+  );
 
   it.each(['https://hooks.example.org:0/', 'http://127.0.0.1:0/', 'https://hooks.example.org:00/'])(
     'may not have port 0: %s',
@@ -189,6 +193,7 @@ describe.each([
     'https://hooks.example.org/\u0000',
     'https://hooks.example.org/\u007f',
     'https://hooks.example.org/\u0085',
+    'https://hooks.example.org/\u00a0',
     'https://evil.example.org\\@hooks.example.org/',
   ])('may not hold a space, a control character or a backslash: %j', (url) => {
     expect(vet(url)).toMatchObject({ ok: false, reason: expect.stringContaining('control character') });

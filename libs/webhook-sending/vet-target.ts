@@ -45,7 +45,7 @@ export function vetTarget(url: string, { sandbox }: { sandbox: boolean }): Vette
   const target = new URL(url);
   const { protocol } = target;
   if (protocol !== 'https:' && protocol !== 'http:') return refused('Only https:// is allowed.');
-  if (target.hash || url.includes('#')) return refused('The URL has a fragment, which is never sent.');
+  if (url.includes('#')) return refused('The URL has a fragment, which is never sent.');
   const authority = /^[a-z]+:\/*([^/?]*)/i.exec(url)?.[1] ?? '';
   if (target.username || target.password || authority.includes('@')) return refused('The URL holds credentials.');
   if (target.port === '0') return refused('Port 0 is not a port.');
