@@ -59,6 +59,8 @@ describe('Retry-After', () => {
   it.each([429, 503])('of a %i moves the attempt later', (statusCode) =>
     expect(asked('120', statusCode)).toEqual(inSeconds(120)),
   );
+  it('need not come with a 503', () => expect(nextStep(failed({ statusCode: 503 }), ladder())).toEqual(inSeconds(5)));
+  it('may stand among spaces', () => expect(asked(' 120 ')).toEqual(inSeconds(120)));
   it('is not heard with another status', () => expect(asked('120', 500)).toEqual(inSeconds(5)));
   it('never moves it earlier', () => expect(asked('1')).toEqual(inSeconds(5)));
   it('never moves it by more than 24 hours', () => {
@@ -69,10 +71,16 @@ describe('Retry-After', () => {
     'may be a date: %s',
     (date) => expect(asked(date)).toEqual(inSeconds(120)),
   );
-  it.each(['', 'soon', '-5', '1.5', '2026-04-23', 'Wed, 99 Foo 2026 12:02:00 GMT'])(
-    'that is nonsense is not heard: %j',
-    (text) => expect(asked(text)).toEqual(inSeconds(5)),
-  );
+  it.each([
+    '',
+    'soon',
+    '-5',
+    '1.5',
+    '2026-04-23',
+    'Wed, 99 Foo 2026 12:02:00 GMT',
+    'about Wed, 22 Apr 2026 12:02:00 GMT',
+    'Wed Apr 22 12:02:00 2026 (CET)',
+  ])('that is nonsense is not heard: %j', (text) => expect(asked(text)).toEqual(inSeconds(5)));
   it('is not scaled, as the ladder is', () =>
     expect(nextStep(failed({ statusCode: 429, retryAfter: '120' }), ladder({ scale: 0.001 }))).toEqual(inSeconds(120)));
   it('does not lengthen the ladder', () =>
