@@ -66,6 +66,18 @@ describe('the timers', () => {
     expect(await left()).toEqual([]);
   });
 
+  it('keeps of several changes to one timer the last, and clears none that is set', async () => {
+    await set(timer('a', 1), timer('b', 2));
+    const changes = [
+      { key: 'a', timer: timer('a', 3) },
+      { key: 'a', timer: null },
+      { key: 'b', timer: null },
+      { key: 'b', timer: timer('b', 4) },
+    ];
+    await writeFenced(test.db, OPEN, timerWrites(changes));
+    expect(await test.db.query('select key, position from projector.timer')).toEqual([{ key: 'b', position: 4 }]);
+  });
+
   it('sends the commands to one thing in the order of the events that led to them', async () => {
     await set(
       timer('late', 9, { target: 'x', dueAt: plus(NOON, -9_000) }),
