@@ -1,7 +1,10 @@
+import type { Endpoint } from '../endpoints/endpoint';
 import { Circuit } from './circuit';
 import { Fifo } from './fifo';
+import { Lane } from './lane';
 import { Pace } from './pace';
 import { Share } from './share';
+import type { Task } from './task';
 
 describe('the share of an endpoint', () => {
   it('grows with quick answers up to its most, and halves with slow ones, but never to nothing', () => {
@@ -114,6 +117,101 @@ describe('the pace of an endpoint', () => {
     const pace = new Pace(null);
     pace.went(1);
     expect(pace.waitMs(1)).toBe(0);
+  });
+});
+
+describe('the lane of an endpoint', () => {
+  const endpoint = (rateLimitPerSecond: number | null = null, targetUrl = 'https://one.example/') =>
+    ({ row: { config: { rateLimitPerSecond, targetUrl } } }) as Endpoint;
+  const laneOf = (it = endpoint()) => new Lane(it, { max: 32, retryScale: 1 });
+  const exchange = (lane: Lane, at: number, ms: number, status = 204) => {
+    lane.went(at);
+    lane.came(ms, status, at + ms);
+  };
+  const away = (lane: Lane) => {
+    for (let n = 0; n < 25; n++) lane.went(0);
+    for (let n = 0; n < 25; n++) lane.came(1, undefined, 0);
+  };
+
+  it('begins with two exchanges at once, has one while its circuit is open, and two again when it is back', () => {
+    const lane = laneOf();
+    expect(lane.limit).toBe(2);
+    exchange(lane, 0, 5);
+    expect(lane.limit).toBe(9);
+    away(lane);
+    expect([lane.limit, lane.waitMs(0)]).toEqual([1, 1_000]);
+    exchange(lane, 1_000, 5, 500);
+    expect([lane.limit, lane.waitMs(1_005)]).toEqual([2, 0]);
+  });
+
+  it('holds much in memory while it keeps up, and as much as it sends in two seconds when it does not', () => {
+    const lane = laneOf();
+    expect([lane.room(0), lane.roomForBacklog(0)]).toEqual([200, 100]);
+    exchange(lane, 0, 5);
+    expect([lane.room(5), lane.roomForBacklog(5)]).toEqual([4_000, 2_000]);
+    for (let n = 0; n < 30; n++) exchange(lane, 10, 600);
+    expect([lane.keepsUp(10), lane.room(10)]).toEqual([false, lane.share.within(2_000)]);
+    for (let n = 0; n < 30; n++) exchange(lane, 10, 15_000);
+    expect(lane.room(10)).toBe(50);
+    away(lane);
+    expect(lane.room(10)).toBe(1);
+  });
+
+  it.each([
+    [40, 80],
+    [0.1, 1],
+  ])('holds, at %d a second, %d', (rate, room) => {
+    const lane = laneOf(endpoint(rate));
+    expect(lane.room(0)).toBe(room);
+    exchange(lane, 0, 5);
+    expect([lane.keepsUp(5), lane.room(5)]).toEqual([false, room]);
+  });
+
+  it('counts what waits, what waits for a key and what is in flight', () => {
+    const lane = laneOf();
+    const [waiting, sealed] = [{}, {}] as [Task, Task];
+    lane.tasks.push(waiting);
+    lane.sealed.add(sealed);
+    lane.went(0);
+    expect([lane.held, lane.room(0), lane.roomForBacklog(0)]).toEqual([3, 197, 97]);
+    expect(lane.clear()).toEqual([waiting, sealed]);
+    expect(lane.held).toBe(1);
+  });
+
+  it('is silent a quarter of a second after an exchange has begun or an answer has come, and keeps up no more after half of one', () => {
+    const lane = laneOf();
+    expect(lane.isSilent(10_000)).toBe(false);
+    exchange(lane, 0, 5);
+    expect([lane.isSilent(10_000), lane.keepsUp(10_000)]).toEqual([false, true]);
+    lane.went(1_000);
+    lane.went(1_100);
+    expect([1_250, 1_251].map((now) => lane.isSilent(now))).toEqual([false, true]);
+    expect([1_500, 1_501].map((now) => lane.keepsUp(now))).toEqual([true, false]);
+    lane.came(200, 204, 1_300);
+    expect([1_550, 1_551].map((now) => lane.isSilent(now))).toEqual([false, true]);
+  });
+
+  it('is as silent as before when it is only tried again', () => {
+    const lane = laneOf();
+    exchange(lane, 0, 5);
+    lane.went(1_000);
+    lane.came(5, undefined, 1_005);
+    lane.went(2_000);
+    expect(lane.isSilent(2_001)).toBe(true);
+  });
+
+  it('forgets what it has learned of another target, and nothing when only its rate changes', () => {
+    const lane = laneOf();
+    exchange(lane, 0, 5);
+    away(lane);
+    lane.endpoint = endpoint(10);
+    expect([lane.pace.perSecond, lane.limit, lane.waitMs(0)]).toEqual([10, 1, 1_000]);
+    const { pace } = lane;
+    lane.endpoint = endpoint(10, 'https://two.example/');
+    expect(lane.pace).toBe(pace);
+    expect([lane.limit, lane.circuit.waitMs(0), lane.isSilent(9_000)]).toEqual([2, 0, false]);
+    lane.went(9_000);
+    expect(lane.isSilent(9_001)).toBe(false);
   });
 });
 
