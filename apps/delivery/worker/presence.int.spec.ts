@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '#kernel';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { Presence } from './presence';
+
+/** Longer than a worker may be without a heartbeat. */
+const LONG = "interval '6 seconds'";
+
+describe('the presence of a worker', () => {
+  let test: TestDatabase;
+  let tookOver: number[];
+  let lost: number;
+  const present: Presence[] = [];
+  beforeAll(async () => {
+    test = await testDatabase();
+    // A server that has just started takes nobody for dead.
+    await eventually(async () =>
+      expect(await test.db.query(`select 1 where pg_postmaster_start_time() < clock_timestamp() - ${LONG}`)).toEqual([
+        expect.anything(),
+      ]),
+    );
+  });
+  afterAll(() => test.drop());
+  beforeEach(() => ([tookOver, lost] = [[], 0]));
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await Promise.all(present.splice(0).map((presence) => presence.leave()));
+    await test.db.script('truncate delivery.worker, delivery.hold, delivery.lease');
+  });
+
+  /** One that beats only when it is told to. */
+  const worker = async (): Promise<Presence> => {
+    const presence = new Presence({
+      db: test.db,
+      clock: systemClock,
+      name: 'test',
+      onBeat: () => undefined,
+      onLost: () => void lost++,
+      onTakenOver: (deliveries) => void tookOver.push(deliveries),
+      onFault: (error) => {
+        throw error;
+      },
+    });
+    await presence.start();
+    clearTimeout(presence['timer']);
+    present.push(presence);
+    return presence;
+  };
+  const beat = async (presence: Presence): Promise<void> => {
+    await presence['beat']();
+    clearTimeout(presence['timer']);
+  };
+  const die = (presence: Presence): Promise<unknown> => {
+    presence.kill();
+    return test.db.query(`update delivery.worker set beat_at = now() - ${LONG} where id = $1`, [presence.id]);
+  };
+  const workers = async (): Promise<string[]> =>
+    (await test.db.query<{ id: string }>('select id from delivery.worker')).map(({ id }) => id);
+  const lease = (owner: string, age: string): Promise<unknown> =>
+    test.db.query(
+      `insert into delivery.lease (batch, worker, deliveries, created_at) values ($1, $2, '{}', now() - ${age})`,
+      [randomUUID(), owner],
+    );
+  const leased = async (): Promise<string[]> =>
+    (await test.db.query<{ worker: string }>('select worker from delivery.lease')).map(({ worker: owner }) => owner);
+
+  it('holds a name alone, as often as it asks, until it lets go itself, leaves or is dead', async () => {
+    const [one, other] = [await worker(), await worker()];
+    expect([await one.hold('a'), await one.hold('a'), await other.hold('a')]).toEqual([true, true, false]);
+    await other.letGo('a');
+    expect(await other.hold('a')).toBe(false);
+    expect(await one.hold('b')).toBe(true);
+    await one.letGo('a');
+    expect([await other.hold('a'), await other.hold('b')]).toEqual([true, false]);
+    await one.leave();
+    expect(await other.hold('b')).toBe(true);
+    const third = await worker();
+    await die(other);
+    expect(await third.hold('b')).toBe(false);
+    await beat(third);
+    expect([await third.hold('a'), await third.hold('b')]).toEqual([true, true]);
+  });
+
+  it('is ended by others when its heartbeat has stayed away, with what it had leased, and so is what nobody living has leased', async () => {
+    const [one, frozen] = [await worker(), await worker()];
+    const unknown = randomUUID();
+    for (const owner of [one.id, frozen.id, unknown]) await lease(owner, LONG);
+    await lease(randomUUID(), "interval '1 second'");
+    await die(frozen);
+    await beat(one);
+    expect(await workers()).toEqual([one.id]);
+    expect(await leased()).toHaveLength(2);
+    expect(await leased()).toEqual(expect.not.arrayContaining([frozen.id, unknown]));
+    expect(tookOver).toEqual([0]);
+    await beat(one);
+    expect(tookOver).toEqual([0]);
+  });
+
+  it('knows when others have ended it, and goes on as another', async () => {
+    const one = await worker();
+    const { id } = one;
+    await beat(one);
+    expect([one.id, lost]).toEqual([id, 0]);
+    await test.db.query('delete from delivery.worker');
+    await beat(one);
+    expect(one.id).not.toBe(id);
+    expect([await workers(), lost]).toEqual([[one.id], 1]);
+  });
+
+  it('is not sure four seconds after its last heartbeat, and then takes nobody for dead until the others have had their five', async () => {
+    let now = 1_000_000;
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+    const [one, other] = [await worker(), await worker()];
+    now += 3_999;
+    expect(one.isSure).toBe(true);
+    now += 1;
+    expect(one.isSure).toBe(false);
+    await die(other);
+    await beat(one);
+    expect([one.isSure, tookOver]).toEqual([true, []]);
+    now += 3_000;
+    await beat(one);
+    now += 1_999;
+    await beat(one);
+    expect(tookOver).toEqual([]);
+    now += 1;
+    await beat(one);
+    expect(tookOver).toEqual([0]);
+  });
+});
