@@ -61,9 +61,12 @@ function cache() {
   }
 }
 
+/** Whether an optional package is the one for this platform, such as its PostgreSQL. One that asks for a C library as well may be for another. */
+const isForHere = ({ os, cpu, libc }) => os?.includes(process.platform) && cpu?.includes(process.arch) && !libc;
+
 /**
  * Whether node_modules holds what the lock file names, by whosever `npm ci`. npm writes its own record when all is there, and
- * a folder may be gone since; what is optional is not on every platform.
+ * a folder may be gone since; what is optional is there only for this platform.
  */
 export function isInstalled(folder = root) {
   const record = join(folder, 'node_modules/.package-lock.json');
@@ -72,22 +75,24 @@ export function isInstalled(folder = root) {
     (file) => JSON.parse(readFileSync(file, 'utf8')).packages,
   );
   return Object.entries(wanted).every(
-    ([path, { version, integrity, optional, devOptional }]) =>
+    ([path, one]) =>
       path === '' ||
       (there[path]
-        ? there[path].version === version && there[path].integrity === integrity && existsSync(join(folder, path))
-        : optional || devOptional),
+        ? there[path].version === one.version &&
+          there[path].integrity === one.integrity &&
+          existsSync(join(folder, path))
+        : (one.optional || one.devOptional) && !isForHere(one)),
   );
 }
 
-/** npm ci when node_modules is missing, or is not what the lock file names. */
+/** npm ci when node_modules is missing, or is not what the lock file names; all of it, whatever the user's npm leaves out. */
 export async function install() {
   if (isInstalled()) return;
   say('Installing packages (once)');
   const took = await run(
     'installing packages',
     'npm',
-    ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+    ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'],
     {
       ...process.env,
       ...cache(),

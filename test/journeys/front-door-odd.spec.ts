@@ -29,7 +29,7 @@ it('carries no SQL into the build that is no source any more', () => {
   removeFolder(made);
 });
 
-it('installs nothing that an npm ci has put there, and what is not there yet or another version', () => {
+it('installs nothing that an npm ci has put there, and what is not there yet, left out for this platform or another version', () => {
   const made = folder();
   mkdirSync(join(made, 'node_modules/a'), { recursive: true });
   const record = (file: string, packages: object) => writeFileSync(join(made, file), JSON.stringify({ packages }));
@@ -46,6 +46,14 @@ it('installs nothing that an npm ci has put there, and what is not there yet or 
     isInstalled({ 'node_modules/a': { version: '1.0.1' } }),
     isInstalled({}),
   ]).toEqual(['false\n', 'true\n', 'false\n', 'false\n']);
+  const forPlatform = (platform: string) => ({
+    'node_modules/c': { version: '1.0.0', optional: true, os: [platform], cpu: [process.arch] },
+  });
+  record('package-lock.json', { ...a, ...forPlatform('elsewhere') });
+  expect(isInstalled(a)).toBe('true\n');
+  record('package-lock.json', { ...a, ...forPlatform(process.platform) });
+  expect(isInstalled(a)).toBe('false\n');
+  record('package-lock.json', a);
   removeFolder(join(made, 'node_modules/a'));
   expect(isInstalled(a)).toBe('false\n');
   removeFolder(made);
