@@ -30,6 +30,9 @@ const refused = (errorCode: string, error: string, retryable = false): Outcome =
 export const isSlow = (account: NetworkAccount): boolean =>
   account.status !== 'absent' && ends(account.username, '.slow');
 
+/** Whether the account is there and its name is not any more. */
+export const isErased = (account: NetworkAccount): boolean => account.status !== 'absent' && account.username === null;
+
 /** An erased username ends with nothing. */
 const ends = (username: string | null, suffix: string): boolean => username?.endsWith(suffix) ?? false;
 

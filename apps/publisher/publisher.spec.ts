@@ -19,6 +19,8 @@ describe('the publisher', () => {
   let publisher: Publisher;
   let published = 0;
   let ids = 0;
+  /** Whether nobody can read a name any more. */
+  let erased = false;
 
   const context = (): CommandContext => ({
     workspace: WORKSPACE,
@@ -32,7 +34,9 @@ describe('the publisher', () => {
     const accountId = `acct_${username}`;
     const command = { type: 'ConnectAccount', at: systemClock(), actor: 'usr_1' } as const;
     const facts = { accountId, platform: 'mastodon', username, profileId: 'prof_1', credentialExpiresAt: null };
-    await commands.handle(accountAggregate, accountId, { ...command, ...facts }, context());
+    const { state: known } = await commands.load(accountAggregate, WORKSPACE, accountId);
+    if (known.status === 'absent')
+      await commands.handle(accountAggregate, accountId, { ...command, ...facts }, context());
     return accountId;
   };
   /** Schedules a post and makes it due, as the projector's policy does. */
@@ -59,7 +63,7 @@ describe('the publisher', () => {
     const it = new Publisher({
       bus,
       commands,
-      keys: { open: async (_, text) => ({ text, erased: false }) },
+      keys: { open: async (_, text) => ({ text: erased ? 'null' : text, erased }) },
       clock: systemClock,
       log,
       metrics: new Registry(),
@@ -75,6 +79,7 @@ describe('the publisher', () => {
     commands = new CommandHandler(store);
     bus = new MemoryBus();
     published = 0;
+    erased = false;
     publisher = await start(60_000);
   });
   afterEach(async () => {
@@ -128,6 +133,26 @@ describe('the publisher', () => {
     expect((await state('pst_slow')).status).toBe('publishing');
     publisher = await start(1);
     await eventually(async () => expect((await state('pst_slow')).status).toBe('published'));
+  });
+
+  it('settles what was left to a slow network whose account is erased before its turn', async () => {
+    await post('pst_first', 'dan.slow');
+    await relay();
+    await eventually(async () => expect((await state('pst_first')).status).toBe('publishing'));
+    await post('pst_second', 'dora.slow');
+    await relay();
+    // A post after it on a quick network: the two before have been left to the slow ones.
+    await post('pst_third', 'ann');
+    await relay();
+    await eventually(async () => expect((await state('pst_third')).status).toBe('published'));
+    erased = true;
+    await post('pst_fourth', 'dora.slow');
+    await relay();
+    await eventually(async () => expect((await state('pst_fourth')).status).toBe('published'));
+    await publisher.close();
+    publisher = await start(1);
+    for (const id of ['pst_first', 'pst_second'])
+      await eventually(async () => expect([id, (await state(id)).status]).toEqual([id, 'published']));
   });
 
   it('records the message that caused an outcome, and its correlation', async () => {

@@ -8,7 +8,7 @@ import type { SubjectKeys } from '#personal-data';
 import type { Logger } from '#platform';
 import { fromBusMessage, TOPICS, type CoreMessage } from '#public-messages';
 import { postAggregate, PUBLISH_RETRY_DELAYS_MS } from '#publishing';
-import { isSlow, play, SLOW_MS, type DueDestination, type NetworkAccount } from './networks';
+import { isErased, isSlow, play, SLOW_MS, type DueDestination, type NetworkAccount } from './networks';
 
 const DUE = 'post.destination_due';
 /** Posts in hand at a time; the destinations of one post take their turns, since they share a stream. */
@@ -102,6 +102,8 @@ export class Publisher {
     // A username is for life: the slow group need not read an account again to pass it over.
     if (slow && this.quick.has(key)) return;
     const account = await this.account(workspace, due.accountId);
+    // Whose network it was nobody knows once the name is erased: both groups report, which is one report.
+    if (isErased(account)) return this.report(due, account);
     if (!isSlow(account)) this.remember(key);
     if (isSlow(account) !== slow) return;
     if (slow) {
