@@ -17,6 +17,7 @@ describe('the publisher', () => {
   let commands: CommandHandler;
   let bus: MemoryBus;
   let publisher: Publisher;
+  let metrics: Registry;
   let published = 0;
   let ids = 0;
   /** Whether nobody can read a name any more. */
@@ -60,13 +61,14 @@ describe('the publisher', () => {
     (await commands.load(postAggregate, WORKSPACE, postId)).state as ExistingPost;
   const start = async (slowMs: number): Promise<Publisher> => {
     const log = pino({ level: 'silent' });
+    metrics = new Registry();
     const it = new Publisher({
       bus,
       commands,
       keys: { open: async (_, text) => ({ text: erased ? 'null' : text, erased }) },
       clock: systemClock,
       log,
-      metrics: new Registry(),
+      metrics,
       retryScale: 1,
       slowMs,
     });
@@ -94,6 +96,16 @@ describe('the publisher', () => {
     const [ann, bob] = (await state('pst_1')).destinations;
     expect(ann).toMatchObject({ status: 'published', attempts: 1 });
     expect(bob).toMatchObject({ status: 'failed', outcomes: [{ errorCode: 'token_expired', error: 'Token expired' }] });
+  });
+
+  it('tells in its metrics how far it is behind, and what came of what it took', async () => {
+    await post('pst_1', 'ann');
+    await relay();
+    await eventually(async () => {
+      const told = await metrics.metrics();
+      expect(told).toContain('postledger_publisher_bus_lag 0\n');
+      expect(told).toContain('postledger_publisher_outcomes_total{outcome="published"} 1\n');
+    });
   });
 
   it('leaves a flaky destination to the ladder of the core', async () => {

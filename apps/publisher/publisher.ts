@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
 import type { CommandHandler } from '#event-store';
 import { derivedUuid, DomainError, grouped, instant, millis, type Clock } from '#kernel';
@@ -51,6 +51,18 @@ export class Publisher {
       labelNames: ['outcome'],
       registers: [parts.metrics],
     });
+    const lag = () => this.lag();
+    parts.metrics.registerMetric(
+      new Gauge({
+        name: 'postledger_publisher_bus_lag',
+        help: 'Messages on the bus that the publisher has yet to take',
+        registers: [],
+        async collect() {
+          // While the bus is away nobody knows.
+          this.set(await lag().catch(() => Number.NaN));
+        },
+      }),
+    );
     this.retryDelaysMs = PUBLISH_RETRY_DELAYS_MS.map((ms) => ms * parts.retryScale);
   }
 
