@@ -29,6 +29,22 @@ module.exports = {
       'What a receiver installs depends on nothing.',
     ),
     {
+      name: 'a-context-needs-no-package',
+      comment: 'Nor anything of Node: what a decider needs comes in as data.',
+      severity: 'error',
+      from: { path: '^libs/(publishing|accounts|workspace|studio|webhooks)/', pathNot: '\\.spec\\.ts$' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'signing-needs-node-crypto-alone',
+      severity: 'error',
+      from: { path: '^libs/webhook-signing/src/', pathNot: '\\.spec\\.ts$' },
+      to: {
+        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        pathNot: '^(node:)?crypto$',
+      },
+    },
+    {
       name: 'no-lib-imports-an-app',
       severity: 'error',
       from: { path: '^libs/' },
