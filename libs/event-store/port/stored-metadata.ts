@@ -23,10 +23,10 @@ export function toStoredMetadata(metadata: EventMetadata): StoredMetadata {
   };
 }
 
-/** As the port tells it, of what an engine holds. */
-export function fromStoredMetadata(stored: object): EventMetadata {
+/** As the port tells it, of what an engine holds: by another way than ours also nothing. */
+export function fromStoredMetadata(stored: object | null): EventMetadata {
   const { workspace, actor, commandId, schemaVersion, occurredAt, traceparent, $correlationId, $causationId } =
-    stored as StoredMetadata;
+    (stored ?? {}) as StoredMetadata;
   const correlationId = $correlationId;
   const causationId = $causationId ?? null;
   const metadata = { workspace, actor, correlationId, causationId, commandId, schemaVersion, occurredAt };

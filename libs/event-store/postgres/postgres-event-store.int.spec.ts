@@ -89,6 +89,18 @@ it('reads from the beginning what was put before the first position too', async 
   await test.drop();
 });
 
+it('reads on behind an event of which somebody has put away what is known of it', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  await store.append('thing-ws_1:a', [happened(), happened()], -1);
+  await test.db.script("update log.event set metadata = 'null', data = 'null' where revision = 0");
+  const { events } = await store.readAll({ after: 0, limit: 10, workspace: 'ws_1' });
+  expect(events.map(({ revision }) => revision)).toEqual([0, 1]);
+  expect(await store.read('thing-ws_1:a')).toEqual(events);
+  await store.close();
+  await test.drop();
+});
+
 it('takes the appends of several processes by turns also where the database begins transactions in another isolation', async () => {
   const test = await testDatabase();
   const name = new URL(test.url).pathname.slice(1);

@@ -112,6 +112,20 @@ describe('verification of the audit log', () => {
     expect(await verify()).toMatchObject({ ok: false, broken: { reason: 'inserted' } });
   });
 
+  it.each(['1000', '9223372036854775807'])(
+    'notices a view that says to be at %s, where no log is',
+    async (position) => {
+      await test.db.query(`update projector.checkpoint set position = ${position} where name = 'audit'`);
+      const at = Math.min(Number(position), Number.MAX_SAFE_INTEGER);
+      expect(await verify()).toEqual({ ok: false, broken: { id: null, position: at, reason: 'changed' } });
+    },
+  );
+
+  it('notices a view that says to be before all positions', async () => {
+    await test.db.query("update projector.checkpoint set position = -9223372036854775808 where name = 'audit'");
+    expect(await verify()).toMatchObject({ ok: false, broken: { reason: 'inserted' } });
+  });
+
   it('vouches for the entry that it begins after, and for how late the clocks behind it were', async () => {
     const kept = (await query.list('ws_1', {}, PAGE)).data[20]!;
     const from = { fromPosition: kept.position, expectedHash: kept.hash };
@@ -225,6 +239,9 @@ describe('verification of the audit log', () => {
     const verdictWith = (change: object) =>
       verifyAgainst(alteredLog((events) => events.map((it) => (it.id === event.id ? { ...it, ...change } : it))));
     const changed: Partial<RecordedEvent> = { type: 'PostDeleted', stream: 'post-ws_1:pst_9', data: {}, revision: 9 };
+    const nested = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as object;
+    for (const change of [{ data: nested }, { metadata: {} }])
+      expect(await verdictWith(change)).toEqual(brokenAt(entry, 'changed'));
     for (const [name, value] of Object.entries(changed))
       expect([name, await verdictWith({ [name]: value })]).toEqual([name, brokenAt(entry, 'changed')]);
     const { commandId, schemaVersion, ...ofEntry } = event.metadata;
@@ -244,6 +261,13 @@ describe('verification of the audit log', () => {
       alteredLog((events) => events.filter(({ position }) => position !== gone.position)),
     );
     expect(verdict).toEqual(brokenAt(gone, 'inserted'));
+  });
+
+  it('notices an event that was given to another workspace', async () => {
+    const given = [...(await query.list('ws_1', {}, PAGE)).data].reverse()[7]!;
+    const log = alteredLog((events) => events.filter(({ position }) => position !== given.position));
+    const streams = { read: (stream: string) => store.read(stream) };
+    expect(await verifyAgainst(Object.assign(log, streams))).toEqual(brokenAt(given, 'changed'));
   });
 
   it('notices an event that came into the log afterwards', async () => {

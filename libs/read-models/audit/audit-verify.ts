@@ -1,7 +1,7 @@
 import { eventsAfter, parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import type { Workspaces } from '#postgres';
-import { beginning, link, type ChainHead, type Link } from './audit-chain';
+import { beginning, link, type ChainHead } from './audit-chain';
 import { hashOf } from './audit-entry';
 import { auditColumns, entryOf, type AuditRow } from './audit.query';
 
@@ -83,9 +83,11 @@ export async function verifyAudit(parts: Parts, workspace: string, options: Veri
   }
   if (stray) return broken(publicEventId(stray.event_id), stray.position, 'inserted');
   // What both the log and the view have lost at their end the head of the chain still remembers.
-  if (!head) return chain.position > 0 ? broken(null, chain.position, 'missing') : looked(true);
-  if (!isHeadOf(chain, head, from > 0))
+  if (!head && chain.position > 0) return broken(null, chain.position, 'missing');
+  if (head && !isHeadOf(chain, head, from > 0))
     return broken(null, head.position, head.position > chain.position ? 'missing' : 'changed');
+  // Of a view that says to have come further than there are events, those to come would be missing.
+  if (upTo > (await parts.store.head())) return broken(null, upTo, 'changed');
   return looked(true);
 }
 
@@ -106,7 +108,7 @@ async function targetOf(db: Workspaces, workspace: string): Promise<Target> {
   const [row] = await db
     .inWorkspace(workspace)
     .query<{ up_to: number; stray: Target['stray'] | null; entries: number | null } & Omit<ChainHead, 'entries'>>(
-      `select coalesce(c.position, 0) as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash, ${millisOf('h.latest')} as latest, h.lag,
+      `select greatest(0, least(coalesce(c.position, 0), ${Number.MAX_SAFE_INTEGER})) as up_to, h.entries, h.position, encode(h.hash, 'hex') as hash, ${millisOf('h.latest')} as latest, h.lag,
          (select json_build_object('event_id', b.event_id, 'position', b.position)
           from read.audit b where b.workspace = $1 and b.position not between 1 and coalesce(c.position, 0) order by b.position limit 1) as stray
        from (values (1)) one left join projector.checkpoint c on c.name = 'audit' and c.status = 'current'
@@ -203,9 +205,11 @@ async function breakOf(
   chain: ChainHead,
 ): Promise<BreakReason | undefined> {
   if (event && row && event.id === row.event_id)
-    return event.metadata.workspace === workspace && isSame(link(chain, event), row) ? undefined : 'changed';
+    return event.metadata.workspace === workspace && isSame(chain, event, row) ? undefined : 'changed';
   if (event && (await hasRow(parts.db, workspace, event))) return 'out of order';
-  if (row && (await hasEvent(parts.store, workspace, row))) return 'out of order';
+  const place = row && (await placeOf(parts.store, workspace, row));
+  // An event in its place that is not among the workspace's was given to another.
+  if (place !== undefined) return place === row!.position ? 'changed' : 'out of order';
   if (event && row) return 'changed';
   return event ? 'missing' : 'inserted';
 }
@@ -214,13 +218,14 @@ async function breakOf(
  * The hash covers every field that is shown, so equal hashes, one from the log and one from the row, are equal entries: of the data as it is
  * kept, which an export writes as it stands. What steers the lists is held beside it.
  */
-function isSame({ entry, latest, subject }: Link, row: Row): boolean {
-  if (row.hash !== entry.hash || row.latest !== latest || row.subject !== subject) return false;
-  if (row.at_ms !== Date.parse(entry.at)) return false;
+function isSame(chain: ChainHead, event: RecordedEvent, row: Row): boolean {
   try {
+    const { entry, latest, subject } = link(chain, event);
+    if (row.hash !== entry.hash || row.latest !== latest || row.subject !== subject) return false;
+    if (row.at_ms !== Date.parse(entry.at)) return false;
     return hashOf(entryOf({ ...row, at: entry.at }), row.data) === entry.hash;
   } catch {
-    // Data that is not JSON any more was changed.
+    // Data that is not JSON any more, or nests deeper than any that we wrote, was changed.
     return false;
   }
 }
@@ -237,7 +242,8 @@ async function hasRow(db: Workspaces, workspace: string, { id, stream }: Recorde
   return rows.length > 0;
 }
 
-async function hasEvent(store: EventStore, workspace: string, row: Row): Promise<boolean> {
+/** Where a row's event stands in the log; undefined when its stream does not hold it. */
+async function placeOf(store: EventStore, workspace: string, row: Row): Promise<number | undefined> {
   const events = await store.read(streamName(row.entity_type, workspace, row.entity_id));
-  return events.some(({ id }) => id === row.event_id);
+  return events.find(({ id }) => id === row.event_id)?.position;
 }
