@@ -74,6 +74,8 @@ describe('an audit entry', () => {
       execFileSync('python3', ['-c', script], {
         input: entries.map((it) => `${JSON.stringify(it)}\n`).join(''),
         encoding: 'utf8',
+        // Also where text is not UTF-8 unless somebody says so, as on Windows.
+        env: { ...process.env, LC_ALL: 'C', PYTHONUTF8: '0', PYTHONCOERCECLOCALE: '0', PYTHONIOENCODING: 'cp1252' },
       });
     expect(check([second, first])).toBe('2 entries, unbroken\n');
     expect(check([{ ...second, actor: 'usr_2' }, first])).toBe('broken at evt_2\n');
