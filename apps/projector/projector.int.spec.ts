@@ -7,8 +7,11 @@ import { HOUR, instant, MINUTE, plus, uuidv7, type Instant } from '#kernel';
 import { Health, Wake } from '#platform';
 import { campaignAggregate, postAggregate, PUBLISH_RETRY_DELAYS_MS, type CampaignCommand } from '#publishing';
 import { readModels } from '#read-models';
+import { mediaAggregate } from '#studio';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { rebuildable } from './projections/all-projections';
 import { Projector } from './projector';
+import { dropRetired, rebuild } from './rebuild/rebuild';
 
 const WORKSPACE = 'ws_1';
 const PAGE = { limit: 50 };
@@ -179,5 +182,27 @@ describe('the projector', () => {
         expect.objectContaining({ actor: 'system' }),
       ]),
     );
+  });
+
+  it('goes on with a view that was built anew by hand while nothing happened to it, and whose former table is gone', async () => {
+    const media = rebuildable.find(({ name }) => name === 'media')!;
+    const models = readModels(test.db);
+    const by = { at: now, actor: 'usr_1' };
+    const add = (mediaId: string) =>
+      commands.handle(
+        mediaAggregate,
+        mediaId,
+        { type: 'AddMedia', ...by, mediaId, kind: 'image', url: null, bytes: null },
+        context(),
+      );
+    const isShown = (id: string) =>
+      eventually(async () => expect(await models.media.get(WORKSPACE, id)).toMatchObject({ view: { id } }));
+    await add('med_1');
+    await isShown('med_1');
+    expect(await rebuild({ db: test.db, store }, media)).toBe(2);
+    expect(await dropRetired(test.db, media, 0)).toEqual([1]);
+    await add('med_2');
+    await isShown('med_2');
+    await isShown('med_1');
   });
 });

@@ -56,6 +56,22 @@ describe('leadership', () => {
     await eventually(() => expect(frozen.reigns.every(({ signal }) => signal.aborted)).toBe(true));
   });
 
+  it('begins anew where another build was put in the place of its own', async () => {
+    const a = candidate();
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    const { epoch } = a.reigns.find(({ name }) => name === 'one')!;
+    const builds = "('one', 1, '1', 'retired', $1), ('one', 2, '1', 'current', $1 + 1), ('two', 1, '1', 'current', $2)";
+    const ofTwo = a.reigns.find(({ name }) => name === 'two')!;
+    await test.db.query(`insert into projector.checkpoint (name, version, shape, status, epoch) values ${builds}`, [
+      epoch,
+      ofTwo.epoch,
+    ]);
+    await eventually(() => expect(a.reigns.filter(({ name }) => name === 'one')).toHaveLength(2));
+    expect(a.reigns.at(-1)).toMatchObject({ name: 'one', epoch: epoch + 2 });
+    expect(a.reigns.filter(({ signal }) => signal.aborted)).toMatchObject([{ name: 'one', epoch }]);
+    await test.db.query('delete from projector.checkpoint');
+  });
+
   it('leads again after its connection was cut', async () => {
     const a = candidate();
     await eventually(() => expect(a.led()).toEqual(NAMES));

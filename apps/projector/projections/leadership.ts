@@ -29,7 +29,11 @@ const EVICT = `select pg_terminate_backend(l.pid) from projector.leader d
     and l.database = (select oid from pg_database where datname = current_database())
   where d.name = any($1) and d.seen_at < now() - $2 * interval '1 millisecond'`;
 
-const SEEN = 'update projector.leader set seen_at = now() where name = any($1) and pid = pg_backend_pid()';
+// Tells as well who is led in vain: a rebuild by hand has put a build in the place of theirs, with an epoch of its own, and they would
+// not hear of it before they next had something to write. By then the table of the former build may be gone.
+const SEEN = `with seen as (update projector.leader set seen_at = now() where name = any($1) and pid = pg_backend_pid())
+  select name from unnest($1::text[], $2::bigint[]) led (name, epoch) join projector.checkpoint c using (name)
+    where c.status = 'current' and c.epoch <> led.epoch`;
 
 // Above every epoch that a checkpoint has ever had, also one that a rebuild by hand gave it.
 const ENTHRONE = `insert into projector.leader as l (name, epoch, pid, process)
@@ -44,6 +48,12 @@ interface Crowned {
   readonly epoch: number;
 }
 
+interface Reign {
+  readonly epoch: number;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
 type Session = Awaited<ReturnType<Database['session']>>;
 
 /**
@@ -53,7 +63,7 @@ type Session = Awaited<ReturnType<Database['session']>>;
  */
 export class Leadership {
   private session: Session | undefined;
-  private readonly reigns = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  private readonly reigns = new Map<string, Reign>();
   /** Names whose reign is over and whose lock this session still holds. */
   private readonly ended = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
@@ -106,8 +116,12 @@ export class Leadership {
       this.ended.clear();
       await session.query(UNLOCK, [ended]);
     }
-    const led = this.led;
-    if (led.length > 0) await session.query(SEEN, [led]);
+    const led = [...this.reigns];
+    if (led.length > 0) {
+      const epochs = led.map(([, { epoch }]) => epoch);
+      const replaced = await session.query<{ name: string }>(SEEN, [led.map(([name]) => name), epochs]);
+      for (const { name } of replaced) this.reigns.get(name)?.stop.abort();
+    }
     const open = names.filter((name) => !this.reigns.has(name));
     if (open.length === 0) return false;
     const taken = (await session.query<{ name: string }>(TAKE, [open])).map(({ name }) => name);
@@ -131,7 +145,7 @@ export class Leadership {
         this.reigns.delete(name);
         if (this.session === session) this.ended.add(name);
       });
-    this.reigns.set(name, { stop, done });
+    this.reigns.set(name, { epoch, stop, done });
   }
 
   private async open(db: Database): Promise<Session> {
