@@ -14,6 +14,7 @@ import {
 } from '#read-models';
 import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT } from '../http/page.query';
+import { invalid } from '../http/problem';
 import { ApiController, Read } from '../http/routes';
 import { Things } from '../reads/things';
 import {
@@ -88,6 +89,9 @@ export class AuditController {
     summary: 'Whether the log and the audit log are what they were',
   })
   async verify(@Query() query: AuditVerifyQuery, @TheCall() call: Call): Promise<Verdict> {
+    // Of no entry it would prove nothing, and the answer read as if it had.
+    if (query.expectedHash !== undefined && !query.fromPosition)
+      throw invalid({ pointer: '/expectedHash', message: 'needs the fromPosition that it was kept with' });
     await this.things.caughtUp('audit', call.workspace, call.waitMs);
     return verifyAudit(this.engines, call.workspace, { ...query, deadline: AbortSignal.timeout(VERIFY_MS) });
   }

@@ -61,10 +61,10 @@ export class AuditExportQuery extends AuditFilterInput {
 }
 
 export class AuditVerifyQuery {
-  @WholeText({ optional: true, description: 'Begins after this position, with expectedHash' })
+  @WholeText({ optional: true, description: 'Begins after this position' })
   fromPosition?: number;
 
-  @Pattern(/^[0-9a-f]{64}$/, 'a hash in hex', { optional: true })
+  @Pattern(/^[0-9a-f]{64}$/, 'a hash in hex', { optional: true, description: 'Of the entry at fromPosition' })
   expectedHash?: string;
 }
 

@@ -197,7 +197,9 @@ describe('the audit log over HTTP', () => {
       ok: false,
       broken: { id: null, position: position + 1_000_000, reason: 'missing' },
     });
-    for (const query of ['fromPosition=x', 'fromPosition=-1', 'expectedHash=abc', `expectedHash=${'AB'.repeat(32)}`])
+    const ofNothing = [`expectedHash=${hash}`, `expectedHash=${hash}&fromPosition=0`];
+    const unreadable = ['fromPosition=x', 'fromPosition=-1', 'expectedHash=abc', `expectedHash=${'AB'.repeat(32)}`];
+    for (const query of [...unreadable, ...ofNothing])
       expect(await send('GET', `/audit-log/verify?${query}`)).toMatchObject({
         status: 400,
         body: { errors: [{ pointer: `/${query.split('=')[0]}` }] },
