@@ -1,10 +1,11 @@
 import type { Instant } from '#kernel';
-import { Id, OneOf, Pattern, Reference, Text, Time } from '../http/fields';
+import type { AccountView } from '#read-models';
+import { Id, OneOf, Pattern, Reference, Text, Time, wordsOf } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { PLATFORM } from '../posts/posts.dto';
 import { answer, erased, nullable, object, oneOf, pageOf, personal, text, time } from '../openapi/schema';
 
-const STATUSES = ['connected', 'disconnected'] as const;
+const STATUSES = wordsOf<AccountView['status']>({ connected: true, disconnected: true });
 
 export class ConnectAccount {
   @Id('acct', { optional: true })

@@ -1,8 +1,9 @@
-import { Id, OneOf, Reference, Text } from '../http/fields';
+import type { CampaignView } from '#read-models';
+import { Id, OneOf, Reference, Text, wordsOf } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { answer, object, oneOf, pageOf, text, whole } from '../openapi/schema';
 
-const STATUSES = ['open', 'closed', 'completed'] as const;
+const STATUSES = wordsOf<CampaignView['status']>({ open: true, closed: true, completed: true });
 
 export class CreateCampaign {
   @Id('cmp', { optional: true })

@@ -178,6 +178,9 @@ export const WholeText = (options: FieldOptions & { min?: number; max?: number }
 export const Flag = (options: FieldOptions = {}): PropertyDecorator =>
   field(options, { type: 'boolean' }, IsBoolean({ message: 'must be true or false' }));
 
+/** All words that a type allows, as a list: one that is missing does not compile, nor does one that the type lacks. */
+export const wordsOf = <W extends string>(words: Readonly<Record<W, true>>): readonly W[] => Object.keys(words) as W[];
+
 /** One of a fixed set of words. */
 export const OneOf = (values: readonly string[], options: FieldOptions = {}): PropertyDecorator =>
   field(

@@ -1,4 +1,5 @@
 import type { Instant } from '#kernel';
+import type { DestinationStatus, PostStatus } from '#publishing';
 import {
   Flag,
   Id,
@@ -13,13 +14,26 @@ import {
   TimeText,
   WebUrl,
   Whole,
+  wordsOf,
 } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 
 /** Names of networks: API.md. */
 export const PLATFORM = /^[a-z][a-z0-9_]{1,31}$/;
-export const POST_STATUSES = ['scheduled', 'publishing', 'published', 'partial', 'failed', 'cancelled'] as const;
-export const DESTINATION_STATUSES = ['pending', 'publishing', 'published', 'failed'] as const;
+export const POST_STATUSES = wordsOf<PostStatus>({
+  scheduled: true,
+  publishing: true,
+  published: true,
+  partial: true,
+  failed: true,
+  cancelled: true,
+});
+export const DESTINATION_STATUSES = wordsOf<DestinationStatus>({
+  pending: true,
+  publishing: true,
+  published: true,
+  failed: true,
+});
 
 const MAX_TEXT = 10_000;
 const MAX_DESTINATIONS = 50;

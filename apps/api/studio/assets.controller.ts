@@ -5,7 +5,7 @@ import { assetAggregate, assetErrors, type AssetCommand } from '#studio';
 import { Commands, type Asked } from '../commands/commands';
 import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
-import { Id, OneOf, Reference, Text } from '../http/fields';
+import { Id, OneOf, Reference, Text, wordsOf } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
 import { newThingId } from '../http/path-id';
 import { ApiController, Read } from '../http/routes';
@@ -13,7 +13,7 @@ import { Command, ReadOne } from '../http/thing-routes';
 import { answer, nullable, object, oneOf, pageOf, text } from '../openapi/schema';
 import { Things } from '../reads/things';
 
-const STATUSES = ['organized', 'delivered'] as const;
+const STATUSES = wordsOf<AssetView['status']>({ organized: true, delivered: true });
 
 export class PlaceAsset {
   @Reference({ example: 'client_7' })

@@ -1,8 +1,14 @@
-import { Flag, Id, OneOf, Reference, Text, TextList } from '../http/fields';
+import type { DesignView } from '#read-models';
+import { Flag, Id, OneOf, Reference, Text, TextList, wordsOf } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { answer, erased, flag, list, nullable, object, oneOf, pageOf, personal, text, whole } from '../openapi/schema';
 
-const STATUSES = ['draft', 'in_review', 'approved', 'revision_requested'] as const;
+const STATUSES = wordsOf<DesignView['status']>({
+  draft: true,
+  in_review: true,
+  approved: true,
+  revision_requested: true,
+});
 
 export class CreateDesign {
   @Id('dsg', { optional: true })

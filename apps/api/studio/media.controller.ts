@@ -5,14 +5,14 @@ import { mediaAggregate, mediaErrors } from '#studio';
 import { Commands } from '../commands/commands';
 import { shownBy } from '../commands/shown';
 import { TheCall, type Call } from '../http/call';
-import { Id, OneOf, Text, Whole } from '../http/fields';
+import { Id, OneOf, Text, Whole, wordsOf } from '../http/fields';
 import { PageQuery, RevisionQuery } from '../http/page.query';
 import { ApiController, Read } from '../http/routes';
 import { Command, Create, ReadOne } from '../http/thing-routes';
 import { answer, nullable, object, oneOf, pageOf, text, whole } from '../openapi/schema';
 import { Things } from '../reads/things';
 
-const STATUSES = ['added', 'processed'] as const;
+const STATUSES = wordsOf<MediaView['status']>({ added: true, processed: true });
 
 export class AddMedia {
   @Id('med', { optional: true })

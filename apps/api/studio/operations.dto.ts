@@ -1,9 +1,10 @@
+import type { OperationView } from '#read-models';
 import { OPERATION_KINDS, type OperationKind } from '#studio';
-import { Id, Name, Nested, OneOf, Text, TextList, Whole } from '../http/fields';
+import { Id, Name, Nested, OneOf, Text, TextList, Whole, wordsOf } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { answer, list, nullable, object, oneOf, pageOf, text, whole } from '../openapi/schema';
 
-const STATUSES = ['running', 'completed', 'failed'] as const;
+const STATUSES = wordsOf<OperationView['status']>({ running: true, completed: true, failed: true });
 const MAX_RESULTS = 1_000;
 
 export class StartOperation {

@@ -1,9 +1,10 @@
+import type { InvitationView } from '#read-models';
 import { ROLES, type Role } from '#workspace';
-import { Email, Id, OneOf } from '../http/fields';
+import { Email, Id, OneOf, wordsOf } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { answer, erased, nullable, object, oneOf, pageOf, personal, text } from '../openapi/schema';
 
-const INVITATION_STATUSES = ['pending', 'accepted'] as const;
+const INVITATION_STATUSES = wordsOf<InvitationView['status']>({ pending: true, accepted: true });
 
 export class InviteMember {
   @Id('inv', { optional: true })
