@@ -12,6 +12,7 @@ import { databaseHealth } from './database-health';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
 import { openSecretBox } from './master-key';
+import { expectOwnLog } from './own-log';
 import { patientBus } from './patient-bus';
 import { sandboxKey } from './sandbox-key';
 import type { SecretBox } from './secret-box';
@@ -100,6 +101,7 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
   const store = await openStore(settings, db);
   const bus = await openBus(settings, outbox, { log, onWait });
   await until('the event store', () => letIn(store), onWait);
+  await until('the event store', () => expectOwnLog(db, store), onWait);
   await until('the bus', () => letIn(bus), onWait);
 
   const metrics = new Registry();

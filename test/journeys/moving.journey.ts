@@ -150,6 +150,13 @@ function stories(open: () => Promise<string | undefined>): void {
     await program.line(/^Switched \d+ places; start the apps on EventStoreDB/);
     expect((await program.ended).code).toBe(0);
 
+    // On the old log it would take commands that nobody ever hears of.
+    const forgetful = Program.start(['dist/apps/standalone/main.js', '--empty'], {
+      DATA_DIR: standalone.dataDir,
+      ...env,
+    });
+    await forgetful.line(/^Postledger cannot start\. The log is not the one that this database was built from/);
+    expect((await forgetful.ended).code).toBe(1);
     env['EVENT_STORE_URL'] = double.url;
     await standalone.start();
     await goesOn('there', 'pst_waits_1');

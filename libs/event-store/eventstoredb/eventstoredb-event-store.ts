@@ -14,6 +14,7 @@ import {
 } from '@eventstore/db-client';
 import {
   NO_STREAM,
+  NoSuchPositionError,
   WrongRevisionError,
   type Appended,
   type EventStore,
@@ -27,7 +28,7 @@ import {
 } from '../port/event-store';
 import { toStoredMetadata } from '../port/stored-metadata';
 import { Connection, type Deadlines } from './connection';
-import { refused, unavailable } from './faults';
+import { isInvalid, refused, unavailable } from './faults';
 import { isKnown, positionOf, recordedOf } from './recorded';
 import { SubscriptionReader } from './subscription';
 
@@ -234,10 +235,14 @@ export class EventStoreDbEventStore implements EventStore {
     await this.connection.close();
   }
 
-  private page(from: Position, maxCount: number): Promise<ResolvedEvent[]> {
-    return this.connection.drain((client) =>
-      client.readAll({ direction: FORWARDS, fromPosition: placeOf(from), maxCount, requiresLeader: true }),
-    );
+  private async page(from: Position, maxCount: number): Promise<ResolvedEvent[]> {
+    try {
+      return await this.connection.drain((client) =>
+        client.readAll({ direction: FORWARDS, fromPosition: placeOf(from), maxCount, requiresLeader: true }),
+      );
+    } catch (error) {
+      throw isInvalid(error) ? new NoSuchPositionError(from, { cause: error }) : error;
+    }
   }
 
   /** The event itself knows its place. */

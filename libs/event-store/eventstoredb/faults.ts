@@ -21,9 +21,12 @@ const REFUSALS = [
 /** What the client has no class for keeps its gRPC status. */
 const INVALID_ARGUMENT = 3;
 
+/** Whether the node finds that what was asked makes no sense. */
+export const isInvalid = (error: unknown): boolean => (error as { code?: unknown }).code === INVALID_ARGUMENT;
+
 /** Whether the same request would be refused again. Everything else passes: the connection, the leader, the load. */
 export const isRefusal = (error: unknown): boolean =>
-  REFUSALS.some((refusal) => error instanceof refusal) || (error as { code?: unknown }).code === INVALID_ARGUMENT;
+  REFUSALS.some((refusal) => error instanceof refusal) || isInvalid(error);
 
 /** The client itself turns to the leader that the node named. */
 export const isNotLeader = (error: unknown): boolean => error instanceof NotLeaderError;

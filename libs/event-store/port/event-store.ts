@@ -87,6 +87,14 @@ export class WrongRevisionError extends Error {
   }
 }
 
+/** A place was asked for that is none in this log. An engine need not notice it. */
+export class NoSuchPositionError extends Error {
+  constructor(position: Position, options?: ErrorOptions) {
+    super(`The log has no event at position ${position}`, options);
+    this.name = 'NoSuchPositionError';
+  }
+}
+
 /** The engine cannot be reached or answered with a passing fault; the append may or may not have happened. */
 export class EventStoreUnavailableError extends Error {
   constructor(message: string, options?: ErrorOptions) {
