@@ -30,11 +30,14 @@ describe('the program on EventStoreDB', () => {
     return program;
   };
 
-  it('waits for a node that is not there yet, says so in a sentence, and starts when it is', async () => {
+  it.each([
+    ['a node', ({ url }: EventStoreDbDouble) => url],
+    ['a cluster', ({ clusterUrl }: EventStoreDbDouble) => clusterUrl],
+  ])('waits for %s that is not there yet, says so in a sentence, and starts when it is', async (_, address) => {
     const double = await EventStoreDbDouble.start();
     opened.push(double);
     await double.cutWire();
-    const program = start(double.url);
+    const program = start(address(double));
     await program.line(/Waiting for the event store: EventStoreDB does not answer: \S/);
     expect(program.lines.join('\n')).not.toMatch(/\n\s+at .*:\d+:\d+\)/);
     await double.connectWire();

@@ -72,7 +72,8 @@ export class Connection {
           if ((await answered(ended, gone, wait, 'waiting')) === 'ended') return events;
         }
       } catch (error) {
-        void stream.cancel();
+        // Of a stream that no node was found for, the client rejects this too.
+        stream.cancel().catch(unavailable);
         throw error;
       }
     }, deadlineMs);

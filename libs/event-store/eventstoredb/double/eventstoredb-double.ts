@@ -15,6 +15,7 @@ import type {
   BatchAppendReq,
   BatchAppendResp,
 } from '@eventstore/db-client/generated/streams_pb';
+import type { ClusterInfo } from '@eventstore/db-client/generated/gossip_pb';
 import { SupportedMethod, SupportedMethods } from '@eventstore/db-client/generated/serverfeatures_pb';
 import { answerRead, NoSuchPositionError, startOf } from './reads';
 import { StoredLog, type Expected, type Outcome, type Proposed } from './stored-log';
@@ -23,7 +24,9 @@ import {
   appendAnswer,
   batchAnswer,
   batchTooLarge,
+  clusterOf,
   expectedOf,
+  GossipService,
   grpc,
   nameOf,
   proposedOf,
@@ -100,6 +103,9 @@ export class EventStoreDbDouble {
       tombstone: unimplemented,
     });
     this.server.addService(ServerFeaturesService, { getSupportedMethods });
+    this.server.addService(GossipService, {
+      read: (_: unknown, answer: sendUnaryData<ClusterInfo>) => answer(null, clusterOf(this.port)),
+    });
   }
 
   static async start(log?: StoredLog, secured?: Secured): Promise<EventStoreDbDouble> {
@@ -115,6 +121,11 @@ export class EventStoreDbDouble {
 
   get url(): string {
     return `esdb://127.0.0.1:${this.port}?tls=false`;
+  }
+
+  /** As the address of a cluster, whose nodes are asked for their leader first. */
+  get clusterUrl(): string {
+    return `esdb+discover://127.0.0.1:${this.port}?tls=false`;
   }
 
   /** Cuts every connection; new ones are taken. */

@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb';
+import { GossipService } from '@eventstore/db-client/generated/gossip_grpc_pb';
+import { ClusterInfo, EndPoint, MemberInfo } from '@eventstore/db-client/generated/gossip_pb';
 import { ServerFeaturesService } from '@eventstore/db-client/generated/serverfeatures_grpc_pb';
 import {
   AllStreamPosition,
@@ -31,7 +33,7 @@ const { Empty: GoogleEmpty } = own(
   'google-protobuf/google/protobuf/empty_pb',
 ) as typeof import('google-protobuf/google/protobuf/empty_pb');
 
-export { ReadReq, ReadResp, ServerFeaturesService, StreamsService };
+export { GossipService, ReadReq, ReadResp, ServerFeaturesService, StreamsService };
 
 /** What stands for a position that the node does not know: −1 as an unsigned number. */
 const UNKNOWN = 2n ** 64n - 1n;
@@ -221,4 +223,17 @@ export function drained(call: ServerWritableStream<ReadReq, ReadResp>): Promise<
     };
     call.on('drain', done).on('close', done);
   });
+}
+
+/** A cluster of one node, its leader. */
+export function clusterOf(port: number): ClusterInfo {
+  const [cluster, member, address] = [new ClusterInfo(), new MemberInfo(), new EndPoint()];
+  address.setAddress('127.0.0.1');
+  address.setPort(port);
+  member.setInstanceId(uuid('00000000-0000-4000-8000-000000000000'));
+  member.setState(MemberInfo.VNodeState.LEADER);
+  member.setIsAlive(true);
+  member.setHttpEndPoint(address);
+  cluster.setMembersList([member]);
+  return cluster;
 }
