@@ -176,7 +176,7 @@ async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<Eve
   try {
     return new EventStoreDbEventStore(eventStoreUrl);
   } catch (cause) {
-    throw new SettingsError('EVENT_STORE_URL is not of the form esdb://user:password@host:2113?tls=true.', { cause });
+    throw new SettingsError(`${(cause as Error).message}.`, { cause });
   }
 }
 

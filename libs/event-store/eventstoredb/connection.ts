@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EventStoreDBClient, type ResolvedEvent, type StreamingRead } from '@eventstore/db-client';
 import { EventStoreUnavailableError } from '../port/event-store';
+import { clientAddress, FORM } from './connection-settings';
 import { isNotLeader, isRefusal, unavailable } from './faults';
 
 const FIRST_BACKOFF_MS = 25;
@@ -25,15 +26,17 @@ export interface Line {
  * process, and an answer on one of its streams after an error on another would throw where nobody can catch it.
  */
 export class Connection {
+  private readonly address: string;
   private line: Line & { readonly end: () => void };
   private letGo: Promise<unknown> = Promise.resolve();
   private closed = false;
 
   constructor(
-    private readonly url: string,
+    url: string,
     private readonly deadlines: Deadlines,
   ) {
-    this.line = this.open();
+    this.address = clientAddress(url);
+    this.line = this.firstLine();
   }
 
   /** The present client, when the one before has let go. */
@@ -113,12 +116,23 @@ export class Connection {
     await dispose(this.line.client);
   }
 
+  /** What the client finds wrong with the address, it finds now. */
+  private firstLine(): Line & { readonly end: () => void } {
+    try {
+      return this.open();
+    } catch (cause) {
+      throw new Error(FORM, { cause });
+    }
+  }
+
   private open(): Line & { readonly end: () => void } {
     const control = new AbortController();
     setMaxListeners(0, control.signal);
-    // The client knows its own scheme only; KurrentDB speaks the same protocol.
-    const client = EventStoreDBClient.connectionString(this.url.replace(/^kurrentdb/, 'esdb'));
-    return { client, gone: control.signal, end: () => control.abort() };
+    return {
+      client: EventStoreDBClient.connectionString(this.address),
+      gone: control.signal,
+      end: () => control.abort(),
+    };
   }
 }
 

@@ -55,7 +55,7 @@ const placeOf = (position: Position) =>
 
 /**
  * The log in EventStoreDB or KurrentDB. `url` is a connection string (`esdb://admin:secret@host:2113?tls=true`): TLS,
- * credentials, cluster discovery and keep-alive come from it.
+ * credentials, cluster discovery and keep-alive come from it. Throws one sentence, without the password, when it cannot be read.
  */
 export class EventStoreDbEventStore implements EventStore {
   private readonly connection: Connection;
