@@ -3,6 +3,7 @@ export { ownEmbedded, reachEmbedded, startEmbedded, takeDataDir } from './reach-
 export { openEngines, type Engines } from './engines';
 export { Health, type PartHealth } from './health';
 export { isEngineOutage } from './outage';
+export { differenceFrom } from './own-log';
 export { createLogger, type Logger } from './logger';
 export { SecretBox } from './secret-box';
 export { sparingly } from './sparingly';

@@ -15,13 +15,20 @@ interface Remembered {
  * hear of it. A database that remembers nothing takes any log.
  */
 export async function expectOwnLog(db: Sql, store: EventStore): Promise<void> {
+  const difference = await differenceFrom(db, store);
+  if (difference !== undefined)
+    throw new SettingsError(
+      `The log is not the one that this database was built from: ${difference}. Check EVENT_STORE_URL; after a move of the log it names the new one, and a log that was restored needs the database of the same time.`,
+    );
+}
+
+/** What is not in the log of what the database remembers, as half a sentence; undefined when the two belong together. */
+export async function differenceFrom(db: Sql, store: EventStore): Promise<string | undefined> {
   const newest = await remembered(db);
-  if (newest === undefined) return;
+  if (newest === undefined) return undefined;
   const there = await eventAt(store, newest.position);
-  if (there !== undefined && (newest.id === null || newest.id === there)) return;
-  throw new SettingsError(
-    `The log is not the one that this database was built from: at position ${newest.position} it has ${there === undefined ? 'no event' : 'another event'}. Check EVENT_STORE_URL; after a move of the log it names the new one, and a log that was restored needs the database of the same time.`,
-  );
+  if (there === undefined) return `at position ${newest.position} it has no event`;
+  return newest.id === null || newest.id === there ? undefined : `at position ${newest.position} it has another event`;
 }
 
 async function eventAt(store: EventStore, position: Position): Promise<string | undefined> {

@@ -1,8 +1,9 @@
 import type { EventStore } from '#event-store';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/eventstoredb-event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
-import { ownEmbedded, reachEmbedded, SettingsError } from '#platform';
+import { ownEmbedded, reachEmbedded } from '#platform';
 import { Database, migrate } from '#postgres';
+import { reach, shown } from './reach';
 import { OWN_NAME } from './switch-positions';
 
 /** As many appends to PostgreSQL travel as one statement, in order; EventStoreDB promises no order between streams. */
@@ -40,7 +41,7 @@ export class Opener {
   }
 
   private async eventStoreDb(url: string): Promise<OpenLog> {
-    const store = new EventStoreDbEventStore(url);
+    const store = await reach(url, async () => new EventStoreDbEventStore(url));
     this.closing.push(() => store.close());
     const { engine, version } = await reach(url, () => store.check());
     return { store, shown: `${engine} ${version} (${shown(url)})`, atOnce: AT_ONCE.eventstoredb };
@@ -59,15 +60,3 @@ export class Opener {
     return url;
   }
 }
-
-async function reach<T>(url: string, attempt: () => Promise<T>): Promise<T> {
-  try {
-    return await attempt();
-  } catch (error) {
-    const { message, errors } = error as Error & { errors?: Error[] };
-    throw new SettingsError(`${shown(url)} cannot be used: ${message || errors?.[0]?.message}.`, { cause: error });
-  }
-}
-
-/** An address without its password. */
-const shown = (url: string): string => url.replace(/\/\/[^@/]*@/, '//').replace(/\?.*$/, '');

@@ -30,8 +30,9 @@ describe('a switch of positions', () => {
     for (const store of [source, target])
       for (const [n, id] of ids.entries())
         await store.append('thing-ws_1:a', [{ id, type: 'Begun', data: {}, metadata }], n - 1);
-    await db.script(`create table read.audit (position bigint, event_id uuid);
-      insert into projector.checkpoint (name, version, shape, status, epoch, position) values ('outbox', 1, 'x', 'current', 1, 3)`);
+    await db.script(
+      `insert into projector.checkpoint (name, version, shape, status, epoch, position) values ('outbox', 1, 'x', 'current', 1, 3)`,
+    );
   });
   afterEach(async () => {
     await db.end();
@@ -45,8 +46,10 @@ describe('a switch of positions', () => {
     head: () => store.head(),
     readAll: (options) => store.readAll({ ...options, after: Math.max(1, options.after) }),
   });
-  const audit = (...entries: string[]) =>
-    db.query('insert into read.audit select * from unnest($1::bigint[], $2::uuid[])', [[1, 2, 3], entries]);
+  const audit = async (...entries: string[]) => {
+    await db.script('create table read.audit (position bigint, event_id uuid)');
+    await db.query('insert into read.audit select * from unnest($1::bigint[], $2::uuid[])', [[1, 2, 3], entries]);
+  };
   const position = async () => {
     const [outbox] = await db.query<{ position: number }>(
       "select position from projector.checkpoint where name = 'outbox'",
@@ -58,6 +61,28 @@ describe('a switch of positions', () => {
     await audit(ids[0]!, randomUUID(), ids[2]!);
     await expect(switchPositions(db, { source, target })).rejects.toThrow(
       'The database of --switch is not one of this source: at position 2 its audit log has another event.',
+    );
+    expect(await position()).toBe(3);
+  });
+
+  it('is not taken for done because the outbox stands where the target ends', async () => {
+    await db.script(`update projector.checkpoint set position = 4;
+      create view read.audit as select 'ws_1'::text as workspace, 4::bigint as position, '${randomUUID()}'::uuid as event_id;
+      create view read.audit_head as select workspace, position from read.audit`);
+    await expect(switchPositions(db, { source, target })).rejects.toThrow(
+      /^The database of --switch is not one of this/,
+    );
+  });
+
+  it('says in a sentence what is wrong with the Kafka between, and not its password', async () => {
+    await audit(...ids);
+    await db.query("insert into bus.group_offset (group_name, partition, position) values ('relay', 0, 0)");
+    const switched = (bus: string) => switchPositions(db, { source, target, bus });
+    await expect(switched('kafka://me:hunter@2@h')).rejects.toThrow(
+      /^kafka:\/\/h cannot be used: BUS_URL is not of the form/,
+    );
+    await expect(switched('kafka://me:hunter2@127.0.0.1:1')).rejects.toThrow(
+      /^kafka:\/\/127\.0\.0\.1:1 cannot be used: Kafka does not answer: /,
     );
     expect(await position()).toBe(3);
   });

@@ -1,9 +1,10 @@
 import type { EventStore } from '#event-store';
 import { KafkaBus } from '#messaging/kafka/kafka-bus';
-import { SettingsError } from '#platform';
+import { differenceFrom, SettingsError } from '#platform';
 import { MIGRATION_LOCK, type Database, type Sql } from '#postgres';
 import { TOPICS } from '#public-messages';
 import { nameOf } from './copy-log';
+import { reach } from './reach';
 import { sideBySide } from './walk';
 
 /** What this tool's own connections are called, so that they are not taken for an app's. */
@@ -63,7 +64,7 @@ async function isSwitched(db: Database, source: EventStore, target: EventStore):
   );
   if (!outbox) throw new SettingsError('The database of --switch has no views yet: there is nothing to switch.');
   const [from, to] = [await source.head(), await target.head()];
-  if (outbox.position === to && from !== to) return true;
+  if (outbox.position === to && from !== to && (await differenceFrom(db, target)) === undefined) return true;
   const [behind] = await db.query<{ name: string; position: number }>(
     "select name, position from projector.checkpoint where name in ('outbox', 'policies') and status = 'current' and position < $1 limit 1",
     [from],
@@ -81,8 +82,9 @@ async function expectRead(db: Database, bus: string | undefined): Promise<void> 
   if (!relay) return;
   if (bus === undefined)
     throw new SettingsError('Kafka is the bus of this system: --bus must say where, so that its end can be seen.');
-  const kafka = new KafkaBus(bus);
+  const kafka = await reach(bus, async () => new KafkaBus(bus));
   try {
+    await reach(bus, () => kafka.check());
     const unread = await kafka.unread('delivery', READ_BY_DELIVERY);
     if (unread > 0)
       throw new SettingsError(
