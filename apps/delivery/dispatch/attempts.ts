@@ -51,12 +51,16 @@ export class Attempts {
     return this.abort.signal.aborted && error?.stage === 'aborted';
   }
 
-  /** `endpoint` is as it is now: what was closed while the attempt was under way gets no other one. */
-  outcome(task: Task, exchange: Exchange, endpoint: Endpoint): Outcome {
+  /**
+   * `endpoint` is as it is now: what was closed while the attempt was under way gets no other one. When the answer does not speak for its
+   * present target, but for one that it had before, a 410 is a failure like others.
+   */
+  outcome(task: Task, exchange: Exchange, endpoint: Endpoint, speaksForTarget: boolean): Outcome {
     const { metrics, retryScale: scale } = this.needs;
     metrics.attemptSeconds.observe(exchange.durationMs / 1000);
     metrics.attempts.inc({ outcome: outcomeOf(exchange) });
-    const decision = decide(exchange, endpoint.contract, task.tries, { scale, chance: Math.random() });
+    const counts = speaksForTarget ? exchange : { ...exchange, statusCode: undefined };
+    const decision = decide(counts, endpoint.contract, task.tries, { scale, chance: Math.random() });
     const isInVain = decision.state === 'retrying' && !endpoint.open;
     return { task, exchange, decision: isInVain ? givenUp(endpoint, closedReason(endpoint.row)) : decision };
   }

@@ -6,7 +6,7 @@ import type { Decision } from '../record/outcome';
 
 /** What follows an exchange: the domain's pure decision, in this service's words. `chance` in [0, 1] is the jitter. */
 export function decide(
-  exchange: Exchange,
+  exchange: Omit<Exchange, 'statusCode'> & { readonly statusCode?: number | undefined },
   contract: Contract,
   tries: number,
   { scale, chance }: { scale: number; chance: number },

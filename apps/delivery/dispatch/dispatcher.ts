@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics';
 import { isFarewell, type Outcome } from '../record/outcome';
 import { Attempts, givenUp, unsigned } from './attempts';
 import { Lane } from './lane';
+import { Memory } from './memory';
 import type { Pace } from './pace';
 import { Slots } from './slots';
 import type { Task } from './task';
@@ -34,8 +35,8 @@ const WIDEST = 128;
 const BUSY = 2_000;
 const CALM_MS = 2_000;
 const LOOK_MS = 2;
-/** Deliveries in memory over all lanes: above, everything waits in the database. */
-const FULL = 20_000;
+/** Deliveries in memory over all lanes, and characters of their bodies. What `ordered` endpoints have is counted by their own lanes. */
+const FULL = { count: 20_000, size: 64_000_000 };
 /** A body whose key cannot be had waits so long before it is tried again, by whoever can. */
 const OPEN_AGAIN_MS = 5_000;
 
@@ -44,6 +45,7 @@ export class Dispatcher {
   private readonly lanes = new Map<number, Lane>();
   private readonly slots: Slots;
   private readonly attempts: Attempts;
+  private readonly memory = new Memory(FULL);
   private buffered = 0;
   private stopped = false;
   private idle: (() => void) | undefined;
@@ -66,12 +68,12 @@ export class Dispatcher {
 
   /** How many more deliveries of the endpoint memory takes; 0 while stopping. */
   room(endpoint: Endpoint): number {
-    return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).room(performance.now());
+    return this.stopped ? 0 : this.lane(endpoint).room(performance.now(), this.memory.part);
   }
 
   /** The same for what has waited in the database. */
   roomForBacklog(endpoint: Endpoint): number {
-    return this.stopped || this.buffered >= FULL ? 0 : this.lane(endpoint).roomForBacklog(performance.now());
+    return this.stopped ? 0 : this.lane(endpoint).roomForBacklog(performance.now(), this.memory.part);
   }
 
   /** Resolves when what is about to be sent anyhow is few enough: endpoints that do not keep up are not waited for. */
@@ -99,7 +101,7 @@ export class Dispatcher {
       }
       const lane = this.lane(endpoint);
       lane.tasks.push(task);
-      this.buffered++;
+      this.enters(task);
       touched.add(lane);
     }
     for (const lane of touched) this.pump(lane);
@@ -109,6 +111,7 @@ export class Dispatcher {
   changed(endpoint: Endpoint): void {
     const lane = this.lanes.get(endpoint.no);
     if (!lane) return;
+    if (lane.isElsewhere(endpoint)) this.slots.setAside(lane);
     lane.endpoint = endpoint;
     lane.isGone = false;
     lane.farewell = undefined;
@@ -132,7 +135,7 @@ export class Dispatcher {
   discard(endpoint: number, id: string): void {
     const task = this.lanes.get(endpoint)?.tasks.remove((waiting) => waiting.id === id);
     if (!task) return;
-    this.buffered--;
+    this.leaves(task);
     this.needs.record({ task, exchange: null, decision: { state: 'discarded', reason: 'discarded' } });
   }
 
@@ -143,8 +146,7 @@ export class Dispatcher {
 
   /** Drops what waits: it is no longer this worker's. */
   forget(): void {
-    for (const lane of this.lanes.values()) lane.clear();
-    this.buffered = 0;
+    for (const lane of this.lanes.values()) for (const task of lane.clear()) this.leaves(task);
     this.resume();
   }
 
@@ -167,11 +169,20 @@ export class Dispatcher {
   private halt(): void {
     this.stopped = true;
     this.slots.stop();
-    this.buffered = 0;
     for (const lane of this.lanes.values()) {
       clearTimeout(lane.timer);
-      lane.clear();
+      for (const task of lane.clear()) this.leaves(task);
     }
+  }
+
+  private enters({ lane, body, size = body.length }: Task): void {
+    this.buffered++;
+    if (lane === null) this.memory.take(size);
+  }
+
+  private leaves({ lane, body, size = body.length }: Task): void {
+    this.buffered--;
+    if (lane === null) this.memory.give(size);
   }
 
   private lane(endpoint: Endpoint): Lane {
@@ -217,20 +228,23 @@ export class Dispatcher {
     const { endpoint } = lane;
     const opened = this.needs.keys.openNow(endpoint.row.workspace, sealed.body);
     if (!opened) return void this.unseal(lane, sealed);
-    this.buffered--;
+    this.leaves(sealed);
     const task = opened.text === sealed.body ? sealed : { ...sealed, body: opened.text, erased: opened.erased };
     const headers = this.attempts.sign(task, endpoint, Date.now());
     if (!headers) {
-      this.needs.record(this.attempts.outcome(task, unsigned(Date.now()), endpoint));
+      this.needs.record(this.attempts.outcome(task, unsigned(Date.now()), endpoint, true));
       return;
     }
-    lane.went(now);
+    const isOfPresent = lane.went(now);
     this.slots.take();
     void this.attempts.send(task, endpoint, headers).then((exchange) => {
-      this.slots.giveBack(lane);
-      lane.came(exchange.durationMs, exchange.statusCode, performance.now());
+      const speaks = isOfPresent();
+      if (speaks) {
+        this.slots.giveBack(lane);
+        lane.came(exchange.durationMs, exchange.statusCode, performance.now());
+      } else this.slots.giveBackAside(lane);
       if (!this.attempts.wasStopped(exchange))
-        this.concluded(lane, this.attempts.outcome(task, exchange, lane.endpoint));
+        this.concluded(lane, this.attempts.outcome(task, exchange, lane.endpoint, speaks));
       if (lane.circuit.isOpen && lane.tasks.length > 1) this.giveBack(lane);
       this.ended(lane);
     });
@@ -249,7 +263,7 @@ export class Dispatcher {
     if (!fault) lane.tasks.push(task);
     else {
       this.needs.onFault(fault, lane.endpoint);
-      this.buffered--;
+      this.leaves(task);
       this.needs.record({ task, exchange: null, decision: { state: 'waiting', ms: OPEN_AGAIN_MS } });
       this.needs.onRoom(lane.endpoint.no);
     }
@@ -271,7 +285,7 @@ export class Dispatcher {
         lane.tasks.push(task);
         continue;
       }
-      this.buffered--;
+      this.leaves(task);
       this.needs.record({ task, exchange: null, decision: { state: 'waiting', ms: 0 } });
     }
   }
@@ -289,7 +303,7 @@ export class Dispatcher {
   private giveUp(lane: Lane): void {
     const decision = givenUp(lane.endpoint, lane.isGone ? 'gone' : closedReason(lane.endpoint.row));
     for (const task of lane.tasks.clear()) {
-      this.buffered--;
+      this.leaves(task);
       this.needs.record({ task, exchange: null, decision });
     }
   }

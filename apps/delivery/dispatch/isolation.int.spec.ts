@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { eventually, Receiver } from '#testing';
 import { DeliveriesQuery } from '#read-models';
 import { World } from '../testing/world';
@@ -166,5 +167,26 @@ describe('endpoints do not hold each other up', () => {
     await eventually(() => expect(receiver.on('/new')).toHaveLength(2));
     expect(worker.parts.dispatcher.load.circuitsOpen).toBe(0);
     worker.kill();
+  });
+
+  it('nor does one that hangs, or says that it is gone', async () => {
+    const worker = await world.worker();
+    const held: ServerResponse[] = [];
+    receiver.always('/old', (_, response) => void held.push(response));
+    await world.register('whe_m', receiver.url('/old'), PATIENT);
+    await world.pass(worker);
+    await world.live(1);
+    await world.happen('a', 60);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(2));
+    const changes = { targetUrl: receiver.url('/new') };
+    await world.endpointCommand('whe_m', { type: 'UpdateEndpoint', changes, ...world.by() });
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/new')).toHaveLength(58), BEFORE_TIME_OUT);
+    for (const response of held) response.writeHead(410).end();
+    await eventually(() => expect(receiver.on('/new')).toHaveLength(60));
+    expect(held).toHaveLength(2);
+    expect(await world.test.db.query('select 1 from delivery.fact')).toEqual([]);
+    expect(worker.parts.dispatcher.load).toMatchObject({ inFlight: 0, buffered: 0 });
   });
 });

@@ -33,6 +33,10 @@ export class Lane {
   /** Those whose bodies wait for a key. */
   readonly sealed = new Set<Task>();
   inFlight = 0;
+  /** Exchanges under way to a target that its endpoint had before: they take nothing from the present one. */
+  former = 0;
+  /** Which of its endpoint's targets is the present one. */
+  private target = 0;
   /** Waits for a slot in the dispatcher's line. */
   inLine = false;
   /** It has answered 410, and that counts: nothing more is sent until its endpoint changes. */
@@ -67,15 +71,23 @@ export class Lane {
   }
 
   set endpoint(changed: Endpoint) {
-    const { rateLimitPerSecond, targetUrl } = changed.row.config;
+    const { rateLimitPerSecond } = changed.row.config;
     if (rateLimitPerSecond !== this.pace.perSecond) this.pace = new Pace(rateLimitPerSecond);
-    const isElsewhere = targetUrl !== this.present.row.config.targetUrl;
+    const isElsewhere = this.isElsewhere(changed);
     this.present = changed;
     if (isElsewhere) this.beginAnew();
   }
 
+  /** Whether the endpoint has another target now. */
+  isElsewhere({ row }: Endpoint): boolean {
+    return row.config.targetUrl !== this.present.row.config.targetUrl;
+  }
+
   /** What was learned of one target says nothing of another. */
   private beginAnew(): void {
+    this.former += this.inFlight;
+    this.inFlight = 0;
+    this.target++;
     this.share = new Share(this.limits.max);
     this.circuit = new Circuit(this.limits.retryScale);
     this.hasAnswered = false;
@@ -104,19 +116,19 @@ export class Lane {
     return this.inFlight > 0 && now - this.aliveAt > STUCK_MS;
   }
 
-  /** How many more deliveries memory takes for it. */
-  room(now: number): number {
-    return this.allowed(now) - this.held;
+  /** How many more deliveries memory takes for it, which has `most` for one endpoint. */
+  room(now: number, most: number): number {
+    return Math.min(this.allowed(now), most) - this.held;
   }
 
   /** How many more of what has waited: the other half of memory is for what comes in live, however long the backlog. */
-  roomForBacklog(now: number): number {
-    return Math.ceil(this.allowed(now) / 2) - this.held;
+  roomForBacklog(now: number, most: number): number {
+    return Math.ceil(Math.min(this.allowed(now), most) / 2) - this.held;
   }
 
   /** Its deliveries in memory and in flight. */
   get held(): number {
-    return this.tasks.length + this.sealed.size + this.inFlight;
+    return this.tasks.length + this.sealed.size + this.inFlight + this.former;
   }
 
   /** Drops what waits, and says what it was. */
@@ -140,9 +152,12 @@ export class Lane {
     return this.pace.waitMs(now);
   }
 
-  went(now: number): void {
+  /** An exchange begins. Returns what tells, when it has ended, whether its target is still the present one. */
+  went(now: number): () => boolean {
     if (this.inFlight++ === 0 && this.lastWasAnswered) this.aliveAt = now;
     this.pace.went(now);
+    const { target } = this;
+    return () => target === this.target;
   }
 
   /** An exchange has ended after `ms`; `statusCode` is absent when no answer came. */

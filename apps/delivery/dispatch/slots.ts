@@ -41,6 +41,19 @@ export class Slots {
     this.inFlight--;
   }
 
+  /** The lane is about to get another target: what is under way to this one takes no slot from anybody any more. */
+  setAside(lane: Lane): void {
+    if (!lane.isStuck) this.stuck += lane.inFlight;
+    lane.isStuck = false;
+  }
+
+  /** One of those that were set aside has ended. */
+  giveBackAside(lane: Lane): void {
+    lane.former--;
+    this.stuck--;
+    this.inFlight--;
+  }
+
   wait(lane: Lane): void {
     if (lane.inLine) return;
     lane.inLine = true;

@@ -19,6 +19,8 @@ export interface Task {
   readonly type: string;
   readonly key: string;
   readonly body: string;
+  /** Characters of memory that it takes, where others have the same body. */
+  readonly size?: number;
   /** Number of the attempt to come, over all ladders. */
   readonly number: number;
   /** Failed attempts of the present ladder. */

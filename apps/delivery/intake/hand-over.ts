@@ -19,7 +19,9 @@ export function handOver(
 ): void {
   const tasks: Task[] = [];
   const waits = { retry: new Set<number>(), queue: new Set<number>() };
-  draft.deliveries.forEach(({ id, endpoint, rendered, place, message, coalesce }, ordinal) => {
+  const sharers = draft.bodies.map(() => 0);
+  for (const { body } of draft.deliveries) sharers[body]!++;
+  draft.deliveries.forEach(({ id, endpoint, rendered, body, place, message, coalesce }, ordinal) => {
     if (place === Place.memory) {
       tasks.push({
         id,
@@ -29,6 +31,7 @@ export function handOver(
         type: rendered.type,
         key: draft.messages[message]!.key,
         body: rendered.body,
+        size: rendered.body.length / sharers[body]!,
         number: 1,
         tries: 0,
         replay: false,
