@@ -1,6 +1,7 @@
 import { systemClock } from '#kernel';
 import type { Database } from '#postgres';
 import { eventually } from '#testing';
+import { Memory } from '../dispatch/memory';
 import type { Task } from '../dispatch/task';
 import { OrderedLane, type OrderedLaneNeeds } from './ordered-lane';
 import { OrderedLanes } from './ordered-lanes';
@@ -8,6 +9,7 @@ import { OrderedLanes } from './ordered-lanes';
 const row = (sequence: number) => ({
   id: `delivery-${sequence}`,
   sequence,
+  created_at: systemClock(),
   key: 'a',
   due_at: null,
   message_id: `event-${sequence}`,
@@ -20,23 +22,29 @@ const row = (sequence: number) => ({
 
 type Answer = (rows: unknown[]) => void;
 
-/** A lane's surroundings: what it sent, and its reads of the queue, which the test answers. */
+/** A lane's surroundings: what it sent, and its reads of the queue (what they ask for), which the test answers. */
 const surroundings = () => {
   const sent: Task[] = [];
   const answers: Answer[] = [];
+  const asked: (readonly unknown[])[] = [];
   const needs: OrderedLaneNeeds = {
     db: {
-      query: <Row>() => new Promise<Row[]>((answer) => answers.push(answer as Answer)),
+      query: <Row>(_: string, params: readonly unknown[] = []) => {
+        asked.push(params);
+        return new Promise<Row[]>((answer) => answers.push(answer as Answer));
+      },
       script: () => Promise.resolve(),
     },
     clock: systemClock,
     isOrdered: () => true,
+    wantsLatestOnly: () => false,
     submit: (task) => void sent.push(task),
+    memory: new Memory({ count: 1_000, size: 1_000_000 }),
     onFault: (error) => {
       throw error;
     },
   };
-  return { sent, answers, needs };
+  return { sent, answers, asked, needs };
 };
 const sequences = (sent: readonly Task[]): number[] => sent.map(({ sequence }) => sequence);
 
@@ -54,6 +62,33 @@ it('is not sent again when it is recorded while the queue is read anew', async (
   answers.shift()!([]);
   await lookedAnew;
   expect(sequences(sent)).toEqual([1, 2]);
+});
+
+it('is sent again when it waits behind a later one of its entity, which has its time to wait for', async () => {
+  const { sent, answers, asked, needs } = surroundings();
+  const answered = async (...rows: unknown[]): Promise<unknown> => {
+    await eventually(() => expect(answers).toHaveLength(1));
+    answers.shift()!(rows);
+    return asked.at(-1);
+  };
+  const lane = new OrderedLane(1, needs);
+  void lane.look(0);
+  await answered(row(1), row(2));
+  await eventually(() => expect(sequences(sent)).toEqual([1]));
+  // As what was replayed while it was under way: it is in the queue still.
+  lane.recorded({ task: sent[0]!, exchange: null, decision: { state: 'delivered' } });
+  void lane.reset();
+  await answered();
+  await answered(row(1), row(2));
+  await eventually(() => expect(answers).toEqual([]));
+  expect(sequences(sent)).toEqual([1, 2]);
+  const dueMs = Date.now() + 600;
+  lane.recorded({ task: sent[1]!, exchange: null, decision: { state: 'retrying', tries: 1, dueMs } });
+  for (let reads = 0; reads < 2; reads++) await answered();
+  const behind = [1, 2].map((sequence) => ({ ...row(sequence), line: 'a' }));
+  expect(await answered(...behind)).toEqual([1, ['a'], [1], 2]);
+  await eventually(() => expect(sequences(sent)).toEqual([1, 2, 1]));
+  lane.stop();
 });
 
 it('is not sent before those that were read earlier when the queue, read on, is another worker’s by then', async () => {

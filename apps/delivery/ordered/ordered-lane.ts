@@ -1,7 +1,10 @@
-import { instant, plus, type Clock } from '#kernel';
+import { grouped, instant, plus, type Clock } from '#kernel';
 import type { Sql } from '#postgres';
+import type { Memory } from '../dispatch/memory';
 import type { Task } from '../dispatch/task';
+import { isStateLike } from '../intake/coalesce';
 import type { Outcome } from '../record/outcome';
+import { prune } from './prune';
 
 export interface OrderedLaneNeeds {
   readonly db: Sql;
@@ -9,12 +12,17 @@ export interface OrderedLaneNeeds {
   readonly submit: (task: Task) => void;
   /** Whether the endpoint asks for order at present. One that no longer does has its queue sent without it. */
   readonly isOrdered: (endpoint: number) => boolean;
+  /** Whether it wants only the newest of what tells a state. */
+  readonly wantsLatestOnly: (endpoint: number) => boolean;
   readonly onFault: (error: Error) => void;
+  /** What the lanes of all endpoints take together. */
+  readonly memory: Memory;
 }
 
 interface QueueRow {
   readonly id: string;
   readonly sequence: number;
+  readonly created_at: string;
   readonly key: string;
   readonly due_at: string | null;
   readonly message_id: string;
@@ -34,19 +42,39 @@ interface Line {
   /** Numbers of what is under way: the first alone, but for what went before the endpoint asked for order. */
   readonly flying: Set<number>;
   refilling: boolean;
+  /** Its first waits for its time: nothing of it is in memory. */
+  rest: { readonly first: number; readonly untilMs: number } | undefined;
+  /** It was looked at for what is worthless since its first was the first. */
+  isPruned: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
-const newLine = (): Line => ({ items: [], spilled: false, flying: new Set(), refilling: false, timer: undefined });
+const newLine = (): Line => ({
+  items: [],
+  spilled: false,
+  flying: new Set(),
+  refilling: false,
+  rest: undefined,
+  isPruned: false,
+  timer: undefined,
+});
 
+/** Deliveries in memory, of an endpoint that has memory for itself. */
 const WINDOW = 1_000;
+/** Who waits for longer waits in the queue alone, and takes no place in the window from others. */
+const REST_FROM_MS = 500;
+/** What was not sent for so long, or has failed, was held up: of a state the newest will do, for who wants that. */
+const HELD_UP_MS = 5_000;
+/** Entities that may wait so, and how many are brought back at once when their time has come. */
+const MOST_AT_REST = 20_000;
+const BROUGHT_BACK = 20;
 const PAGE = 200;
 /** Deliveries of one entity in memory: an entity that fails must not fill the window. */
 const DEEPEST = 10;
 /** Looks at the clock again after it: it may have been set. */
 const LONGEST_TIMER_MS = 2_000;
 
-const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, d.replay, case when d.replay then d.changed_at::text end as replayed_at, b.body,
+const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, uuid_extract_timestamp(d.id) as created_at, d.replay, case when d.replay then d.changed_at::text end as replayed_at, b.body,
   1 + (select count(*) from delivery.attempt a where a.delivery_id = d.id) as number
   from delivery.queue q join delivery.delivery d on d.id = q.delivery_id join delivery.body b on b.id = d.body_id`;
 
@@ -68,6 +96,9 @@ export class OrderedLane {
   /** Recorded while the queue is being read: what was read may still show them. */
   private readonly passed = new Set<number>();
   private loaded = 0;
+  private resting = 0;
+  /** Names of lines whose rest is over. */
+  private readonly rested = new Set<string>();
   private pulling = false;
   private again = false;
   private stopped = false;
@@ -77,11 +108,6 @@ export class OrderedLane {
     private readonly needs: OrderedLaneNeeds,
   ) {
     this.inOrder = needs.isOrdered(endpoint);
-  }
-
-  /** Nothing is known to be left. */
-  get isEmpty(): boolean {
-    return this.lines.size === 0 && !this.pulling;
   }
 
   /** Reads on in the queue as far as the window reaches. */
@@ -113,18 +139,15 @@ export class OrderedLane {
   /** The queue has changed behind the cursor (a replay, a discard), or the endpoint: what is not under way is read again. */
   async reset(): Promise<void> {
     const flying: QueueRow[] = [];
-    for (const line of this.lines.values()) {
-      clearTimeout(line.timer);
+    for (const line of this.lines.values())
       flying.push(...line.items.filter(({ sequence }) => line.flying.has(sequence)));
-    }
-    this.lines.clear();
+    this.forget();
     this.inOrder = this.needs.isOrdered(this.endpoint);
     for (const row of flying.sort((one, other) => one.sequence - other.sequence)) {
       const line = this.line(row);
-      line.items.push(row);
+      this.load(line, row);
       line.flying.add(row.sequence);
     }
-    this.loaded = flying.length;
     this.cursor = 0;
     this.epoch++;
     await this.pull();
@@ -144,35 +167,100 @@ export class OrderedLane {
       line.items[at] = { ...row, tries, number: task.number + 1, due_at: instant(dueMs) };
     } else {
       line.items.splice(at, 1);
-      this.loaded--;
+      line.isPruned = false;
+      this.unload(row);
       if (this.pulling) this.passed.add(task.sequence);
     }
     if (line.items.length > 0) this.advance(line);
     else if (line.spilled) void this.refill(name, line, task.sequence);
     else this.lines.delete(name);
-    if (this.loaded < WINDOW / 2) void this.pull();
+    this.pullIfLow();
   }
 
   stop(): void {
     this.stopped = true;
-    for (const line of this.lines.values()) clearTimeout(line.timer);
-    this.lines.clear();
+    this.forget();
+  }
+
+  /** How many more memory takes. */
+  private get room(): number {
+    return Math.min(WINDOW, this.needs.memory.part) - this.loaded;
+  }
+
+  private pullIfLow(): void {
+    if (this.loaded < this.room) void this.pull();
   }
 
   private async pullSome(): Promise<void> {
-    while (this.loaded < WINDOW && !this.stopped) {
+    while (this.room > 0 && !this.stopped) {
+      if (this.rested.size > 0) {
+        await this.bringBack();
+        continue;
+      }
+      if (this.resting >= MOST_AT_REST) return;
       const { cursor: from, epoch, passed } = this;
+      const page = Math.min(PAGE, this.room);
       passed.clear();
       const rows = await this.needs.db.query<QueueRow>(
-        `${SELECT} where q.endpoint = $1 and q.sequence > $2 order by q.sequence limit ${PAGE}`,
-        [this.endpoint, from],
+        `${SELECT} where q.endpoint = $1 and q.sequence > $2 order by q.sequence limit $3`,
+        [this.endpoint, from, page],
       );
       if (this.stopped) return;
       if (this.epoch !== epoch) continue;
       for (const row of rows) if (!passed.has(row.sequence)) this.take(row);
       if (rows.length > 0) this.cursor = rows.at(-1)!.sequence;
-      if (rows.length < PAGE) return;
+      if (rows.length < page) return;
     }
+  }
+
+  /** Reads again what some of those begin with whose time has come. */
+  private async bringBack(): Promise<void> {
+    const { epoch } = this;
+    const names = [...this.rested].slice(0, Math.min(BROUGHT_BACK, this.room));
+    if (this.prunes) await prune(this.needs.db, this.endpoint, names, this.needs.clock());
+    if (this.stopped || this.epoch !== epoch) return;
+    const rows = await this.needs.db.query<QueueRow & { line: string }>(
+      `select w.line, x.* from unnest($2::text[], $3::bigint[]) as w (line, first) cross join lateral (
+         ${SELECT} where q.endpoint = $1 and q.sequence between w.first and $4 and ${this.inOrder ? 'q.key = w.line' : 'q.sequence = w.first'}
+         order by q.sequence limit ${DEEPEST}
+       ) x order by x.sequence`,
+      [this.endpoint, names, names.map((name) => this.lines.get(name)!.rest!.first), this.cursor],
+    );
+    if (this.stopped || this.epoch !== epoch) return;
+    const found = grouped(rows, ({ line }) => line);
+    for (const name of names) {
+      const line = this.lines.get(name)!;
+      const own = found.get(name) ?? [];
+      this.rested.delete(name);
+      this.resting--;
+      line.rest = undefined;
+      line.isPruned = true;
+      line.spilled = own.length === DEEPEST;
+      for (const row of own) this.load(line, row);
+      if (own.length > 0) this.advance(line);
+      else this.lines.delete(name);
+    }
+  }
+
+  private load(line: Line, row: QueueRow): void {
+    line.items.push(row);
+    this.loaded++;
+    this.needs.memory.take(row.body.length);
+  }
+
+  private unload({ body }: QueueRow): void {
+    this.loaded--;
+    this.needs.memory.give(body.length);
+  }
+
+  private forget(): void {
+    for (const { timer, items } of this.lines.values()) {
+      clearTimeout(timer);
+      for (const row of items) this.unload(row);
+    }
+    this.lines.clear();
+    this.rested.clear();
+    this.resting = 0;
   }
 
   private take(row: QueueRow): void {
@@ -180,8 +268,7 @@ export class OrderedLane {
     if (line.items.some(({ sequence }) => sequence === row.sequence)) return;
     if (line.spilled || line.refilling || line.items.length >= DEEPEST) line.spilled = true;
     else {
-      line.items.push(row);
-      this.loaded++;
+      this.load(line, row);
       if (line.items.length === 1) this.advance(line);
     }
   }
@@ -208,8 +295,7 @@ export class OrderedLane {
       );
       if (this.stopped || this.lines.get(key) !== line) return;
       line.refilling = false;
-      line.items.push(...rows);
-      this.loaded += rows.length;
+      for (const row of rows) this.load(line, row);
       line.spilled ||= rows.length === DEEPEST;
       if (rows.length > 0) this.advance(line);
       else if (line.spilled) await this.refill(key, line, after);
@@ -227,10 +313,12 @@ export class OrderedLane {
     if (line.flying.has(row.sequence)) return;
     clearTimeout(line.timer);
     const wait = row.due_at === null ? 0 : Date.parse(row.due_at) - Date.parse(this.needs.clock());
+    if (wait > REST_FROM_MS && line.flying.size === 0) return this.rest(line, row);
     if (wait > 0) {
       line.timer = setTimeout(() => this.advance(line), Math.min(wait, LONGEST_TIMER_MS));
       return;
     }
+    if (this.mayBeWorthless(line, row)) return this.rest(line, row);
     line.flying.add(row.sequence);
     this.needs.submit({
       id: row.id,
@@ -249,5 +337,38 @@ export class OrderedLane {
       lane: laneName(this.endpoint),
       replayedAt: row.replayed_at,
     });
+  }
+
+  private get prunes(): boolean {
+    return this.inOrder && this.needs.wantsLatestOnly(this.endpoint);
+  }
+
+  /** Whether a newer one of its kind may stand behind it. */
+  private mayBeWorthless({ items, spilled, flying, isPruned }: Line, row: QueueRow): boolean {
+    if (isPruned || flying.size > 0 || (items.length === 1 && !spilled)) return false;
+    if (row.replay || !isStateLike(row.type) || !this.prunes) return false;
+    return row.tries > 0 || Date.parse(this.needs.clock()) - Date.parse(row.created_at) > HELD_UP_MS;
+  }
+
+  /** Nothing of an entity can go before the time of its first: others have its place meanwhile. */
+  private rest(line: Line, first: QueueRow): void {
+    const items = line.items.splice(0);
+    for (const row of items) this.unload(row);
+    line.spilled = true;
+    // What is to be sent again may have come in behind later ones.
+    const lowest = Math.min(...items.map(({ sequence }) => sequence));
+    line.rest = { first: lowest, untilMs: first.due_at === null ? 0 : Date.parse(first.due_at) };
+    this.resting++;
+    this.sleep(this.nameOf(first), line);
+    if (!this.pulling) this.pullIfLow();
+  }
+
+  private sleep(name: string, line: Line): void {
+    const wait = line.rest!.untilMs - Date.parse(this.needs.clock());
+    if (wait > 0) line.timer = setTimeout(() => this.sleep(name, line), Math.min(wait, LONGEST_TIMER_MS));
+    else {
+      this.rested.add(name);
+      void this.pull();
+    }
   }
 }

@@ -1,8 +1,9 @@
 import type { Database } from '#postgres';
+import { Memory } from '../dispatch/memory';
 import type { Outcome } from '../record/outcome';
 import { laneName, OrderedLane, type OrderedLaneNeeds } from './ordered-lane';
 
-export interface OrderedLanesNeeds extends OrderedLaneNeeds {
+export interface OrderedLanesNeeds extends Omit<OrderedLaneNeeds, 'memory'> {
   readonly db: Database;
   readonly hold: (name: string) => Promise<boolean>;
   readonly isKnown: (endpoint: number) => boolean;
@@ -12,12 +13,15 @@ export interface OrderedLanesNeeds extends OrderedLaneNeeds {
 }
 
 const LOOK_MS = 1_000;
+/** Deliveries of all lanes in memory, and characters of their bodies. */
+const FULL = { count: 20_000, size: 64_000_000 };
 const QUEUED = `select q.endpoint, (select s.requeued from delivery.sequence s where s.endpoint = q.endpoint) as requeued
   from delivery.queued_endpoints() q`;
 
 /** The lanes of `ordered` endpoints that this worker holds. */
 export class OrderedLanes {
   private readonly lanes = new Map<number, OrderedLane>();
+  private readonly memory = new Memory(FULL);
   /** How often what this worker held became another's: a hold that was answered across it is not its own. */
   private losses = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -87,7 +91,7 @@ export class OrderedLanes {
     if (this.losses !== losses) return undefined;
     const held = this.lanes.get(endpoint);
     if (held || this.stopped || !this.needs.isKnown(endpoint)) return held;
-    const lane = new OrderedLane(endpoint, this.needs);
+    const lane = new OrderedLane(endpoint, { ...this.needs, memory: this.memory });
     this.lanes.set(endpoint, lane);
     return lane;
   }

@@ -74,6 +74,46 @@ describe('an ordered endpoint', () => {
     });
   });
 
+  it('lets failing entities wait alone, however many there are', async () => {
+    await world.close();
+    // What fails waits for longer than the test lasts, but for what it is told to wait.
+    world = await World.open({ retryScale: 10 });
+    const worker = await world.worker();
+    let heals = false;
+    receiver.always('/o', (request, response) => {
+      const isBad = periods([request])[0]!.region.startsWith('bad');
+      response.writeHead(isBad && !heals ? 500 : 204).end();
+    });
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    const bad = Array.from({ length: 101 }, (_, n) => `bad ${n}`);
+    for (const entity of bad) await world.happen(entity, 12);
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/o')).toHaveLength(bad.length));
+    await world.happen('good', 5);
+    await world.pass(worker);
+    await eventually(() => expect(perEntity(receiver.on('/o'))['good']).toEqual(upTo(5)));
+    heals = true;
+    await world.test.db.query('update delivery.queue set due_at = now() where due_at is not null');
+    await worker.parts.orderedLanes.allChanged();
+    await eventually(() => {
+      for (const entity of bad) expect(perEntity(receiver.on('/o'))[entity]).toEqual([1, ...upTo(12)]);
+    });
+  });
+
+  it('sends what waited for its time, without a word from anybody', async () => {
+    await world.close();
+    world = await World.open({ retryScale: 0.2 });
+    const worker = await world.worker();
+    receiver.script('/o', 500);
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 25);
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/o')).toHaveLength(26));
+    expect(perEntity(receiver.on('/o'))['a']).toEqual([1, ...upTo(25)]);
+  });
+
   it('sends what it held back once it no longer asks for order', async () => {
     const worker = await world.worker();
     let heals = false;

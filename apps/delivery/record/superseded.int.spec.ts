@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { plus, systemClock, type Instant } from '#kernel';
 import { eventually, Receiver, type Received } from '#testing';
 import { World } from '../testing/world';
 import type { DeliveryWorker } from '../worker/delivery-worker';
@@ -14,9 +15,13 @@ describe('an endpoint that wants the latest only', () => {
   let worker: DeliveryWorker;
   /** Requests that wait for the test's answer, by period. */
   let held: Map<number, ServerResponse>;
+  /** How much later it is than it was. */
+  let behind: number;
+  const clock = (): Instant => plus(systemClock(), behind);
   beforeEach(async () => {
+    behind = 0;
     // What fails waits for most of a minute: as long as it may take until a newer one is recorded.
-    [world, receiver] = await Promise.all([World.open({ retryScale: 10 }), Receiver.open()]);
+    [world, receiver] = await Promise.all([World.open({ retryScale: 10, clock }), Receiver.open()]);
     worker = await world.worker();
     held = new Map();
   });
@@ -28,11 +33,11 @@ describe('an endpoint that wants the latest only', () => {
   /** What fails waits as long as that makes of the ladder. */
   const withLadder = async (retryScale: number): Promise<void> => {
     await world.close();
-    world = await World.open({ retryScale });
+    world = await World.open({ retryScale, clock });
     worker = await world.worker();
   };
-  const register = async (contract = 'core', latestOnly = true): Promise<void> => {
-    await world.register('whe_l', receiver.url('/l'), { eventTypes: TYPES, latestOnly, contract });
+  const register = async (contract = 'core', latestOnly = true, ordered = false): Promise<void> => {
+    await world.register('whe_l', receiver.url('/l'), { eventTypes: TYPES, latestOnly, contract, ordered });
     await world.pass(worker);
     await world.live(1);
   };
@@ -231,6 +236,42 @@ describe('an endpoint that wants the latest only', () => {
         .map(period);
       expect(periods).toContain(300);
     }
+  });
+
+  it.each([
+    ['answered', (response: ServerResponse) => void response.writeHead(500).end()],
+    ['was not there', (response: ServerResponse) => void response.destroy()],
+  ])('gets of an outage in which it %s the newest of every entity in order, too', async (_, fail) => {
+    await withLadder(0.02);
+    let isAway = true;
+    receiver.always('/l', (__, response) => (isAway ? fail(response) : void response.writeHead(204).end()));
+    await register('core', true, true);
+    const entities = Array.from({ length: 40 }, (__, n) => `e${n}`);
+    for (const entity of entities) await world.happen(entity, 25);
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/l').length).toBeGreaterThan(30));
+    behind = 60_000;
+    const before = receiver.on('/l').length;
+    isAway = false;
+    await eventually(async () => expect(await world.test.db.query('select 1 from delivery.queue')).toEqual([]), {
+      within: 60_000,
+      every: 50,
+    });
+    const sent = receiver.on('/l').slice(before);
+    const newest = new Set(sent.filter((it) => period(it) === 25).map(({ body }) => body));
+    expect(newest.size).toBe(entities.length);
+    // And what had been in hand when it came back.
+    expect(sent.length).toBeLessThan(2 * entities.length + 30);
+    const tally = new Set(await outcomes());
+    expect(tally).toEqual(new Set(['delivered', 'superseded']));
+  });
+
+  it('is sent all of them in order while nothing holds them up', async () => {
+    await register('core', true, true);
+    await world.happen('a', 30);
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/l')).toHaveLength(30));
+    await become(...Array<string>(30).fill('delivered'));
   });
 
   it('is sent what somebody replays by hand, whatever newer there is', async () => {

@@ -194,6 +194,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     clock,
     submit: (task) => dispatcher.submit([task]),
     isOrdered: (no) => directory.get(no)?.row.config.ordered ?? true,
+    wantsLatestOnly: (no) => directory.get(no)?.row.config.latestOnly ?? false,
     hold,
     isKnown: (no) => directory.get(no) !== undefined,
     refreshEndpoints: () => directory.refresh(),
