@@ -37,6 +37,7 @@ export interface ChangeNeeds {
 export async function applyChange(needs: ChangeNeeds, change: EndpointChange): Promise<number | undefined> {
   const { db, store, directory } = needs;
   if (change.kind === 'updated') await coalesceAnew(db, change);
+  if (change.kind === 'enabled') await giveUpFirst(needs, change);
   const no = await db.tx(async (sql) => {
     await lockOutIntakes(sql);
     const row = await endpointRow(sql, change.workspace, change.endpointId);
@@ -127,7 +128,6 @@ async function update(
     if (phase === 'deleted') return;
   }
   if (enabled && !row.enabled) {
-    // Nothing that waited before it was disabled may come back with it.
     while ((await purge(sql, row, needs.now())) > 0);
     await reviveDiscarded(sql, row.no, change, needs.now());
   }
@@ -156,6 +156,18 @@ export const purgeClosed = (db: Database, no: number, now: string): Promise<numb
     const row = await endpointByNumber(sql, no, 'for no key update');
     return !row || isOpen(row) ? 0 : purge(sql, row, now);
   });
+
+/**
+ * Nothing that waited before it was disabled may come back with an endpoint, and the rest of a long backlog may wait still when it is
+ * enabled again. All but what comes meanwhile goes before the others have to wait for the change.
+ */
+async function giveUpFirst(
+  { db, now }: ChangeNeeds,
+  { workspace, endpointId, position }: EndpointChange,
+): Promise<void> {
+  const row = await endpointRow(db, workspace, endpointId);
+  if (row && row.position < position) while ((await purgeClosed(db, row.no, now())) > 0);
+}
 
 /** Events after the enabling that were handled before it was known: discarded then, wanted now. */
 async function reviveDiscarded(

@@ -1,0 +1,51 @@
+import { eventually, Receiver } from '#testing';
+import { World } from '../testing/world';
+
+/** The advisory lock that every intake holds shared. */
+const INTAKES = 7305050;
+
+describe('an endpoint that is enabled again while its backlog is still being given up', () => {
+  let world: World;
+  let receiver: Receiver;
+  beforeEach(async () => {
+    [world, receiver] = await Promise.all([World.open(), Receiver.open()]);
+  });
+  afterEach(async () => {
+    await world.close();
+    await receiver.close();
+  });
+
+  it('has all of it given up before the others wait, and none of it comes back', async () => {
+    const { db } = world.test;
+    const worker = await world.worker();
+    // Nobody gives up the rest by the way.
+    worker.parts.retries.stop();
+    await world.register('whe_e', receiver.url('/e'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.live(1);
+    await db.query(
+      `with waiting as (
+         insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state)
+         select uuidv7(), no, n, 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'region.performance_updated', 'a', 'retrying'
+         from delivery.endpoint, generate_series(1, 2500) n returning id, endpoint, sequence
+       ) insert into delivery.retry (delivery_id, endpoint, due_at, sequence) select id, endpoint, now() + interval '1 hour', sequence from waiting`,
+    );
+    await world.endpointCommand('whe_e', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
+    await world.pass(worker);
+    expect(await db.query('select 1 from delivery.retry')).toHaveLength(1_500);
+    await world.endpointCommand('whe_e', { type: 'EnableEndpoint', ...world.by() });
+    let enabling: Promise<void> | undefined;
+    // As long as an intake is under way, the change cannot be made.
+    await db.tx(async (sql) => {
+      await sql.query(`select pg_advisory_xact_lock_shared(${INTAKES})`);
+      enabling = world.pass(worker);
+      await eventually(async () => expect(await db.query('select 1 from delivery.retry')).toEqual([]));
+      expect(await db.query('select enabled from delivery.endpoint')).toEqual([{ enabled: false }]);
+    });
+    await enabling;
+    expect(await db.query('select enabled from delivery.endpoint')).toEqual([{ enabled: true }]);
+    expect(await db.query('select state, reason, count(*) from delivery.delivery group by 1, 2')).toEqual([
+      { state: 'discarded', reason: 'disabled', count: 2_500 },
+    ]);
+  });
+});
