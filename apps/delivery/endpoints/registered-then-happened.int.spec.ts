@@ -107,6 +107,61 @@ describe('an endpoint is a subscription to the log', () => {
     expect(faults).toEqual([]);
   });
 
+  describe('in the switch from the log to what is live', () => {
+    /** The head is read once the intakes are locked out: does something right then. */
+    const atTheSwitch = (act: () => Promise<void>): void => {
+      const head = world.store.head.bind(world.store);
+      world.store.head = async () => {
+        world.store.head = head;
+        const position = await head();
+        await act();
+        return position;
+      };
+    };
+
+    it('loses nothing that happens meanwhile: whoever takes it in waits', async () => {
+      const workspace = 'ws_becoming';
+      let taking: Promise<void> | undefined;
+      let taken = false;
+      atTheSwitch(async () => {
+        await world.happen('a', 1, workspace);
+        const messages = await world.fresh();
+        taking = workers[1]!.handle(messages).then(() => void (taken = true));
+        const waiting = "select 1 from pg_locks where locktype = 'advisory' and mode = 'ShareLock' and not granted";
+        await eventually(async () => expect(taken || (await world.test.db.query(waiting)).length > 0).toBe(true));
+      });
+      await world.register('whe_becoming', receiver.url('/becoming'), { eventTypes: ['region.*'] }, workspace);
+      await world.pass(workers[0]!);
+      await eventually(() => expect(sequencesAt(receiver, '/becoming')).toEqual([1]));
+      await taking;
+    });
+
+    it('is switched by another process when the one that was about to is killed', async () => {
+      const workspace = 'ws_becoming_later';
+      const killed = await world.worker();
+      const wanted = await world.happen('a', 3, workspace);
+      const startFrom = '2020-01-01T00:00:00.000Z';
+      let isKilled = false;
+      atTheSwitch(() => {
+        killed.kill();
+        isKilled = true;
+        return Promise.reject(new Error('the process is gone'));
+      });
+      await world.register(
+        'whe_becoming_later',
+        receiver.url('/becoming_later'),
+        { eventTypes: ['region.*'], startFrom },
+        workspace,
+      );
+      await world.pass(killed);
+      const later = await world.happen('a', 2, workspace);
+      await scatter(workers, await world.fresh());
+      await eventually(() => expect(idsAt(receiver, '/becoming_later').sort()).toEqual([...wanted, ...later].sort()));
+      expect(isKilled).toBe(true);
+      expect(sequencesAt(receiver, '/becoming_later')).toEqual(upTo(5));
+    });
+  });
+
   it('gets what waits for it from processes that have not heard of it', async () => {
     const workspace = 'ws_waits';
     const silent = await world.worker();

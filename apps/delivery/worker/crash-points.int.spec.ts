@@ -187,6 +187,12 @@ describe('a killed worker', () => {
     const stopping = worker.parts.dispatcher.stop.bind(worker.parts.dispatcher);
     worker.parts.dispatcher.stop = () => stopping(10);
     await worker.stop();
+    expect(
+      await world.test.db.query(
+        'select 1 from delivery.lease where worker = $1 union all select 1 from delivery.worker where id = $1',
+        [worker.parts.presence.id],
+      ),
+    ).toEqual([]);
     receiver.always('/a', 204);
     await second['woken']('retry');
     await everythingArrives(100);
