@@ -97,6 +97,14 @@ describe('a webhook target in production', () => {
     expect(inProduction(url)).toMatchObject({ ok: false, reason: expect.stringContaining('https://') });
   });
 
+  it.each(['127.0.0.1..', 'localhost..', 'db.internal..', 'hooks..example.org', '.example.org'])(
+    'may not have the host %s, of which a part is empty',
+    (host) => {
+      expect(inProduction(`https://${host}/`)).toMatchObject({ ok: false, reason: 'The host has an empty part.' });
+      expect(inSandbox(`https://${host}/`)).toMatchObject({ ok: false });
+    },
+  );
+
   it.each([
     'localhost',
     'LOCALHOST',

@@ -51,6 +51,7 @@ export function vetTarget(url: string, { sandbox }: { sandbox: boolean }): Vette
   if (target.port === '0') return refused('Port 0 is not a port.');
   const host = bareHost(target);
   if (host === '') return refused('The URL has no host.');
+  if (host.split('.').includes('')) return refused('The host has an empty part.');
   const loopback = isIP(host) ? isLoopback(host) : host === 'localhost';
   if (sandbox && loopback) return { ok: true, url: target.href };
   if (protocol === 'http:') {
