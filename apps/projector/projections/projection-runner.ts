@@ -66,7 +66,7 @@ export class ProjectionRunner {
 
   private async run(opened: OpenedBuild, signal: AbortSignal): Promise<void> {
     let pause = 0;
-    if (await this.hasSwitched(opened)) return;
+    if (await this.hasSwitched(opened, signal)) return;
     while (!signal.aborted) {
       const batch = await this.next(opened.checkpoint, signal);
       if (!batch) return;
@@ -79,13 +79,13 @@ export class ProjectionRunner {
         pause = this.narrow(batch, error as Error, pause);
         await sleep(pause, undefined, { signal }).catch(() => undefined);
       }
-      if (batch.events.length < this.limit && (await this.hasSwitched(opened))) return;
+      if (batch.events.length < this.limit && (await this.hasSwitched(opened, signal))) return;
     }
   }
 
   /** A build beside the old one takes over as soon as it has caught up. */
-  private async hasSwitched(opened: OpenedBuild): Promise<boolean> {
-    return opened.status === 'building' && (await switchBuild(this.parts.db, this.projection, opened));
+  private async hasSwitched(opened: OpenedBuild, signal: AbortSignal): Promise<boolean> {
+    return opened.status === 'building' && (await switchBuild(this.parts.db, this.projection, opened, signal));
   }
 
   private async next({ position }: Checkpoint, signal: AbortSignal): Promise<LogBatch | undefined> {

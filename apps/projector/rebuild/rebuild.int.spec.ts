@@ -136,4 +136,26 @@ describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
     const { difference } = await verifyProjection({ db: test.db, store }, projection);
     expect(difference).toMatchObject({ position: 11, reason: 'missing' });
   });
+
+  it('leaves readers alone while somebody keeps the view or a former table, and goes on once they are free', async () => {
+    const session = await test.db.session();
+    const keep = async (relation: string) => {
+      await session.script('set idle_in_transaction_session_timeout = 0; begin');
+      await session.query(`select from read.${relation} limit 1`);
+    };
+    await keep(name);
+    const rebuilding = rebuild({ db: test.db, store }, projection);
+    const waiting = () =>
+      test.db.query('select from pg_locks where not granted and relation = $1::regclass', [`read.${name}`]);
+    await eventually(async () => expect(await waiting()).toHaveLength(1), { every: 20 });
+    expect(await rows()).toBeGreaterThan(0);
+    await session.script('commit');
+    expect(await rebuilding).toBe(3);
+
+    await keep(`${name}_v2`);
+    expect(await dropRetired(test.db, projection, 0)).toEqual([]);
+    await session.script('commit');
+    session.release();
+    expect(await dropRetired(test.db, projection, 0)).toEqual([2]);
+  });
 });

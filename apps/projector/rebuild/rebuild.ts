@@ -3,6 +3,7 @@ import type { Database, Write } from '#postgres';
 import { addBuild, openBuilding, writeStretch, type OpenedBuild } from '../projections/checkpoint';
 import type { Projection } from '../projections/projection';
 import { switchBuild } from '../projections/switch-build';
+import { whenFree } from '../projections/when-free';
 
 /** Large: nobody waits for the rows, and what several events do to one is written once. */
 const BATCH = 5_000;
@@ -54,7 +55,7 @@ export async function rebuild(
     if (onProgress) onProgress(await progressOf(store, checkpoint.position, started));
     if (batch.events.length === batchSize) continue;
     await writing;
-    if (await switchBuild(db, projection, opened)) return checkpoint.version;
+    if (await switchBuild(db, projection, opened, signal)) return checkpoint.version;
   }
   await next.catch(() => undefined);
   await writing;
@@ -113,9 +114,12 @@ async function progressOf(
   return { position, head, eventsPerSecond, secondsLeft: (head - position) / Math.max(1, eventsPerSecond) };
 }
 
-/** Throws the tables of former builds away, once whoever still reads them has had `graceMs` to finish. Returns their versions. */
-export function dropRetired(db: Database, projection: Projection, graceMs: number): Promise<number[]> {
-  return db.tx(async (sql) => {
+/**
+ * Throws the tables of former builds away, once whoever still reads them has had `graceMs` to finish. Returns their versions: none while
+ * somebody is at one of them all the same, such as a backup.
+ */
+export async function dropRetired(db: Database, projection: Projection, graceMs: number): Promise<number[]> {
+  const dropped = await whenFree(db, async (sql) => {
     const rows = await sql.query<{ version: number }>(
       `delete from projector.checkpoint where name = $1 and status = 'retired' and retired_at < now() - $2 * interval '1 millisecond' returning version`,
       [projection.name, graceMs],
@@ -123,4 +127,5 @@ export function dropRetired(db: Database, projection: Projection, graceMs: numbe
     for (const { version } of rows) await projection.build(version).drop?.(sql);
     return rows.map(({ version }) => version);
   });
+  return dropped ?? [];
 }
