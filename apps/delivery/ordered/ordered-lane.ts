@@ -78,6 +78,9 @@ const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, 
   1 + (select count(*) from delivery.attempt a where a.delivery_id = d.id) as number
   from delivery.queue q join delivery.delivery d on d.id = q.delivery_id join delivery.body b on b.id = d.body_id`;
 
+/** What waits for a retry since before the endpoint asked for order comes into the queue page by page, the oldest first: nothing goes before it. */
+const NOT_AHEAD = `and q.sequence < coalesce((select min(r.sequence) from delivery.retry r where r.endpoint = $1), ${Number.MAX_SAFE_INTEGER})`;
+
 /** The name by which a worker holds an endpoint's lane (delivery.hold). */
 export const laneName = (endpoint: number): string => `ordered:${endpoint}`;
 
@@ -202,7 +205,7 @@ export class OrderedLane {
       const page = Math.min(PAGE, this.room);
       passed.clear();
       const rows = await this.needs.db.query<QueueRow>(
-        `${SELECT} where q.endpoint = $1 and q.sequence > $2 order by q.sequence limit $3`,
+        `${SELECT} where q.endpoint = $1 and q.sequence > $2 ${this.inOrder ? NOT_AHEAD : ''} order by q.sequence limit $3`,
         [this.endpoint, from, page],
       );
       if (this.stopped) return;

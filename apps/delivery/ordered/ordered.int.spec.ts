@@ -157,6 +157,37 @@ describe('an ordered endpoint', () => {
     expect(perEntity(receiver.on('/o'))['a']).toEqual([...perEntity(receiver.on('/o'))['a']!].sort());
   });
 
+  it('waits for all that was to be retried, however long that takes to come into the queue', async () => {
+    const worker = await world.worker();
+    const { db } = world.test;
+    receiver.always('/o', { status: 503, headers: { 'retry-after': '3600' } });
+    await world.register('whe_o', receiver.url('/o'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.live(1);
+    // More than is moved with the change itself, and all of it older than what is looked at here.
+    await db.query(
+      `with numbered as (update delivery.sequence set last = last + 1000 returning endpoint), waiting as (
+         insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state)
+         select uuidv7(), endpoint, n, 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'region.performance_updated', 'x', 'retrying'
+         from numbered, generate_series(1, 1000) n returning id, endpoint, sequence
+       ) insert into delivery.retry (delivery_id, endpoint, due_at, sequence) select id, endpoint, now() + interval '1 hour', sequence from waiting`,
+    );
+    await world.happen('a', 1);
+    await world.pass(worker);
+    await eventually(async () => expect(await db.query('select 1 from delivery.retry')).toHaveLength(1_001));
+    worker.parts.retries.stop();
+    await ask({ ordered: true });
+    await world.happen('a', 2);
+    await world.pass(worker);
+    receiver.always('/o', 204);
+    await worker.parts.orderedLanes.allChanged();
+    expect(await db.query('update delivery.retry set due_at = now() returning 1')).toHaveLength(1);
+    const second = await world.worker();
+    await eventually(() => expect(receiver.on('/o')).toHaveLength(4));
+    expect(perEntity(receiver.on('/o'))['a']).toEqual([1, 1, 2, 3]);
+    expect(second.parts.dispatcher.load.buffered).toBe(0);
+  });
+
   it('waits also for what was under way when it began to ask for order, once that has failed', async () => {
     const worker = await world.worker();
     const answers: (() => void)[] = [];
