@@ -1,5 +1,5 @@
 import { FAILING_AFTER_MS } from '#webhooks';
-import { instant, type Clock } from '#kernel';
+import { SECOND, type Clock } from '#kernel';
 import type { Database } from '#postgres';
 import type { Outcome } from '../record/outcome';
 import { writeFacts } from './facts';
@@ -68,21 +68,20 @@ export class Failing {
 
   private async failing(endpoints: readonly number[]): Promise<void> {
     const { db, clock, onFact } = this.needs;
-    const now = clock();
-    await db.query('update delivery.endpoint set failing_since = $2 where no = any($1) and failing_since is null', [
+    // By the server's clock: one process whose own is days ahead would give up whatever fails just now.
+    await db.query('update delivery.endpoint set failing_since = now() where no = any($1) and failing_since is null', [
       endpoints,
-      now,
     ]);
     const hopeless = await db.tx(async (sql) => {
       // Said once: it begins to count anew.
       const rows = await sql.query<{ workspace: string; id: string }>(
-        'update delivery.endpoint set failing_since = null where no = any($1) and enabled and failing_since <= $2 returning workspace, id',
-        [endpoints, instant(Date.parse(now) - FAILING_AFTER_MS)],
+        'update delivery.endpoint set failing_since = null where no = any($1) and enabled and failing_since <= now() - make_interval(secs => $2) returning workspace, id',
+        [endpoints, FAILING_AFTER_MS / SECOND],
       );
       await writeFacts(
         sql,
         rows.map(({ workspace, id }) => ({ workspace, endpointId: id, kind: 'failing' as const })),
-        now,
+        clock(),
       );
       return rows.length;
     });

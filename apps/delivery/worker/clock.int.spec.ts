@@ -9,6 +9,33 @@ const sequences = (requests: readonly Received[]): number[] =>
   requests.map(({ headers }) => Number(headers['webhook-sequence']));
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
 
+it('disables nothing that has just begun to fail when the clock of its process is set forward by a week', async () => {
+  let ahead = 0;
+  const [world, receiver] = await Promise.all([
+    World.open({ clock: () => plus(systemClock(), ahead) }),
+    Receiver.open(),
+  ]);
+  const worker = await world.worker();
+  const { db } = world.test;
+  receiver.always('/f', 500);
+  await world.register('whe_f', receiver.url('/f'), { eventTypes: ['region.*'] });
+  await world.pass(worker);
+  await world.happen('a');
+  await world.pass(worker);
+  const failing = () => db.query('select failing_since from delivery.endpoint where failing_since is not null');
+  await eventually(async () => expect(await failing()).toHaveLength(1));
+  ahead = 7 * 24 * HOUR_MS;
+  const noted = jest.spyOn(worker.parts.failing as unknown as { failing: () => Promise<void> }, 'failing');
+  await world.happen('a');
+  await world.pass(worker);
+  await eventually(() => expect(noted).toHaveBeenCalled());
+  await Promise.all(noted.mock.results.map(({ value }) => value as Promise<void>));
+  expect(await failing()).toHaveLength(1);
+  expect(await db.query("select 1 from delivery.fact where kind = 'failing'")).toEqual([]);
+  await world.close();
+  await receiver.close();
+});
+
 describe.each([
   ['back by an hour', -HOUR_MS],
   ['forward by an hour', HOUR_MS],
