@@ -29,6 +29,8 @@ export class Draft {
   readonly messages: CoreMessage[] = [];
   readonly bodies: { readonly message: number; readonly id: string; readonly body: string }[] = [];
   readonly deliveries: DraftDelivery[] = [];
+  /** Characters of all bodies. */
+  size = 0;
 
   constructor(private readonly now: () => number) {}
 
@@ -80,6 +82,7 @@ export class Draft {
   }
 
   private body(message: number, { body }: Rendered): number {
+    this.size += body.length;
     return this.bodies.push({ message, id: uuidv7(this.now()), body }) - 1;
   }
 }

@@ -39,6 +39,24 @@ describe('intake', () => {
     expect(new Set(receiver.on('/a').map(({ headers }) => headers['webhook-id'])).size).toBe(5);
   });
 
+  it('takes large ones a few at a time, however many come at once', async () => {
+    await register('a', 'b');
+    await world.happen('x', 60);
+    const large = (value: string) => JSON.stringify({ ...(JSON.parse(value) as object), period: 'x'.repeat(250_000) });
+    const messages = (await world.fresh()).map((message) => ({ ...message, value: large(message.value) }));
+    const { db } = world.test;
+    const query = db.query.bind(db);
+    const sizes: number[] = [];
+    db.query = (text, params) => {
+      if (text.includes('delivery.intake(')) sizes.push((params![9] as string).length);
+      return query(text, params);
+    };
+    await worker.handle(messages);
+    expect(sizes.length).toBeGreaterThan(1);
+    expect(Math.max(...sizes)).toBeLessThan(9_000_000);
+    await eventually(() => expect([sequencesAt('a').length, sequencesAt('b').length]).toEqual([60, 60]));
+  });
+
   it('numbers the deliveries of each endpoint by itself, in the order of the messages', async () => {
     await register('a', 'b');
     await world.endpointCommand('whe_b', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });

@@ -11,6 +11,8 @@ import { writeDraft } from './write-draft';
 
 /** More deliveries than this go in several statements: one event to a thousand endpoints must not be one huge one. */
 const MAX_DELIVERIES = 2_000;
+/** Nor more characters of bodies, of which a statement has several copies on its way. */
+const MAX_SIZE = 8_000_000;
 
 export interface IntakeNeeds extends HandOverNeeds {
   readonly db: Database;
@@ -89,7 +91,7 @@ export class Intake {
       return room > 0 ? Place.memory : Place.retry;
     };
     let next = 0;
-    while (next < messages.length && draft.deliveries.length < MAX_DELIVERIES) {
+    while (next < messages.length && draft.deliveries.length < MAX_DELIVERIES && draft.size < MAX_SIZE) {
       const message = messages[next++]!;
       draft.add(
         message,
