@@ -7,7 +7,7 @@ describe('what is one workspace’s own', () => {
   let standalone: Standalone;
   let client: Client;
   beforeAll(async () => {
-    standalone = await Standalone.start({ RETRY_SCALE: '1' });
+    standalone = await Standalone.start({ RETRY_SCALE: '1', LOG_LEVEL: 'trace' });
     client = standalone.client();
   });
   afterAll(() => standalone.remove());
@@ -68,6 +68,7 @@ describe('what is one workspace’s own', () => {
       expect(standalone.program.lines.filter((line) => line.includes(bare))).toEqual([]);
     }
     expect(disk.some(({ bytes }) => bytes.includes(endpoint.id))).toBe(true);
+    expect(standalone.program.lines.some((line) => line.includes('"level":20'))).toBe(true);
     await standalone.start();
   });
 });
