@@ -1,9 +1,10 @@
-import { execFileSync, execSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, ownPort, removeFolder } from '#testing';
+import { runPrinted } from '../harness/printed-curl';
 import { Program, ROOT } from '../harness/program';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'postledger-odd-'));
@@ -140,7 +141,7 @@ describe('npm start at an odd moment, or with odd settings', () => {
       METRICS_PORT: '0',
     });
     const [line] = await program.line(/^curl .*/);
-    expect(JSON.parse(execSync(line, { encoding: 'utf8' }))).toMatchObject({ username: 'hello.world' });
+    expect(runPrinted(line)).toMatchObject({ username: 'hello.world' });
     const [, metrics] = await program.line(/Metrics +(http:\S+)/);
     expect(await (await fetch(metrics!)).text()).toContain('postledger_row_security');
     await program.line(/^No sample/);

@@ -1,4 +1,4 @@
-import { execFileSync, execSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeFolder } from '#testing';
+import { runPrinted } from '../harness/printed-curl';
 import { Program, ROOT } from '../harness/program';
 import { Standalone } from '../harness/standalone';
 
@@ -40,8 +41,7 @@ describe('the front door', () => {
 
     it('prints a curl line that works as it stands', async () => {
       const [line] = await program.line(/^curl .*/);
-      const account = JSON.parse(execSync(line, { encoding: 'utf8' })) as { id: string; username: string };
-      expect(account).toMatchObject({ id: expect.stringMatching(/^acct_/), username: 'hello.world' });
+      expect(runPrinted(line)).toMatchObject({ id: expect.stringMatching(/^acct_/), username: 'hello.world' });
     });
 
     it('serves the API documents and the page it names', async () => {
@@ -92,7 +92,7 @@ describe('the front door', () => {
       program = start({ DATA_DIR: dataDir, RETRY_SCALE: '0.1' });
       const [line] = await program.line(/^curl .*/);
       expect(line).toContain('$(cat ');
-      expect(JSON.parse(execSync(line, { encoding: 'utf8' }))).toMatchObject({ username: 'hello.world' });
+      expect(runPrinted(line)).toMatchObject({ username: 'hello.world' });
       await program.line(/webhooks received and verified, 0 not/);
       const [, url] = await program.line(/API +(http:\/\/\S+)\/api\/v1/);
       const key = readFileSync(join(dataDir, 'api-key'), 'utf8').trim();
