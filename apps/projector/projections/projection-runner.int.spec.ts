@@ -133,6 +133,15 @@ describe('a projection', () => {
     await eventually(() => expect(sick.stopped).toBeUndefined());
   });
 
+  it('has a build forget what it remembers of changes that were not written', async () => {
+    let forgot = 0;
+    const failing = counting('counted', (n) => n === 2 && forgot === 0);
+    const build = (version: number) => ({ ...failing.build(version), forget: () => void forgot++ });
+    void runnerOf({ ...failing, build }).lead(1, stop.signal);
+    await append(3);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(3)));
+  });
+
   it('writes no row once another leads', async () => {
     const old = runnerOf(counting('counted')).lead(1, stop.signal);
     await append(3);

@@ -44,6 +44,19 @@ describe('the audit log', () => {
     expect(await table.firstDifference(test.db, 'read.audit_v1')).toBeUndefined();
   });
 
+  it('links anew what could not be written, once it has forgotten what it made of it', async () => {
+    const table = new AuditTable(2, 'read.audit_v2');
+    await table.prepare(test.db);
+    const { events } = await store.readAll({ after: 0, limit: 10_000 });
+    const half = Math.ceil(events.length / 2);
+    for (const batch of [events.slice(0, half), events.slice(half)]) {
+      await table.changes(test.db, batch);
+      table.forget();
+      await writeFenced(test.db, OPEN, await table.changes(test.db, batch));
+    }
+    expect(await table.firstDifference(test.db, 'read.audit_v1')).toBeUndefined();
+  });
+
   it('pages newest first, without a gap or a double', async () => {
     const seen: AuditEntry[] = [];
     for (let cursor: string | undefined; ;) {

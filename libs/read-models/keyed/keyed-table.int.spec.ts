@@ -123,6 +123,27 @@ describe('a keyed view', () => {
     );
   });
 
+  it('shows nothing of what could not be written, once it has forgotten it', async () => {
+    const store = new MemoryEventStore();
+    const handler = new CommandHandler(store);
+    await schedule(handler, 'ws_1', 1);
+    for (const name of ['reschedule', 'cancel'])
+      await handle(handler, 'ws_1', 'pst_1', commandOf('pst_1', name, instant(START + 1_000)));
+    const { events } = await store.readAll({ after: 0, limit: 10 });
+    const table = new KeyedTable(postsView, 'read.posts_v900');
+    await table.prepare(test.db);
+    await table.publish(test.db);
+    await apply(table, events.slice(0, 1));
+    await table.changes(test.db, events.slice(1));
+    table.forget();
+    await apply(table, events.slice(1, 2));
+    const query = new KeyedQuery(test.db, postsView);
+    expect(await query.get('ws_1', 'pst_1')).toMatchObject({ view: { status: 'scheduled' }, revision: 1 });
+    await apply(table, events.slice(2));
+    expect(await query.get('ws_1', 'pst_1')).toMatchObject({ view: { status: 'cancelled' }, revision: 2 });
+    await store.close();
+  });
+
   it('lists newest first by any filters, in pages that new things do not move', async () => {
     const store = new MemoryEventStore();
     const handler = new CommandHandler(store);
