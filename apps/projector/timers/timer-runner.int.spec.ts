@@ -13,7 +13,7 @@ describe('the timers', () => {
   let test: TestDatabase;
   let now: Instant;
   let sent: { target: string; position: number; commandId: string; causationId: string | null }[];
-  let answer: (target: string) => void;
+  let answer: (target: string) => void | Promise<void>;
 
   beforeAll(async () => (test = await testDatabase()));
   afterAll(() => test.drop());
@@ -24,7 +24,7 @@ describe('the timers', () => {
 
   const send: Owed = async (_, payload, { commandId, causationId }) => {
     const { target, position } = payload as { target: string; position: number };
-    answer(target);
+    await answer(target);
     sent.push({ target, position, commandId, causationId });
   };
   const runner = () =>
@@ -163,6 +163,19 @@ describe('the timers', () => {
     await eventually(async () =>
       expect(await test.db.query('select position from projector.timer')).toEqual([{ position: 2 }]),
     );
+  });
+
+  it('puts off nothing that was set anew while its command failed, nor another that the same event led to', async () => {
+    await set(timer('a', 1), timer('b', 1, { dueAt: plus(NOON, 30_000) }));
+    answer = async () => {
+      await set(timer('a', 2, { dueAt: plus(NOON, 60_000) }));
+      throw new EventStoreUnavailableError('away');
+    };
+    await runner().runDue();
+    expect(await test.db.query('select key, position, due_at, failures from projector.timer order by key')).toEqual([
+      { key: 'a', position: 2, due_at: plus(NOON, 60_000), failures: 0 },
+      { key: 'b', position: 1, due_at: plus(NOON, 30_000), failures: 0 },
+    ]);
   });
 
   it('sends in time what is set while it rests, and looks at once only for what is due before it would look anyway', async () => {
