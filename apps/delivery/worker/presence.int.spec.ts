@@ -107,6 +107,14 @@ describe('the presence of a worker', () => {
     expect([await workers(), lost]).toEqual([[one.id], 1]);
   });
 
+  it('does not come back when it was stopped during a heartbeat', async () => {
+    const one = await worker();
+    one.kill();
+    await test.db.query('delete from delivery.worker');
+    await beat(one);
+    expect([await workers(), lost]).toEqual([[], 0]);
+  });
+
   it('is not sure four seconds after its last heartbeat, and then takes nobody for dead until the others have had their five', async () => {
     let now = 1_000_000;
     jest.spyOn(performance, 'now').mockImplementation(() => now);
