@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { decode, encode, type Answer, type Packet } from 'dns-packet';
 import { eventually } from '#testing';
-import { dial, type DialTarget } from './dial';
+import { dial, type Dialling, type DialTarget } from './dial';
 import { systemLookup } from './resolver';
 
 const PUBLIC = '93.184.215.14';
@@ -58,16 +58,16 @@ describe('a name that somebody else’s name server answers for', () => {
   });
 
   /** Dials as the sender does; a vetted address is played by the receiver on loopback, and noted. */
-  const connect = async (host: string, sandbox = false): Promise<Socket> => {
+  const connect = async (
+    host: string,
+    sandbox = false,
+    dialling: Dialling = { stage: 'resolve', cancelled: false },
+  ): Promise<Socket> => {
     const reroute = (address: string) => {
       dialled.push(address);
       return '127.0.0.1';
     };
-    const socket = await dial(
-      { ...target, host },
-      { sandbox, lookup, forTests: { reroute } },
-      { stage: 'resolve', cancelled: false },
-    );
+    const socket = await dial({ ...target, host }, { sandbox, lookup, forTests: { reroute } }, dialling);
     socket.destroy();
     return socket;
   };
@@ -110,6 +110,24 @@ describe('a name that somebody else’s name server answers for', () => {
     await expect(connect('hooks.example.org', true)).rejects.toMatchObject({ stage: 'refused' });
   });
 
+  it.each(['10.0.0.7', '169.254.169.254', '::ffff:127.0.0.1', 'fe80::1'])(
+    'is refused as the address %s itself, in the sandbox too',
+    async (address) => {
+      await expect(connect(address)).rejects.toMatchObject({ stage: 'refused' });
+      await expect(connect(address, true)).rejects.toMatchObject({ stage: 'refused' });
+      expect(dialled).toEqual([]);
+    },
+  );
+
+  it('is dialled no more when its exchange has ended while it was resolved', async () => {
+    zone = (_, type) => (type === 'A' ? [PUBLIC, '1.1.1.1'] : []);
+    const dialling: Dialling = { stage: 'resolve', cancelled: false };
+    const connected = connect('hooks.example.org', false, dialling);
+    dialling.cancelled = true;
+    await expect(connected).rejects.toMatchObject({ stage: 'aborted' });
+    expect(dialled).toEqual([]);
+  });
+
   it('gains nothing by answering otherwise the second time: each connection is vetted for itself', async () => {
     zone = (_, type, nth) => (type === 'A' ? [nth === 1 ? PUBLIC : '127.0.0.1'] : []);
     await connect('hooks.example.org');
@@ -149,6 +167,18 @@ describe('a name that somebody else’s name server answers for', () => {
     await connect('localhost', true);
     expect(dialled[0]).toBe('127.0.0.1');
     expect(asked).toEqual([]);
+  });
+
+  it('is dialled by IPv4 first, whichever family was answered first', async () => {
+    const tried: string[] = [];
+    const reroute = (address: string) => (tried.push(address), '127.0.0.1');
+    const socket = await dial(
+      { ...target, host: 'hooks.example.org' },
+      { sandbox: false, lookup: async () => [PUBLIC6, PUBLIC], forTests: { reroute } },
+      { stage: 'resolve', cancelled: false },
+    );
+    socket.destroy();
+    expect(tried).toEqual([PUBLIC]);
   });
 
   it('is tried at its other addresses when one does not answer', async () => {

@@ -150,6 +150,13 @@ describe('a webhook target in the sandbox', () => {
     expect(inSandbox(`http://${host}/`)).toMatchObject({ ok: false });
   });
 
+  it.each(['https://printer.local/', 'https://db.internal/', 'https://a.localhost/'])(
+    'may be %s: what it resolves to is vetted when it is sent to',
+    (url) => {
+      expect(inSandbox(url)).toMatchObject({ ok: true });
+    },
+  );
+
   it.each(['http://hooks.example.org/', 'http://8.8.8.8/', 'http://localhost.example.org/', 'http://printer.local/'])(
     'may not be %s: http is for loopback',
     (url) => {
