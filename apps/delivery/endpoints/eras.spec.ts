@@ -21,6 +21,13 @@ describe('eras', () => {
     expect([10, 11, 20, 21].map((at) => eraAt(eras, at).enabled)).toEqual([true, false, false, false]);
   });
 
+  it('are kept up to a bound, the newest of them', () => {
+    let eras = begin(['*']);
+    for (let at = 1; at <= 100; at++) eras = changeEras(eras, at * 10, 0, { enabled: at % 2 === 0, eventTypes: ['*'] });
+    expect(eras).toHaveLength(64);
+    expect([990, 991, 1_000, 1_001].map((at) => eraAt(eras, at).enabled)).toEqual([true, false, false, true]);
+  });
+
   it('give every event once in all, by an intake or from the log, whenever each saw it and however late changes are learned', () => {
     const change = fc.record({
       gap: fc.integer({ min: 1, max: 5 }),
