@@ -271,6 +271,48 @@ describe('the Idempotency-Key', () => {
     store.close();
   });
 
+  it('is no longer of one that was taken for dead: what that one does changes nothing, nor in another workspace', async () => {
+    const { db, secrets, log, clock } = api.running.engines;
+    const store = new IdempotencyStore({ db, secrets, log, clock });
+    const key = 'given up';
+    const reserve = async (workspace = api.workspace) => {
+      const reserved = await store.reserve(workspace, key, 'a request');
+      // Nothing renews by itself what it has.
+      store.close();
+      if (!('reservation' in reserved)) throw new Error('nobody has answered');
+      return reserved.reservation;
+    };
+    const end = () =>
+      db.query(
+        "update api.idempotency set lease_until = now() - interval '1 second' where workspace = $1 and key = $2",
+        [api.workspace, key],
+      );
+    const rows = () => db.query('select * from api.idempotency where key = $1 order by epoch', [key]);
+    await reserve('ws_elsewhere');
+    const dead = await reserve();
+    await end();
+    const holder = await reserve();
+    expect(holder).toEqual({ ...dead, epoch: 2, isRetaken: true });
+    const before = await rows();
+    await store.giveBack(dead);
+    expect(await rows()).toEqual(before);
+    const asked = jest.spyOn(db, 'query');
+    store['renew'](dead);
+    await asked.mock.results[0]!.value;
+    asked.mockRestore();
+    expect(await rows()).toEqual(before);
+    const answer = { status: 200, headers: {}, body: 'of the holder' };
+    await store.keep(holder, answer);
+    const after = await rows();
+    await store.keep(dead, { ...answer, body: 'of the dead' });
+    expect(await rows()).toEqual(after);
+    expect(after[0]).toEqual(before[0]);
+    expect(await store.reserve(api.workspace, key, 'a request')).toEqual({ answer });
+    // Nor is it anybody's once it is answered, as when that came between a look at it and the taking over.
+    await end();
+    expect(await store['takeOver'](api.workspace, key, holder.epoch)).toBe(false);
+  });
+
   it('forgets the answer after a day, and then it is another command', async () => {
     const first = await connect('day');
     await api.running.engines.db.query("update api.idempotency set at = at - interval '25 hours' where key = 'day'");
