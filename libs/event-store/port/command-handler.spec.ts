@@ -1,7 +1,13 @@
 import { aggregate, decider, DomainError, instant, type Command, type Message } from '#kernel';
 import { MemoryEventStore } from '../memory/memory-event-store';
 import { CommandHandler, type CommandContext } from './command-handler';
-import { EventStoreUnavailableError, type EventStore, type NewEvent, type Revision } from './event-store';
+import {
+  EventStoreUnavailableError,
+  WrongRevisionError,
+  type EventStore,
+  type NewEvent,
+  type Revision,
+} from './event-store';
 
 type Opened = Message<'Opened', { owner: string; openedAt: string }>;
 type Added = Message<'Added', { amount: number; addedAt: string }>;
@@ -265,5 +271,17 @@ describe('the command handler', () => {
     const [event] = await store.read(stream);
     await store.append(stream, [{ ...event!, id: '00000000-0000-8000-8000-000000000001', type: 'Invented' }], 0);
     await expect(here.load(counter, 'ws_1', 'c1')).rejects.toThrow('holds Invented, which counter does not know');
+  });
+
+  it('gives up a stream that others write to faster than it can decide', async () => {
+    let appends = 0;
+    const busy = new MemoryEventStore();
+    busy.append = async (stream, _, expected) => {
+      if (++appends > 200) throw new Error('It goes on for ever');
+      throw new WrongRevisionError(stream, expected, expected + 1);
+    };
+    await expect(new CommandHandler(busy).handle(counter, 'busy', open(), by('x'))).rejects.toThrow(
+      EventStoreUnavailableError,
+    );
   });
 });
