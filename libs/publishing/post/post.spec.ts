@@ -352,6 +352,11 @@ describe('a retryable failure', () => {
     given(...waiting)
       .when(tryAgain(2, plus(in1m, -1)))
       .then());
+  it.each([1, 3])('makes nothing due for the timer of attempt %i', (attempt) =>
+    given(...waiting)
+      .when(tryAgain(attempt, in1m))
+      .then(),
+  );
   it('makes the next attempt due once', () =>
     given(...secondTry)
       .when(tryAgain(2, in1m))
