@@ -70,10 +70,12 @@ describe('the circuit of an endpoint', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  it('closes at the first answer of any kind', () => {
+  it('closes at the first answer of any kind, and begins with the first pause when it opens again', () => {
     const circuit = failing(40);
     circuit.reached();
     expect([circuit.isOpen, circuit.waitMs(0)]).toEqual([false, 0]);
+    for (let n = 0; n < 25; n++) circuit.failed(0);
+    expect(circuit.waitMs(0)).toBe(1_000);
   });
 });
 
