@@ -28,8 +28,8 @@ function example(file: string): string {
   return body.slice(0, body.indexOf('\n```'));
 }
 
-/** Compiles and checks one TypeScript file against the installed package; the problems found, as text. */
-function compile(file: string): string {
+/** Compiles and checks one TypeScript file against the installed package, as Node finds it unless said otherwise; the problems found, as text. */
+function compile(file: string, resolution: ts.CompilerOptions = {}): string {
   const options: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.NodeNext,
@@ -40,6 +40,7 @@ function compile(file: string): string {
     emitDecoratorMetadata: true,
     typeRoots: [join(root, 'node_modules/@types')],
     types: ['node'],
+    ...resolution,
   };
   const program = ts.createProgram([join(folder, file)], options);
   const problems = [...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
@@ -84,7 +85,20 @@ describe('the packed package in an empty folder', () => {
     expect(run('node', ['use.cjs'])).toEqual({ status: 0, stdout: 'evt_1', stderr: '' });
   });
 
-  it.each(['types.mts', 'types.cts'])('has types for %s', (file) => {
+  const bundler = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler };
+  // Of compilers from before `exports`, and of projects that never moved on.
+  const node10 = {
+    module: ts.ModuleKind.CommonJS,
+    moduleResolution: ts.ModuleResolutionKind.Node10,
+    ignoreDeprecations: '6.0',
+  };
+
+  it.each([
+    ['types.mts', 'Node', {}],
+    ['types.cts', 'Node', {}],
+    ['types.ts', 'a bundler', bundler],
+    ['types.ts', 'Node before exports', node10],
+  ])('has types for %s where %s resolves it', (file, _, resolution) => {
     writeFileSync(
       join(folder, file),
       `import { verifyStandard, WebhookVerificationError, type VerifiedStandard } from '@postledger/webhook-signing';
@@ -93,7 +107,7 @@ describe('the packed package in an empty folder', () => {
        // @ts-expect-error: a body that was parsed is refused by the compiler already
        export const wrong = () => verifyStandard({ secret: 'whsec_AAAA', headers: {}, body: { parsed: true } });`,
     );
-    expect(compile(file)).toBe('');
+    expect(compile(file, resolution)).toBe('');
   });
 });
 
