@@ -69,13 +69,15 @@ describe('content', () => {
     expect(
       fold(contentDecider, [
         { type: 'ContentCulturalReviewRequired', data: { ...of, reasons: ['colour'] } },
-        { type: 'ContentCulturallyAdapted', data: { ...of, region: 'fr', locale: 'fr-FR' } },
+        { type: 'ContentCulturallyAdapted', data: { ...of, locale: 'en-JP' } },
+        { type: 'ContentCulturallyAdapted', data: { ...of, region: 'us' } },
         { type: 'ContentCulturallyAdapted', data: of },
       ]),
     ).toMatchObject({
       adaptations: [
         { region: 'jp', locale: 'ja-JP', status: 'adapted', reasons: [] },
-        { region: 'fr', locale: 'fr-FR', status: 'adapted', reasons: [] },
+        { region: 'jp', locale: 'en-JP', status: 'adapted', reasons: [] },
+        { region: 'us', locale: 'ja-JP', status: 'adapted', reasons: [] },
       ],
     }));
 });
