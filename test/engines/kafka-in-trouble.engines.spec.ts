@@ -2,7 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Kafka, type CloudEvent } from 'cloudevents';
-import type { KafkaMessage } from 'kafkajs';
+import { ConfigResourceTypes, type KafkaMessage } from 'kafkajs';
 import { PoisonMessageError, PostgresBus, type BusMessage, type ReceivedMessage } from '#messaging';
 import { Ledger, numbered, roundRobin } from '#messaging/conformance/ledger';
 import { deadLetterTopic, KafkaBus } from '#messaging/kafka/kafka-bus';
@@ -98,6 +98,40 @@ describe('the bus on Apache Kafka', () => {
     const sent = Array.from({ length: 40 }, (_, n) => numbered(topic, 'one-key', n + 1, { text: 'x'.repeat(5_000) }));
     await bus.publish(sent);
     expect((await read(topic, sent.length)).map(({ value }) => String(value))).toEqual(sent.map(({ value }) => value));
+  });
+
+  it('reads partitions that are added while it runs', async () => {
+    const topic = 'test.grown.v1';
+    const grown = new KafkaBus(node.url, { partitions: 2, sessionTimeoutMs: 2_000, metadataAgeMs: 500 });
+    await grown.ensureTopics([topic]);
+    const ledger = new Ledger();
+    await grown.subscribe({ group: 'grown', topics: [topic], onBatch: ledger.handle });
+    const before = roundRobin(topic, KEYS, KEYS.length);
+    await grown.publish(before);
+    await eventually(() => expect(ledger.missing(before)).toEqual([]), { within: 60_000 });
+    await withAdmin(node, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 8 }] }));
+    const after = KEYS.map((key) => numbered(topic, key, 2));
+    await bus.publish(after);
+    await eventually(() => expect(ledger.missing(after)).toEqual([]), { within: 60_000 });
+    await grown.close();
+  }, 180_000);
+
+  it('reads what it has written where brokers are set to a codec that it cannot read', async () => {
+    const codec = (value: string) =>
+      withAdmin(node, (admin) =>
+        admin.alterConfigs({
+          validateOnly: false,
+          resources: [
+            { type: ConfigResourceTypes.BROKER, name: '1', configEntries: [{ name: 'compression.type', value }] },
+          ],
+        }),
+      );
+    await codec('lz4');
+    const message = numbered('test.codec.v1', 'pst_1', 1);
+    await bus.ensureTopics([message.topic]);
+    await bus.publish([message]);
+    expect(await read(message.topic, 1)).toHaveLength(1);
+    await codec('producer');
   });
 
   it('makes a topic anew that is deleted while it is in use, and goes on with it and those beside it', async () => {

@@ -19,12 +19,18 @@ export interface KafkaBusOptions {
   readonly partitions?: number;
   /** The broker takes a consumer that was silent for so long for dead (6,000). */
   readonly sessionTimeoutMs?: number;
+  /** Partitions that somebody adds to a topic are written to and read after so long (30,000). */
+  readonly metadataAgeMs?: number;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** What kafkajs has to say, from errors upwards. */
   readonly onLog?: (line: string) => void;
   readonly socketFactory?: ISocketFactory;
 }
 
+/** kafkajs looks every five minutes, and what comes into a new partition waits meanwhile. */
+const METADATA_AGE_MS = 30_000;
+/** Brokers may be set to write with a codec of their own, of which kafkajs reads gzip alone. */
+const TOPIC_SETTINGS = [{ name: 'compression.type', value: 'producer' }];
 /** A release is asked for again after so long: brokers are replaced under the same name. */
 const RELEASE_MS = 60_000;
 const LEADER_TRIES = 100;
@@ -36,6 +42,7 @@ export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;
 /** The bus on Apache Kafka through kafkajs. Opens its connections when they are first needed. */
 export class KafkaBus implements Bus {
   private readonly kafka: Kafka;
+  private readonly metadataAgeMs: number;
   private readonly producer: KafkaProducer;
   private readonly subscriptions = new Set<KafkaSubscription>();
   private admin: Promise<Admin> | undefined;
@@ -63,7 +70,8 @@ export class KafkaBus implements Bus {
           options.onLog?.(`${namespace}: ${message}${error ? ` (${String(error)})` : ''}`),
       ...(options.socketFactory && { socketFactory: options.socketFactory }),
     });
-    this.producer = new KafkaProducer(this.kafka, (topics) => this.makeAnew(topics));
+    this.metadataAgeMs = options.metadataAgeMs ?? METADATA_AGE_MS;
+    this.producer = new KafkaProducer(this.kafka, this.metadataAgeMs, (topics) => this.makeAnew(topics));
   }
 
   publish(messages: readonly BusMessage[]): Promise<void> {
@@ -80,7 +88,7 @@ export class KafkaBus implements Bus {
         onClosed: () => this.subscriptions.delete(subscription),
       },
       options,
-      { sessionTimeoutMs: this.options.sessionTimeoutMs ?? 6_000 },
+      { sessionTimeoutMs: this.options.sessionTimeoutMs ?? 6_000, metadataAgeMs: this.metadataAgeMs },
     );
     await subscription.start();
     this.subscriptions.add(subscription);
@@ -106,7 +114,8 @@ export class KafkaBus implements Bus {
     const missing = topics.filter((topic) => !known.has(topic));
     if (missing.length === 0) return;
     const numPartitions = this.options.partitions ?? 12;
-    await admin.createTopics({ waitForLeaders: false, topics: missing.map((topic) => ({ topic, numPartitions })) });
+    const asked = { numPartitions, configEntries: TOPIC_SETTINGS };
+    await admin.createTopics({ waitForLeaders: false, topics: missing.map((topic) => ({ topic, ...asked })) });
     await this.untilLed(admin, missing);
   }
 

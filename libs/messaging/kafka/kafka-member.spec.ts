@@ -38,7 +38,7 @@ describe('a member of a Kafka group', () => {
     const member = new KafkaMember(
       { kafka, park: async () => undefined, onJoined: () => undefined, onLost: () => undefined },
       { group: 'one', topics: ['test.v1'], onBatch },
-      { sessionTimeoutMs: 6_000 },
+      { sessionTimeoutMs: 6_000, metadataAgeMs: 30_000 },
     );
     await member.join();
     let beats = 0;

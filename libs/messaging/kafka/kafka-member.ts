@@ -6,6 +6,8 @@ import { fromKafka } from './kafka-wire';
 export interface ConsumerPace {
   /** The broker takes a consumer that was silent for so long for dead (6,000, the least that brokers allow by default). */
   readonly sessionTimeoutMs: number;
+  /** What it knows of its topics is asked for again after so long. */
+  readonly metadataAgeMs: number;
 }
 
 /** A partition's batch is cut into slices of this many, so that many partitions share a batch of the handler. */
@@ -58,11 +60,12 @@ export class KafkaMember {
     private readonly options: SubscribeOptions,
     private readonly pace: ConsumerPace,
   ) {
-    const { sessionTimeoutMs: sessionTimeout } = pace;
+    const { sessionTimeoutMs: sessionTimeout, metadataAgeMs: metadataMaxAge } = pace;
     this.rebalanceTimeoutMs = Math.max(REBALANCE_MS, sessionTimeout);
     this.consumer = parts.kafka.consumer({
       groupId: options.group,
       sessionTimeout,
+      metadataMaxAge,
       heartbeatInterval: sessionTimeout / 4,
       rebalanceTimeout: this.rebalanceTimeoutMs,
       maxWaitTimeInMs: 500,

@@ -5,7 +5,7 @@ import { KafkaProducer } from './kafka-producer';
 /** A producer whose sends come to what is told. */
 function producerOf(sendBatch: (batch: ProducerBatch) => Promise<never[]>): KafkaProducer {
   const producer = { connect: async () => undefined, disconnect: async () => undefined, sendBatch };
-  return new KafkaProducer({ producer: () => producer as unknown as Producer } as Kafka, async () => undefined);
+  return new KafkaProducer({ producer: () => producer as unknown as Producer } as Kafka, 30_000, async () => undefined);
 }
 
 describe('a producer to Kafka', () => {

@@ -23,6 +23,8 @@ export class KafkaProducer {
 
   constructor(
     private readonly kafka: Kafka,
+    /** What it knows of its topics is asked for again after so long. */
+    private readonly metadataAgeMs: number,
     private readonly makeAnew: (topics: readonly string[]) => Promise<void>,
   ) {}
 
@@ -69,7 +71,12 @@ export class KafkaProducer {
   }
 
   private async connect(): Promise<Producer> {
-    const producer = this.kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
+    const producer = this.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      metadataMaxAge: this.metadataAgeMs,
+    });
     try {
       await producer.connect();
       return producer;
