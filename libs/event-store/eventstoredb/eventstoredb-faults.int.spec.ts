@@ -147,8 +147,28 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
     double.faults.leader = { host: '127.0.0.1', port: leader.port };
     await appendMany(0, 3);
     expect(revisions(await store.read(stream))).toEqual([0, 1, 2]);
-    expect(await store.head()).toBe((await store.read(stream, 2))[0]!.position);
-    await leader.stop();
+    const { position } = (await store.read(stream, 2))[0]!;
+    expect(await store.head()).toBe(position);
+    // One that has heard of nothing yet, and whoever asks it first.
+    const behind = await EventStoreDbDouble.start();
+    behind.faults.leader = { host: '127.0.0.1', port: leader.port };
+    const asked = async <T>(ask: (store: EventStoreDbEventStore) => Promise<T>): Promise<T> => {
+      const fresh = new EventStoreDbEventStore(behind.url);
+      return ask(fresh).finally(() => fresh.close());
+    };
+    expect(await asked((fresh) => fresh.head())).toBe(position);
+    expect(await asked((fresh) => fresh.read(stream))).toHaveLength(3);
+    expect((await asked((fresh) => fresh.readAll({ after: 0, limit: 10 }))).events).toHaveLength(3);
+    await Promise.all([leader.stop(), behind.stop()]);
+  });
+
+  it('leaves a connection behind that stands and carries nothing any more', async () => {
+    const { events } = follow(0);
+    await appendMany(0, 1);
+    await eventually(() => expect(events).toHaveLength(1));
+    double.deafen();
+    await appendMany(1, 2);
+    await eventually(() => expect(revisions(events)).toEqual([0, 1]));
   });
 
   it('passes what others wrote into the same store', async () => {

@@ -133,6 +133,11 @@ export class EventStoreDbDouble {
     for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Every connection stays and carries nothing any more, as when a router has forgotten it; new ones are as ever. */
+  deafen(): void {
+    for (const socket of this.sockets) socket.unpipe().pause();
+  }
+
   /** Cuts every connection and refuses new ones until `connectWire`. */
   async cutWire(): Promise<void> {
     const { proxy } = this;
