@@ -33,6 +33,8 @@ describe('the settings of a connection to EventStoreDB', () => {
     expect(() => clientAddress('esdb://me:hunter2@a?tsl=false')).toThrow(
       /^EVENT_STORE_URL has the option tsl; there are tls, tlsVerifyCert, tlsCAFile,/,
     );
+    // With it an append that was refused would look like one that was taken.
+    expect(() => clientAddress('esdb://a?throwOnAppendFailure=false')).toThrow(/has the option throwOnAppendFailure;/);
     expect(() => clientAddress('esdb://me:hunter2@a?tls=true&tlsCAFile=/nowhere')).toThrow(
       'tlsCAFile in EVENT_STORE_URL, /nowhere, cannot be read (ENOENT)',
     );

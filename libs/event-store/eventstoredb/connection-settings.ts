@@ -4,10 +4,13 @@ export const FORM =
   'EVENT_STORE_URL is not of the form esdb://user:password@host:2113?tls=true (write : / ? # @ % in a user or password as %3A %2F %3F %23 %40 %25)';
 const ADDRESS = /^(?:esdb|kurrentdb)(\+discover)?:\/\/([^:@]+:[^:@]+@)?([^@?#]+?)\/*(?:\?(.*))?$/;
 const HOST = /^[\w.-]+(?::(\d{1,5}))?$/;
-/** What the client knows; it takes them in any case, and with hyphens or underscores in them. */
+/**
+ * What the client knows; it takes them in any case, and with hyphens or underscores in them. Without throwOnAppendFailure, which must not be
+ * turned off: an append at a wrong revision would pass for one that was taken.
+ */
 const OPTIONS = [
   ...['tls', 'tlsVerifyCert', 'tlsCAFile', 'userCertFile', 'userKeyFile'],
-  ...['connectionName', 'defaultDeadline', 'keepAliveInterval', 'keepAliveTimeout', 'throwOnAppendFailure'],
+  ...['connectionName', 'defaultDeadline', 'keepAliveInterval', 'keepAliveTimeout'],
   ...['nodePreference', 'maxDiscoverAttempts', 'discoveryInterval', 'gossipTimeout'],
 ];
 
