@@ -6,6 +6,9 @@ import { Pace } from './pace';
 import { Share } from './share';
 import type { Task } from './task';
 
+/** What memory has for one endpoint when it has nothing else. */
+const ALL = Infinity;
+
 describe('the share of an endpoint', () => {
   it('grows with quick answers up to its most, and halves with slow ones, but never to nothing', () => {
     const share = new Share(32);
@@ -148,15 +151,16 @@ describe('the lane of an endpoint', () => {
 
   it('holds much in memory while it keeps up, and as much as it sends in two seconds when it does not', () => {
     const lane = laneOf();
-    expect([lane.room(0), lane.roomForBacklog(0)]).toEqual([200, 100]);
+    expect([lane.room(0, ALL), lane.roomForBacklog(0, ALL)]).toEqual([200, 100]);
+    expect([lane.room(0, 20), lane.roomForBacklog(0, 20)]).toEqual([20, 10]);
     exchange(lane, 0, 5);
-    expect([lane.room(5), lane.roomForBacklog(5)]).toEqual([4_000, 2_000]);
+    expect([lane.room(5, ALL), lane.roomForBacklog(5, ALL)]).toEqual([4_000, 2_000]);
     for (let n = 0; n < 30; n++) exchange(lane, 10, 600);
-    expect([lane.keepsUp(10), lane.room(10)]).toEqual([false, lane.share.within(2_000)]);
+    expect([lane.keepsUp(10), lane.room(10, ALL)]).toEqual([false, lane.share.within(2_000)]);
     for (let n = 0; n < 30; n++) exchange(lane, 10, 15_000);
-    expect(lane.room(10)).toBe(50);
+    expect(lane.room(10, ALL)).toBe(50);
     away(lane);
-    expect(lane.room(10)).toBe(1);
+    expect(lane.room(10, ALL)).toBe(1);
   });
 
   it.each([
@@ -164,9 +168,9 @@ describe('the lane of an endpoint', () => {
     [0.1, 1],
   ])('holds, at %d a second, %d', (rate, room) => {
     const lane = laneOf(endpoint(rate));
-    expect(lane.room(0)).toBe(room);
+    expect(lane.room(0, ALL)).toBe(room);
     exchange(lane, 0, 5);
-    expect([lane.keepsUp(5), lane.room(5)]).toEqual([false, room]);
+    expect([lane.keepsUp(5), lane.room(5, ALL)]).toEqual([false, room]);
   });
 
   it('counts what waits, what waits for a key and what is in flight', () => {
@@ -175,7 +179,7 @@ describe('the lane of an endpoint', () => {
     lane.tasks.push(waiting);
     lane.sealed.add(sealed);
     lane.went(0);
-    expect([lane.held, lane.room(0), lane.roomForBacklog(0)]).toEqual([3, 197, 97]);
+    expect([lane.held, lane.room(0, ALL), lane.roomForBacklog(0, ALL)]).toEqual([3, 197, 97]);
     expect(lane.clear()).toEqual([waiting, sealed]);
     expect(lane.held).toBe(1);
   });
