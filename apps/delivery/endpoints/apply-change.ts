@@ -117,11 +117,21 @@ async function update(
     : row.eras;
   const phase = kind === 'deleted' ? 'deleted' : row.phase;
   const version = await raiseVersion(sql);
-  const failingSince = enabled && !row.enabled ? null : row.failing_since;
+  // Neither what is enabled again nor another target has failed so far.
+  const beginsAnew = (enabled && !row.enabled) || config.targetUrl !== row.config.targetUrl;
   await sql.query(
     `update delivery.endpoint set config = $2, enabled = $3, phase = $4, position = $5, eras = $6, version = $7, failing_since = $8,
        enabled_after = case when $3 and not enabled then $5 else enabled_after end where no = $1`,
-    [row.no, JSON.stringify(config), enabled, phase, position, JSON.stringify(eras), version, failingSince],
+    [
+      row.no,
+      JSON.stringify(config),
+      enabled,
+      phase,
+      position,
+      JSON.stringify(eras),
+      version,
+      beginsAnew ? null : row.failing_since,
+    ],
   );
   if (!isOpen({ enabled, phase })) {
     await purge(sql, { no: row.no, phase, config }, needs.now());

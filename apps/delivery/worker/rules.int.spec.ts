@@ -333,22 +333,28 @@ describe('what becomes of a delivery', () => {
 
   it('disables an endpoint that has failed for five days, across processes and restarts', async () => {
     receiver.always('/failing', 500);
-    for (const id of ['whe_failing', 'whe_spared'])
+    for (const id of ['whe_failing', 'whe_spared', 'whe_elsewhere'])
       await world.register(id, receiver.url('/failing'), { eventTypes: ['region.*'] });
     await world.pass(worker);
     await world.test.db.query(
       `update delivery.endpoint set failing_since = now() - interval '5 days' + case id when 'whe_spared' then interval '1 hour' else interval '-1 second' end
-       where id in ('whe_failing', 'whe_spared')`,
+       where id in ('whe_failing', 'whe_spared', 'whe_elsewhere')`,
     );
+    receiver.always('/failing-too', 500);
+    const changes = { targetUrl: receiver.url('/failing-too') };
+    await world.endpointCommand('whe_elsewhere', { type: 'UpdateEndpoint', changes, ...world.by() });
+    await world.pass(worker);
     await world.happen('failing');
     await world.pass(worker);
-    await listed('whe_spared', { status: 'retrying' });
+    for (const id of ['whe_spared', 'whe_elsewhere']) await listed(id, { status: 'retrying' });
     await eventually(async () =>
       expect((await world.commands.load(endpointAggregate, 'ws_1', 'whe_failing')).state).toMatchObject({
         config: { status: 'disabled', disabledReason: 'failing' },
       }),
     );
-    const { state } = await world.commands.load(endpointAggregate, 'ws_1', 'whe_spared');
-    expect(state).toMatchObject({ config: { status: 'enabled' } });
+    for (const id of ['whe_spared', 'whe_elsewhere']) {
+      const { state } = await world.commands.load(endpointAggregate, 'ws_1', id);
+      expect([id, state]).toMatchObject([id, { config: { status: 'enabled' } }]);
+    }
   });
 });
