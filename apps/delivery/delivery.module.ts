@@ -6,8 +6,8 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { CustomStrategy } from '@nestjs/microservices';
-import { Counter, Gauge } from 'prom-client';
-import type { Engines } from '#platform';
+import { Counter } from 'prom-client';
+import { watchLag, type Engines } from '#platform';
 import { BusServer } from './bus-server';
 import { IntakeController } from './intake.controller';
 import { DeliveryWorker, WEBHOOK_TOPICS } from './worker/delivery-worker';
@@ -38,16 +38,8 @@ export function deliveryMicroservice(engines: Engines): CustomStrategy {
     },
   });
   servers.set(engines, strategy);
-  const lag = new Gauge({
-    name: 'postledger_delivery_bus_lag',
-    help: 'Messages on the bus that delivery has yet to take',
-    registers: [],
-    async collect() {
-      // While the bus is away nobody knows.
-      this.set(await strategy.lag().catch(() => Number.NaN));
-    },
-  });
-  metrics.registerMetric(lag);
+  const help = 'Messages on the bus that delivery has yet to take';
+  watchLag(metrics, 'postledger_delivery_bus_lag', help, () => strategy.lag());
   health.part('intake', async () => ({ ok: true, group: 'delivery', lag: await strategy.lag() }));
   return { strategy };
 }

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
 import type { CommandHandler } from '#event-store';
 import { derivedUuid, DomainError, grouped, instant, millis, type Clock } from '#kernel';
 import { PoisonMessageError, type Bus, type ReceivedMessage, type Subscription } from '#messaging';
 import type { SubjectKeys } from '#personal-data';
-import type { Logger } from '#platform';
+import { watchLag, type Logger } from '#platform';
 import { fromBusMessage, TOPICS, type CoreMessage } from '#public-messages';
 import { postAggregate, PUBLISH_RETRY_DELAYS_MS } from '#publishing';
 import { isErased, isSlow, play, SLOW_MS, type DueDestination, type NetworkAccount } from './networks';
@@ -51,18 +51,8 @@ export class Publisher {
       labelNames: ['outcome'],
       registers: [parts.metrics],
     });
-    const lag = () => this.lag();
-    parts.metrics.registerMetric(
-      new Gauge({
-        name: 'postledger_publisher_bus_lag',
-        help: 'Messages on the bus that the publisher has yet to take',
-        registers: [],
-        async collect() {
-          // While the bus is away nobody knows.
-          this.set(await lag().catch(() => Number.NaN));
-        },
-      }),
-    );
+    const help = 'Messages on the bus that the publisher has yet to take';
+    watchLag(parts.metrics, 'postledger_publisher_bus_lag', help, () => this.lag());
     this.retryDelaysMs = PUBLISH_RETRY_DELAYS_MS.map((ms) => ms * parts.retryScale);
   }
 

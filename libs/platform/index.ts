@@ -8,6 +8,7 @@ export { createLogger, type Logger } from './logger';
 export { SecretBox } from './secret-box';
 export { sparingly } from './sparingly';
 export { Wake } from './wake';
+export { watchLag } from './watch-lag';
 export { writeWhole } from './write-whole';
 export { ENGINES, PlatformModule } from './nest/platform.module';
 export { takesGzip } from './nest/takes-gzip';

@@ -35,8 +35,6 @@ const WIDEST = 128;
 const BUSY = 2_000;
 const CALM_MS = 2_000;
 const LOOK_MS = 2;
-/** Deliveries in memory over all lanes, and characters of their bodies. What `ordered` endpoints have is counted by their own lanes. */
-const FULL = { count: 20_000, size: 64_000_000 };
 /** A body whose key cannot be had waits so long before it is tried again, by whoever can. */
 const OPEN_AGAIN_MS = 5_000;
 
@@ -45,7 +43,8 @@ export class Dispatcher {
   private readonly lanes = new Map<number, Lane>();
   private readonly slots: Slots;
   private readonly attempts: Attempts;
-  private readonly memory = new Memory(FULL);
+  /** Of all lanes; what `ordered` endpoints have is counted by their own. */
+  private readonly memory = new Memory();
   private buffered = 0;
   private stopped = false;
   private idle: (() => void) | undefined;

@@ -3,12 +3,15 @@ const PART = 1 / 4;
 /** Characters of a body, until there are some to go by. */
 const USUAL_SIZE = 1_000;
 
+/** For the endpoints of a process together; what is `ordered` has a memory of its own. */
+const FULL = { count: 20_000, size: 64_000_000 };
+
 /** What deliveries take of a process's memory, by their number and by the characters of their bodies. */
 export class Memory {
   private count = 0;
   private size = 0;
 
-  constructor(private readonly most: { readonly count: number; readonly size: number }) {}
+  constructor(private readonly most: { readonly count: number; readonly size: number } = FULL) {}
 
   take(size: number): void {
     this.count++;

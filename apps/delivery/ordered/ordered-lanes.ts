@@ -13,15 +13,13 @@ export interface OrderedLanesNeeds extends Omit<OrderedLaneNeeds, 'memory'> {
 }
 
 const LOOK_MS = 1_000;
-/** Deliveries of all lanes in memory, and characters of their bodies. */
-const FULL = { count: 20_000, size: 64_000_000 };
 const QUEUED = `select q.endpoint, (select s.requeued from delivery.sequence s where s.endpoint = q.endpoint) as requeued
   from delivery.queued_endpoints() q`;
 
 /** The lanes of `ordered` endpoints that this worker holds. */
 export class OrderedLanes {
   private readonly lanes = new Map<number, OrderedLane>();
-  private readonly memory = new Memory(FULL);
+  private readonly memory = new Memory();
   /** How often what this worker held became another's: a hold that was answered across it is not its own. */
   private losses = 0;
   private timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,7 @@
-import { Counter, Gauge } from 'prom-client';
+import { Counter } from 'prom-client';
 import type { Bus, BusMessage, ReceivedMessage, Subscription } from '#messaging';
 import { startRelay } from '#messaging/outbox/relay';
-import type { Engines } from '#platform';
+import { watchLag, type Engines } from '#platform';
 import { holdsSealed, sealedIn } from '#personal-data';
 import { fromBusMessage, SEALED_HEADER, TOPICS } from '#public-messages';
 
@@ -34,16 +34,8 @@ export class BusRelay {
       },
     });
     this.subscription = subscription;
-    const lag = new Gauge({
-      name: 'postledger_relay_lag_messages',
-      help: 'Messages in the outbox that the bus does not have yet',
-      registers: [],
-      async collect() {
-        // While the outbox is away nobody knows.
-        this.set(await subscription.lag().catch(() => Number.NaN));
-      },
-    });
-    metrics.registerMetric(lag);
+    const help = 'Messages in the outbox that the bus does not have yet';
+    watchLag(metrics, 'postledger_relay_lag_messages', help, () => subscription.lag());
     health.part('relay', async () => ({ ok: true, lag: await subscription.lag() }));
   }
 
