@@ -58,8 +58,6 @@ it('is not sent again when it is recorded while the queue is read anew', async (
   // The queue was read before the outcome was written, and what it shows comes after it.
   lane.recorded({ task: sent[0]!, exchange: null, decision: { state: 'delivered' } });
   answers.shift()!([row(1), row(2)]);
-  await eventually(() => expect(answers).toHaveLength(1));
-  answers.shift()!([]);
   await lookedAnew;
   expect(sequences(sent)).toEqual([1, 2]);
 });
@@ -78,17 +76,32 @@ it('is sent again when it waits behind a later one of its entity, which has its 
   // As what was replayed while it was under way: it is in the queue still.
   lane.recorded({ task: sent[0]!, exchange: null, decision: { state: 'delivered' } });
   void lane.reset();
-  await answered();
   await answered(row(1), row(2));
   await eventually(() => expect(answers).toEqual([]));
   expect(sequences(sent)).toEqual([1, 2]);
   const dueMs = Date.now() + 600;
   lane.recorded({ task: sent[1]!, exchange: null, decision: { state: 'retrying', tries: 1, dueMs } });
-  for (let reads = 0; reads < 2; reads++) await answered();
   const behind = [1, 2].map((sequence) => ({ ...row(sequence), line: 'a' }));
   expect(await answered(...behind)).toEqual([1, ['a'], [1], 2]);
   await eventually(() => expect(sequences(sent)).toEqual([1, 2, 1]));
   lane.stop();
+});
+
+it('is looked for when more may have come, and not whenever one is recorded', async () => {
+  const { sent, answers, asked, needs } = surroundings();
+  const lane = new OrderedLane(1, needs);
+  const looked = lane.look(0);
+  // It came while the queue was being read.
+  const pulled = lane.pull();
+  answers.shift()!([row(1)]);
+  await eventually(() => expect(answers).toHaveLength(1));
+  answers.shift()!([row(2)]);
+  await Promise.all([looked, pulled]);
+  for (const task of [0, 1]) lane.recorded({ task: sent[task]!, exchange: null, decision: { state: 'delivered' } });
+  expect(asked).toHaveLength(2);
+  void lane.pull();
+  answers.shift()!([row(3)]);
+  await eventually(() => expect(sequences(sent)).toEqual([1, 2, 3]));
 });
 
 it('is not sent before those that were read earlier when the queue, read on, is another worker’s by then', async () => {

@@ -5,6 +5,7 @@ import type { Task } from '../dispatch/task';
 import { isStateLike } from '../intake/coalesce';
 import type { Outcome } from '../record/outcome';
 import { prune } from './prune';
+import { DEEPEST, readLines, readOn, taskOf, type QueueRow } from './queue-rows';
 
 export interface OrderedLaneNeeds {
   readonly db: Sql;
@@ -19,19 +20,12 @@ export interface OrderedLaneNeeds {
   readonly memory: Memory;
 }
 
-interface QueueRow {
-  readonly id: string;
-  readonly sequence: number;
-  readonly created_at: string;
-  readonly key: string;
-  readonly due_at: string | null;
-  readonly message_id: string;
-  readonly type: string;
-  readonly tries: number;
-  readonly replay: boolean;
-  readonly replayed_at: string | null;
-  readonly number: number;
-  readonly body: string;
+interface Rest {
+  /** The lowest sequence that it may go on with. */
+  readonly first: number;
+  readonly untilMs: number;
+  /** It waits for its time, or has waited. */
+  readonly isHeldUp: boolean;
 }
 
 /** One entity: its first is under way or waits for its time, the others wait for the first. Without order each delivery is a line. */
@@ -41,9 +35,8 @@ interface Line {
   spilled: boolean;
   /** Numbers of what is under way: the first alone, but for what went before the endpoint asked for order. */
   readonly flying: Set<number>;
-  refilling: boolean;
-  /** Its first waits for its time: nothing of it is in memory. */
-  rest: { readonly first: number; readonly untilMs: number } | undefined;
+  /** Nothing of it is in memory: its first waits for its time, or memory has sent all that it had and reads on. */
+  rest: Rest | undefined;
   /** It was looked at for what is worthless since its first was the first. */
   isPruned: boolean;
   timer: NodeJS.Timeout | undefined;
@@ -53,7 +46,6 @@ const newLine = (): Line => ({
   items: [],
   spilled: false,
   flying: new Set(),
-  refilling: false,
   rest: undefined,
   isPruned: false,
   timer: undefined,
@@ -69,20 +61,8 @@ const HELD_UP_MS = 5_000;
 const MOST_AT_REST = 20_000;
 const BROUGHT_BACK = 20;
 const PAGE = 200;
-/** Deliveries of one entity in memory: an entity that fails must not fill the window. */
-const DEEPEST = 10;
 /** Looks at the clock again after it: it may have been set. */
 const LONGEST_TIMER_MS = 2_000;
-
-const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, uuid_extract_timestamp(d.id) as created_at, d.replay, case when d.replay then d.changed_at::text end as replayed_at, b.body,
-  1 + (select count(*) from delivery.attempt a where a.delivery_id = d.id) as number
-  from delivery.queue q join delivery.delivery d on d.id = q.delivery_id join delivery.body b on b.id = d.body_id`;
-
-/** What waits for a retry since before the endpoint asked for order comes into the queue page by page, the oldest first: nothing goes before it. */
-const NOT_AHEAD = `and q.sequence < coalesce((select min(r.sequence) from delivery.retry r where r.endpoint = $1), ${Number.MAX_SAFE_INTEGER})`;
-
-/** The name by which a worker holds an endpoint's lane (delivery.hold). */
-export const laneName = (endpoint: number): string => `ordered:${endpoint}`;
 
 /**
  * The queue of one `ordered` endpoint in the hands of the one worker that holds its lane: per entity one delivery at a time,
@@ -102,6 +82,8 @@ export class OrderedLane {
   private resting = 0;
   /** Names of lines whose rest is over. */
   private readonly rested = new Set<string>();
+  /** The queue was read to its end, and nobody has said since that it has grown. */
+  private isRead = false;
   private pulling = false;
   private again = false;
   private stopped = false;
@@ -113,8 +95,14 @@ export class OrderedLane {
     this.inOrder = needs.isOrdered(endpoint);
   }
 
-  /** Reads on in the queue as far as the window reaches. */
+  /** There may be more in the queue: reads on as far as the window reaches. */
   async pull(): Promise<void> {
+    this.isRead = false;
+    await this.fill();
+  }
+
+  /** Reads what there is room for. */
+  private async fill(): Promise<void> {
     if (this.pulling) {
       this.again = true;
       return;
@@ -123,7 +111,7 @@ export class OrderedLane {
     try {
       do {
         this.again = false;
-        await this.pullSome();
+        await this.fillSome();
       } while (this.again && !this.stopped);
     } catch (error) {
       if (!this.stopped) this.needs.onFault(error as Error);
@@ -175,9 +163,9 @@ export class OrderedLane {
       if (this.pulling) this.passed.add(task.sequence);
     }
     if (line.items.length > 0) this.advance(line);
-    else if (line.spilled) void this.refill(name, line, task.sequence);
+    else if (line.spilled) this.rest(name, line, { first: task.sequence + 1, untilMs: 0, isHeldUp: false });
     else this.lines.delete(name);
-    this.pullIfLow();
+    this.fillIfLow();
   }
 
   stop(): void {
@@ -190,45 +178,43 @@ export class OrderedLane {
     return Math.min(WINDOW, this.needs.memory.part) - this.loaded;
   }
 
-  private pullIfLow(): void {
-    if (this.loaded < this.room) void this.pull();
+  private fillIfLow(): void {
+    if (this.rested.size > 0 || (!this.isRead && this.loaded < this.room)) void this.fill();
   }
 
-  private async pullSome(): Promise<void> {
+  private async fillSome(): Promise<void> {
     while (this.room > 0 && !this.stopped) {
       if (this.rested.size > 0) {
         await this.bringBack();
         continue;
       }
-      if (this.resting >= MOST_AT_REST) return;
+      if (this.isRead || this.resting >= MOST_AT_REST) return;
       const { cursor: from, epoch, passed } = this;
       const page = Math.min(PAGE, this.room);
       passed.clear();
-      const rows = await this.needs.db.query<QueueRow>(
-        `${SELECT} where q.endpoint = $1 and q.sequence > $2 ${this.inOrder ? NOT_AHEAD : ''} order by q.sequence limit $3`,
-        [this.endpoint, from, page],
-      );
+      this.isRead = true;
+      const rows = await readOn(this.needs.db, this.endpoint, { after: from, limit: page, inOrder: this.inOrder });
       if (this.stopped) return;
       if (this.epoch !== epoch) continue;
+      if (rows.length === page) this.isRead = false;
       for (const row of rows) if (!passed.has(row.sequence)) this.take(row);
       if (rows.length > 0) this.cursor = rows.at(-1)!.sequence;
-      if (rows.length < page) return;
     }
   }
 
-  /** Reads again what some of those begin with whose time has come. */
+  /** Reads what some of those begin with whose rest is over. */
   private async bringBack(): Promise<void> {
     const { epoch } = this;
     const names = [...this.rested].slice(0, Math.min(BROUGHT_BACK, this.room));
-    if (this.prunes) await prune(this.needs.db, this.endpoint, names, this.needs.clock());
+    const heldUp = this.prunes ? names.filter((name) => this.lines.get(name)!.rest!.isHeldUp) : [];
+    if (heldUp.length > 0) await prune(this.needs.db, this.endpoint, heldUp, this.needs.clock());
     if (this.stopped || this.epoch !== epoch) return;
-    const rows = await this.needs.db.query<QueueRow & { line: string }>(
-      `select w.line, x.* from unnest($2::text[], $3::bigint[]) as w (line, first) cross join lateral (
-         ${SELECT} where q.endpoint = $1 and q.sequence between w.first and $4 and ${this.inOrder ? 'q.key = w.line' : 'q.sequence = w.first'}
-         order by q.sequence limit ${DEEPEST}
-       ) x order by x.sequence`,
-      [this.endpoint, names, names.map((name) => this.lines.get(name)!.rest!.first), this.cursor],
-    );
+    const rows = await readLines(this.needs.db, this.endpoint, {
+      names,
+      firsts: names.map((name) => this.lines.get(name)!.rest!.first),
+      until: this.cursor,
+      inOrder: this.inOrder,
+    });
     if (this.stopped || this.epoch !== epoch) return;
     const found = grouped(rows, ({ line }) => line);
     for (const name of names) {
@@ -236,8 +222,8 @@ export class OrderedLane {
       const own = found.get(name) ?? [];
       this.rested.delete(name);
       this.resting--;
+      line.isPruned = line.rest!.isHeldUp;
       line.rest = undefined;
-      line.isPruned = true;
       line.spilled = own.length === DEEPEST;
       for (const row of own) this.load(line, row);
       if (own.length > 0) this.advance(line);
@@ -269,7 +255,7 @@ export class OrderedLane {
   private take(row: QueueRow): void {
     const line = this.line(row);
     if (line.items.some(({ sequence }) => sequence === row.sequence)) return;
-    if (line.spilled || line.refilling || line.items.length >= DEEPEST) line.spilled = true;
+    if (line.spilled || line.items.length >= DEEPEST) line.spilled = true;
     else {
       this.load(line, row);
       if (line.items.length === 1) this.advance(line);
@@ -287,59 +273,20 @@ export class OrderedLane {
     return line;
   }
 
-  /** Memory has sent all it had of an entity: reads on where it had stopped to keep up. */
-  private async refill(key: string, line: Line, after: number): Promise<void> {
-    line.refilling = true;
-    line.spilled = false;
-    try {
-      const rows = await this.needs.db.query<QueueRow>(
-        `${SELECT} where q.endpoint = $1 and q.key = $2 and q.sequence > $3 and q.sequence <= $4 order by q.sequence limit ${DEEPEST}`,
-        [this.endpoint, key, after, this.cursor],
-      );
-      if (this.stopped || this.lines.get(key) !== line) return;
-      line.refilling = false;
-      for (const row of rows) this.load(line, row);
-      line.spilled ||= rows.length === DEEPEST;
-      if (rows.length > 0) this.advance(line);
-      else if (line.spilled) await this.refill(key, line, after);
-      else this.lines.delete(key);
-    } catch (error) {
-      if (this.stopped) return;
-      this.needs.onFault(error as Error);
-      line.timer = setTimeout(() => void this.refill(key, line, after), 1_000);
-    }
-  }
-
   /** Sends the first of the line, now or when it is due. */
   private advance(line: Line): void {
     const row = line.items[0]!;
     if (line.flying.has(row.sequence)) return;
     clearTimeout(line.timer);
     const wait = row.due_at === null ? 0 : Date.parse(row.due_at) - Date.parse(this.needs.clock());
-    if (wait > REST_FROM_MS && line.flying.size === 0) return this.rest(line, row);
+    if (wait > REST_FROM_MS && line.flying.size === 0) return this.makeRoom(line, row);
     if (wait > 0) {
       line.timer = setTimeout(() => this.advance(line), Math.min(wait, LONGEST_TIMER_MS));
       return;
     }
-    if (this.mayBeWorthless(line, row)) return this.rest(line, row);
+    if (this.mayBeWorthless(line, row)) return this.makeRoom(line, row);
     line.flying.add(row.sequence);
-    this.needs.submit({
-      id: row.id,
-      endpoint: this.endpoint,
-      sequence: row.sequence,
-      messageId: `evt_${row.message_id}`,
-      type: row.type,
-      key: row.key,
-      body: row.body,
-      number: Number(row.number),
-      tries: row.tries,
-      replay: row.replay,
-      exceptional: true,
-      coalesce: null,
-      batch: null,
-      lane: laneName(this.endpoint),
-      replayedAt: row.replayed_at,
-    });
+    this.needs.submit(taskOf(this.endpoint, row));
   }
 
   private get prunes(): boolean {
@@ -354,16 +301,21 @@ export class OrderedLane {
   }
 
   /** Nothing of an entity can go before the time of its first: others have its place meanwhile. */
-  private rest(line: Line, first: QueueRow): void {
+  private makeRoom(line: Line, first: QueueRow): void {
     const items = line.items.splice(0);
     for (const row of items) this.unload(row);
-    line.spilled = true;
     // What is to be sent again may have come in behind later ones.
     const lowest = Math.min(...items.map(({ sequence }) => sequence));
-    line.rest = { first: lowest, untilMs: first.due_at === null ? 0 : Date.parse(first.due_at) };
+    const untilMs = first.due_at === null ? 0 : Date.parse(first.due_at);
+    this.rest(this.nameOf(first), line, { first: lowest, untilMs, isHeldUp: true });
+    if (!this.pulling) this.fillIfLow();
+  }
+
+  private rest(name: string, line: Line, rest: Rest): void {
+    line.rest = rest;
+    line.spilled = true;
     this.resting++;
-    this.sleep(this.nameOf(first), line);
-    if (!this.pulling) this.pullIfLow();
+    this.sleep(name, line);
   }
 
   private sleep(name: string, line: Line): void {
@@ -371,7 +323,7 @@ export class OrderedLane {
     if (wait > 0) line.timer = setTimeout(() => this.sleep(name, line), Math.min(wait, LONGEST_TIMER_MS));
     else {
       this.rested.add(name);
-      void this.pull();
+      void this.fill();
     }
   }
 }

@@ -1,7 +1,8 @@
 import type { Database } from '#postgres';
 import { Memory } from '../dispatch/memory';
 import type { Outcome } from '../record/outcome';
-import { laneName, OrderedLane, type OrderedLaneNeeds } from './ordered-lane';
+import { OrderedLane, type OrderedLaneNeeds } from './ordered-lane';
+import { laneName } from './queue-rows';
 
 export interface OrderedLanesNeeds extends Omit<OrderedLaneNeeds, 'memory'> {
   readonly db: Database;
