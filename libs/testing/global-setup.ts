@@ -5,7 +5,10 @@ import { Database } from '../postgres/database';
 import { EmbeddedServer } from '../postgres/embedded/embedded-server';
 import { migrate } from '../postgres/migrate';
 import { copyCluster } from './copy-cluster';
-import { TEMPLATE } from './template';
+import { copyDatabase, TEMPLATE } from './template';
+
+/** The database that `npm start` makes. */
+const PROGRAMS = 'postledger';
 
 declare global {
   var testServer: { server: EmbeddedServer; folder: string } | undefined;
@@ -23,19 +26,20 @@ export default async function setUp(): Promise<void> {
     folder: used,
     flags: { fsync: 'off', full_page_writes: 'off', max_connections: '400', shared_buffers: '256MB' },
   });
+  const admin = new Database(server.url(), { max: 1 });
+  await admin.script(copyDatabase(PROGRAMS, TEMPLATE));
+  await admin.end();
   process.env['TEST_POSTGRES_URL'] = server.url();
   process.env['TEST_CLUSTER'] = made;
   globalThis.testServer = { server, folder };
 }
 
-/** A cluster as a first start leaves it, with the database of the programs and that of the test files. */
+/** A cluster as a first start leaves it, with the programs' database. */
 async function makeCluster(folder: string): Promise<void> {
   const server = await EmbeddedServer.start({ folder, flags: { fsync: 'off' } });
-  for (const name of ['postledger', TEMPLATE]) {
-    await server.ensureDatabase(name);
-    const db = new Database(server.url(name));
-    await migrate(db);
-    await db.end();
-  }
+  await server.ensureDatabase(PROGRAMS);
+  const db = new Database(server.url(PROGRAMS));
+  await migrate(db);
+  await db.end();
   await server.stop();
 }
