@@ -18,7 +18,7 @@ module.exports = {
   testEnvironment: 'node',
   // *.engines.spec.ts need Apache Kafka or EventStoreDB: `npm run test:engines`.
   testMatch: process.env.POSTLEDGER_ENGINES ? ['**/*.engines.spec.ts'] : ['**/*.spec.ts', '!**/*.engines.spec.ts'],
-  maxWorkers: 3,
+  maxWorkers: 4,
   cacheDirectory: '<rootDir>/.cache/jest',
   testSequencer: '<rootDir>/test/sequencer.cjs',
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data', '<rootDir>/.cache'],
