@@ -115,7 +115,6 @@ export class Dispatcher {
     lane.isGone = false;
     lane.farewell = undefined;
     this.pump(lane);
-    if (endpoint.row.phase === 'deleted' && lane.held === 0) this.lanes.delete(endpoint.no);
   }
 
   /**
@@ -195,6 +194,11 @@ export class Dispatcher {
   }
 
   private pump(lane: Lane): void {
+    this.sendSome(lane);
+    if (lane.isOver) this.lanes.delete(lane.endpoint.no);
+  }
+
+  private sendSome(lane: Lane): void {
     while (lane.tasks.length > 0 && !this.stopped) {
       if (!lane.endpoint.open || lane.isGone) {
         this.giveUp(lane);

@@ -188,5 +188,27 @@ describe('endpoints do not hold each other up', () => {
     expect(held).toHaveLength(2);
     expect(await world.test.db.query('select 1 from delivery.fact')).toEqual([]);
     expect(worker.parts.dispatcher.load).toMatchObject({ inFlight: 0, buffered: 0 });
+    // What was under way to it has given back what it had.
+    expect(worker.parts.dispatcher['slots']).toMatchObject({ inFlight: 0, stuck: 0 });
+  });
+
+  it('nor does memory keep one that is deleted, also while it answers', async () => {
+    const worker = await world.worker();
+    const held: ServerResponse[] = [];
+    receiver.always('/slow', (_, response) => void held.push(response));
+    for (const path of ['/quick', '/slow'])
+      await world.register(`whe_${path.slice(1)}`, receiver.url(path), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.live(2);
+    await world.happen('a', 60);
+    await world.pass(worker);
+    const { dispatcher } = worker.parts;
+    await eventually(() => expect([receiver.on('/quick').length, dispatcher.load.lanes]).toEqual([60, 2]));
+    for (const id of ['whe_quick', 'whe_slow'])
+      await world.endpointCommand(id, { type: 'DeleteEndpoint', ...world.by() });
+    await world.pass(worker);
+    await eventually(() => expect(dispatcher.load).toMatchObject({ inFlight: held.length, buffered: 0, lanes: 1 }));
+    for (const response of held) response.writeHead(204).end();
+    await eventually(() => expect(dispatcher.load).toMatchObject({ inFlight: 0, lanes: 0 }));
   });
 });

@@ -131,6 +131,11 @@ export class Lane {
     return this.tasks.length + this.sealed.size + this.inFlight + this.former;
   }
 
+  /** Nothing will come of it any more. */
+  get isOver(): boolean {
+    return this.present.row.phase === 'deleted' && this.held === 0;
+  }
+
   /** Drops what waits, and says what it was. */
   clear(): Task[] {
     const left = [...this.tasks.clear(), ...this.sealed];
