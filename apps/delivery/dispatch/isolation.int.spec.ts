@@ -211,4 +211,21 @@ describe('endpoints do not hold each other up', () => {
     for (const response of held) response.writeHead(204).end();
     await eventually(() => expect(dispatcher.load).toMatchObject({ inFlight: 0, lanes: 0 }));
   });
+
+  it('nor does a stop wait for one that hangs for longer than it is told to', async () => {
+    const worker = await world.worker();
+    receiver.always('/hang', 'hang');
+    await world.register('whe_hang', receiver.url('/hang'), PATIENT);
+    await world.pass(worker);
+    await world.live(1);
+    await world.happen('a', 10);
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/hang')).toHaveLength(2));
+    const { dispatcher } = worker.parts;
+    await dispatcher.stop(50);
+    expect(dispatcher.load).toMatchObject({ inFlight: 0, buffered: 0 });
+    // It was not the endpoint's fault.
+    await worker.stop();
+    expect(await world.test.db.query('select 1 from delivery.attempt')).toEqual([]);
+  });
 });
