@@ -80,4 +80,17 @@ describe('a body whose key cannot be had', () => {
     await eventually(() => expect(sent()).toEqual(upTo(3)));
     expect(await count('attempt where number <> 1')).toBe(0);
   });
+
+  it('is not sent by a worker that was taken for dead while it asked', async () => {
+    let answer: (opened: Opened) => void = () => undefined;
+    const { asked, open } = sealed(() => new Promise((done) => (answer = done)));
+    await happened(1, false);
+    expect(asked()).toBe(1);
+    const { dispatcher } = worker.parts;
+    dispatcher.forget();
+    open();
+    answer({ text: '{}', erased: false });
+    await new Promise(setImmediate);
+    expect(dispatcher.load).toMatchObject({ inFlight: 0, buffered: 0 });
+  });
 });

@@ -151,8 +151,7 @@ const RECORD = `select delivery.record(${Array.from({ length: 24 }, (_, n) => `$
 const isAwaited = ({ task }: Outcome): boolean => task.lane !== null;
 
 /** On the common way, delivered at the first attempt, the attempt says it all. */
-const isExceptional = ({ task, decision }: Outcome): boolean =>
-  decision.state !== 'delivered' || task.exceptional || task.lane !== null;
+const isExceptional = ({ task, decision }: Outcome): boolean => decision.state !== 'delivered' || task.exceptional;
 
 function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
   const exchanges = outcomes.map(({ exchange }) => exchange!);
