@@ -164,6 +164,7 @@ describe('what becomes of a delivery', () => {
       ).toEqual(['1', '2', '4']);
       expect((await deliveries.get('ws_1', unwanted.id))!.attempts).toEqual([]);
       expect(worker.parts.dispatcher.load).toMatchObject({ inFlight: 0, buffered: 0 });
+      await eventually(() => expect(worker.parts.leases['known'].size).toBe(0));
     });
   });
 
