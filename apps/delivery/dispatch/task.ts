@@ -37,3 +37,34 @@ export interface Task {
   /** What is personal in the body was erased, and reads null in what is sent. */
   readonly erased?: boolean;
 }
+
+/** A delivery as it waits in the database. */
+export interface WaitingRow {
+  readonly id: string;
+  readonly sequence: number;
+  readonly message_id: string;
+  readonly type: string;
+  readonly key: string;
+  readonly tries: number;
+  readonly replay: boolean;
+  readonly body: string;
+  /** Of the attempt to come. */
+  readonly number: number;
+}
+
+type Held = Pick<Task, 'endpoint' | 'coalesce' | 'batch' | 'lane' | 'replayedAt'>;
+
+/** What has waited is to be attempted now. */
+export const taskOf = (row: WaitingRow, held: Held): Task => ({
+  id: row.id,
+  sequence: row.sequence,
+  messageId: `evt_${row.message_id}`,
+  type: row.type,
+  key: row.key,
+  body: row.body,
+  number: Number(row.number),
+  tries: row.tries,
+  replay: row.replay,
+  exceptional: true,
+  ...held,
+});

@@ -1,11 +1,11 @@
 import { grouped, instant, plus, type Clock } from '#kernel';
 import type { Sql } from '#postgres';
 import type { Memory } from '../dispatch/memory';
-import type { Task } from '../dispatch/task';
+import { taskOf, type Task } from '../dispatch/task';
 import { isStateLike } from '../intake/coalesce';
 import type { Outcome } from '../record/outcome';
 import { prune } from './prune';
-import { DEEPEST, readLines, readOn, taskOf, type QueueRow } from './queue-rows';
+import { DEEPEST, laneName, readLines, readOn, type QueueRow } from './queue-rows';
 
 export interface OrderedLaneNeeds {
   readonly db: Sql;
@@ -286,7 +286,10 @@ export class OrderedLane {
     }
     if (this.mayBeWorthless(line, row)) return this.makeRoom(line, row);
     line.flying.add(row.sequence);
-    this.needs.submit(taskOf(this.endpoint, row));
+    const lane = laneName(this.endpoint);
+    this.needs.submit(
+      taskOf(row, { endpoint: this.endpoint, coalesce: null, batch: null, lane, replayedAt: row.replayed_at }),
+    );
   }
 
   private get prunes(): boolean {

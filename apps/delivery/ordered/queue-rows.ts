@@ -1,20 +1,11 @@
 import type { Sql } from '#postgres';
-import type { Task } from '../dispatch/task';
+import type { WaitingRow } from '../dispatch/task';
 
 /** A delivery that waits in an endpoint's queue, with what is needed to send it. */
-export interface QueueRow {
-  readonly id: string;
-  readonly sequence: number;
+export interface QueueRow extends WaitingRow {
   readonly created_at: string;
-  readonly key: string;
   readonly due_at: string | null;
-  readonly message_id: string;
-  readonly type: string;
-  readonly tries: number;
-  readonly replay: boolean;
   readonly replayed_at: string | null;
-  readonly number: number;
-  readonly body: string;
 }
 
 /** Deliveries of one entity in memory: an entity that fails must not fill the window. */
@@ -54,22 +45,3 @@ export const readLines = (
 
 /** The name by which a worker holds an endpoint's lane (delivery.hold). */
 export const laneName = (endpoint: number): string => `ordered:${endpoint}`;
-
-/** What is to be sent. */
-export const taskOf = (endpoint: number, row: QueueRow): Task => ({
-  id: row.id,
-  endpoint,
-  sequence: row.sequence,
-  messageId: `evt_${row.message_id}`,
-  type: row.type,
-  key: row.key,
-  body: row.body,
-  number: Number(row.number),
-  tries: row.tries,
-  replay: row.replay,
-  exceptional: true,
-  coalesce: null,
-  batch: null,
-  lane: laneName(endpoint),
-  replayedAt: row.replayed_at,
-});

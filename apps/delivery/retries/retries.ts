@@ -1,7 +1,7 @@
 import type { Clock } from '#kernel';
 import type { Database } from '#postgres';
 import type { Leases } from '../dispatch/leases';
-import type { Batch, Task } from '../dispatch/task';
+import { taskOf, type Batch, type Task, type WaitingRow } from '../dispatch/task';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
 import { intoLine } from '../ordered/into-line';
@@ -22,18 +22,9 @@ export interface RetriesNeeds {
   readonly onFault: (error: Error) => void;
 }
 
-interface ClaimedRow {
-  readonly id: string;
+interface ClaimedRow extends WaitingRow {
   readonly endpoint: number;
-  readonly sequence: number;
-  readonly message_id: string;
-  readonly type: string;
-  readonly key: string;
-  readonly tries: number;
-  readonly replay: boolean;
   readonly coalesce_key: string | null;
-  readonly body: string;
-  readonly number: number;
 }
 
 /** Other processes write rows too: what waits is looked up so often. */
@@ -196,23 +187,6 @@ export class Retries {
     metrics.retriesClaimed.inc(rows.length);
     if (rows.length === 0 || this.stopped) return;
     batch.size = rows.length;
-    dispatch(rows.map((row) => task(row, batch)));
+    dispatch(rows.map((row) => taskOf(row, { endpoint: row.endpoint, coalesce: row.coalesce_key, batch, lane: null })));
   }
 }
-
-const task = (row: ClaimedRow, batch: Batch): Task => ({
-  id: row.id,
-  endpoint: row.endpoint,
-  sequence: row.sequence,
-  messageId: `evt_${row.message_id}`,
-  type: row.type,
-  key: row.key,
-  body: row.body,
-  number: Number(row.number),
-  tries: row.tries,
-  replay: row.replay,
-  exceptional: true,
-  coalesce: row.coalesce_key,
-  batch,
-  lane: null,
-});

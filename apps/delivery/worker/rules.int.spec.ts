@@ -195,8 +195,10 @@ describe('what becomes of a delivery', () => {
     await world.pass(worker);
     await eventually(async () =>
       expect(
-        (await list('whe_gone')).filter(({ sequence }) => sequence <= 20).map(({ status, reason }) => [status, reason]),
-      ).toEqual(Array<string[]>(20).fill(['discarded', 'gone'])),
+        (await list('whe_gone'))
+          .filter(({ sequence }) => sequence <= 20)
+          .map(({ status, reason }) => `${status}: ${reason}`),
+      ).toEqual(Array<string>(20).fill('discarded: gone')),
     );
     // Those that were under way with it, and none after it.
     expect(receiver.on('/gone').length).toBeLessThanOrEqual(2);
