@@ -3,24 +3,26 @@ import { contracts } from '#webhook-contracts';
 import type { Exchange } from '#webhook-sending';
 import type { Endpoint } from '../endpoints/endpoint';
 import { deliveryMetrics } from '../metrics';
+import type { Outcome } from '../record/outcome';
 import { Dispatcher, type DispatcherNeeds } from './dispatcher';
 import type { Task } from './task';
 
-const endpoint = (no: number) =>
+const endpoint = (no: number, host = `${no}.example`) =>
   ({
     no,
     open: true,
     contract: contracts.get('core')!,
     liveSecrets: () => ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
-    row: { workspace: 'ws_1', config: { rateLimitPerSecond: null, targetUrl: `https://${no}.example/` } },
+    row: { workspace: 'ws_1', config: { rateLimitPerSecond: null, targetUrl: `https://${host}/` } },
   }) as unknown as Endpoint;
 const task = (no: number): Task =>
   ({ endpoint: no, messageId: 'evt_1', type: 'post.scheduled', body: '{}', lane: null, tries: 0 }) as unknown as Task;
 
-it('gives a slot to who waits for one as soon as it is free', async () => {
-  jest.useFakeTimers();
+/** A dispatcher with the hosts that it sent to, which the test answers in turn, and its outcomes. */
+const surroundings = (concurrency: number) => {
   const answers: ((exchange: Exchange) => void)[] = [];
   const sent: string[] = [];
+  const outcomes: Outcome[] = [];
   const needs = {
     sender: {
       send: ({ url }: { url: string }) => {
@@ -30,20 +32,40 @@ it('gives a slot to who waits for one as soon as it is free', async () => {
     },
     metrics: deliveryMetrics(new Registry()),
     endpoint,
-    record: () => undefined,
+    record: (outcome: Outcome) => void outcomes.push(outcome),
     isHeld: () => false,
     onRoom: () => undefined,
     keys: { openNow: (_: string, text: string) => ({ text, erased: false }) },
-    concurrency: 2,
+    concurrency,
     retryScale: 1,
   } as unknown as DispatcherNeeds;
-  const dispatcher = new Dispatcher(needs);
+  const answer = async (statusCode: number): Promise<void> => {
+    answers.shift()!({ ok: statusCode < 300, statusCode, startedAt: 0, durationMs: 1 });
+    // Nothing but what follows from it: no look at the clock comes before it.
+    for (let turn = 0; turn < 3; turn++) await Promise.resolve();
+  };
+  return { dispatcher: new Dispatcher(needs), sent, outcomes, answer };
+};
+
+it('gives a slot to who waits for one as soon as it is free', async () => {
+  jest.useFakeTimers();
+  const { dispatcher, sent, answer } = surroundings(2);
   dispatcher.submit([1, 2, 3, 4].map(task));
   expect(sent).toEqual(['1.example', '2.example']);
-  answers.shift()!({ ok: true, statusCode: 204, startedAt: 0, durationMs: 1 });
-  // Nothing but what was answered: no look at the clock comes before it.
-  await Promise.resolve();
-  await Promise.resolve();
+  await answer(204);
   expect(sent).toEqual(['1.example', '2.example', '3.example']);
   jest.useRealTimers();
+});
+
+it('does not take for gone who has another target by the time that a 410 is written', async () => {
+  const { dispatcher, sent, outcomes, answer } = surroundings(2);
+  dispatcher.submit([task(1), task(1)]);
+  await answer(410);
+  expect(sent).toEqual(['1.example']);
+  dispatcher.changed(endpoint(1, 'new.example'));
+  expect(sent).toEqual(['1.example', 'new.example']);
+  dispatcher.saidGone(outcomes[0]!.task, true);
+  await answer(204);
+  dispatcher.submit([task(1)]);
+  expect(sent).toEqual(['1.example', 'new.example', 'new.example']);
 });
