@@ -20,7 +20,7 @@ const row = (sequence: number) => ({
   body: '{}',
 });
 
-type Answer = (rows: unknown[]) => void;
+type Answer = (rows: unknown[] | Promise<never>) => void;
 
 /** A lane's surroundings: what it sent, and its reads of the queue (what they ask for), which the test answers. */
 const surroundings = () => {
@@ -102,6 +102,22 @@ it('is looked for when more may have come, and not whenever one is recorded', as
   void lane.pull();
   answers.shift()!([row(3)]);
   await eventually(() => expect(sequences(sent)).toEqual([1, 2, 3]));
+});
+
+it('is looked for again with the next outcome where the look failed', async () => {
+  const { sent, answers, needs } = surroundings();
+  const faults: Error[] = [];
+  const lane = new OrderedLane(1, { ...needs, onFault: (error) => void faults.push(error) });
+  const looked = lane.look(0);
+  answers.shift()!([row(1)]);
+  await looked;
+  const pulled = lane.pull();
+  answers.shift()!(Promise.reject(new Error('away')));
+  await pulled;
+  expect(faults.map(({ message }) => message)).toEqual(['away']);
+  lane.recorded({ task: sent[0]!, exchange: null, decision: { state: 'delivered' } });
+  answers.shift()!([row(2)]);
+  await eventually(() => expect(sequences(sent)).toEqual([1, 2]));
 });
 
 it('is not sent before those that were read earlier when the queue, read on, is another worker’s by then', async () => {

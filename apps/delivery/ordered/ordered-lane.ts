@@ -85,7 +85,6 @@ export class OrderedLane {
   /** The queue was read to its end, and nobody has said since that it has grown. */
   private isRead = false;
   private pulling = false;
-  private again = false;
   private stopped = false;
 
   constructor(
@@ -101,19 +100,15 @@ export class OrderedLane {
     await this.fill();
   }
 
-  /** Reads what there is room for. */
+  /** Reads what there is room for. Who calls while it reads has said before what there is to read, and the loop finds it. */
   private async fill(): Promise<void> {
-    if (this.pulling) {
-      this.again = true;
-      return;
-    }
+    if (this.pulling) return;
     this.pulling = true;
     try {
-      do {
-        this.again = false;
-        await this.fillSome();
-      } while (this.again && !this.stopped);
+      while (!this.stopped && this.room > 0 && this.mayHaveMore)
+        await (this.rested.size > 0 ? this.bringBack() : this.readPage());
     } catch (error) {
+      this.isRead = false;
       if (!this.stopped) this.needs.onFault(error as Error);
     } finally {
       this.pulling = false;
@@ -178,28 +173,24 @@ export class OrderedLane {
     return Math.min(WINDOW, this.needs.memory.part) - this.loaded;
   }
 
+  private get mayHaveMore(): boolean {
+    return this.rested.size > 0 || (!this.isRead && this.resting < MOST_AT_REST);
+  }
+
   private fillIfLow(): void {
     if (this.rested.size > 0 || (!this.isRead && this.loaded < this.room)) void this.fill();
   }
 
-  private async fillSome(): Promise<void> {
-    while (this.room > 0 && !this.stopped) {
-      if (this.rested.size > 0) {
-        await this.bringBack();
-        continue;
-      }
-      if (this.isRead || this.resting >= MOST_AT_REST) return;
-      const { cursor: from, epoch, passed } = this;
-      const page = Math.min(PAGE, this.room);
-      passed.clear();
-      this.isRead = true;
-      const rows = await readOn(this.needs.db, this.endpoint, { after: from, limit: page, inOrder: this.inOrder });
-      if (this.stopped) return;
-      if (this.epoch !== epoch) continue;
-      if (rows.length === page) this.isRead = false;
-      for (const row of rows) if (!passed.has(row.sequence)) this.take(row);
-      if (rows.length > 0) this.cursor = rows.at(-1)!.sequence;
-    }
+  private async readPage(): Promise<void> {
+    const { cursor: after, epoch, passed, inOrder } = this;
+    const limit = Math.min(PAGE, this.room);
+    passed.clear();
+    this.isRead = true;
+    const rows = await readOn(this.needs.db, this.endpoint, { after, limit, inOrder });
+    if (this.stopped || this.epoch !== epoch) return;
+    if (rows.length === limit) this.isRead = false;
+    for (const row of rows) if (!passed.has(row.sequence)) this.take(row);
+    if (rows.length > 0) this.cursor = rows.at(-1)!.sequence;
   }
 
   /** Reads what some of those begin with whose rest is over. */
@@ -311,7 +302,7 @@ export class OrderedLane {
     const lowest = Math.min(...items.map(({ sequence }) => sequence));
     const untilMs = first.due_at === null ? 0 : Date.parse(first.due_at);
     this.rest(this.nameOf(first), line, { first: lowest, untilMs, isHeldUp: true });
-    if (!this.pulling) this.fillIfLow();
+    this.fillIfLow();
   }
 
   private rest(name: string, line: Line, rest: Rest): void {
