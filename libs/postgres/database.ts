@@ -123,7 +123,11 @@ export class Database implements Sql, Workspaces {
       },
     });
     this.pool.on('error', onError);
-    this.pool.on('connect', (client) => this.backends.add(backendOf(client)));
+    this.pool.on('connect', (client) => {
+      this.backends.add(backendOf(client));
+      // It may be cut at any moment, also between two users or two statements: the next statement says so, and the pool lets go of it.
+      client.on('error', () => undefined);
+    });
     this.pool.on('remove', (client) => this.backends.delete(backendOf(client)));
     this.listener = new Listener(address.connectionString, onError, (processId) => this.backends.has(processId));
   }
@@ -159,9 +163,6 @@ export class Database implements Sql, Workspaces {
   async tx<T>(work: (sql: Sql) => Promise<T>, { lazy = false }: TransactionOptions = {}): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
-    // A connection may be cut between two statements; the next one says so, and nobody else needs to hear it.
-    const onLost = (error: Error) => void (broken = error);
-    client.on('error', onLost);
     const stopSaying = sayAlive(client);
     try {
       await client.query(lazy ? 'begin; set local synchronous_commit = off' : 'begin');
@@ -173,7 +174,6 @@ export class Database implements Sql, Workspaces {
       throw error;
     } finally {
       stopSaying();
-      client.off('error', onLost);
       client.release(broken);
     }
   }
