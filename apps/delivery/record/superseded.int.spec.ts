@@ -274,6 +274,18 @@ describe('an endpoint that wants the latest only', () => {
     await become(...Array<string>(30).fill('delivered'));
   });
 
+  it('keeps an older state that waits when the newer one was refused for good', async () => {
+    hold();
+    await register();
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held.size).toBe(2));
+    answer(1, 500);
+    await become('retrying', 'pending');
+    answer(2, 410);
+    await become('retrying', 'gone');
+  });
+
   it('is sent what somebody replays by hand, whatever newer there is', async () => {
     await withLadder(0.02);
     await register();

@@ -1,0 +1,136 @@
+import { Registry } from 'prom-client';
+import { instant, systemClock } from '#kernel';
+import type { Database, Sql } from '#postgres';
+import { eventually } from '#testing';
+import type { Leases } from '../dispatch/leases';
+import type { Endpoint } from '../endpoints/endpoint';
+import { deliveryMetrics } from '../metrics';
+import { Retries, type RetriesNeeds } from './retries';
+
+const PAST = '2026-01-01T00:00:00.000Z';
+
+/** What waits in the database, by the numbers of endpoints: when the first is due, and how often more can be claimed. */
+const surroundings = (over: Partial<RetriesNeeds> = {}) => {
+  const due = new Map<number, { at: string; times: number }>();
+  const rooms = new Map<number, number>();
+  const claimed: number[][] = [];
+  let looks = 0;
+  const claim = (endpoints: readonly number[]): void => {
+    claimed.push([...endpoints]);
+    for (const no of endpoints) due.get(no)!.times--;
+  };
+  const rows = () => [...due].map(([endpoint, { at, times }]) => ({ endpoint, due_at: times > 0 ? at : null }));
+  const answer = (text: string, params: readonly unknown[]): unknown[] => {
+    if (text.includes('delivery.claim')) {
+      claim(params[3] as number[]);
+      return [];
+    }
+    if (!text.includes('delivery.next_due')) return rows();
+    looks++;
+    return rows().filter(({ due_at }) => due_at !== null);
+  };
+  const sql: Sql = {
+    query: <Row>(text: string, params: readonly unknown[] = []) => Promise.resolve(answer(text, params) as Row[]),
+    script: () => Promise.resolve(),
+  };
+  const endpoint = (no: number) =>
+    rooms.has(no) ? ({ no, open: true, row: { config: { ordered: false } } } as Endpoint) : undefined;
+  const retries = new Retries({
+    db: { ...sql, tx: <T>(work: (one: Sql) => Promise<T>) => work(sql) } as unknown as Database,
+    clock: systemClock,
+    metrics: deliveryMetrics(new Registry()),
+    leases: { writing: (work) => work(() => ({ id: 'b', worker: 'w', size: 0, recorded: 0 })) } as Leases,
+    isSure: () => true,
+    endpoint,
+    room: ({ no }) => rooms.get(no)!,
+    dispatch: () => undefined,
+    purge: () => Promise.resolve(),
+    refreshEndpoints: () => Promise.resolve(),
+    onFault: (error) => {
+      throw error;
+    },
+    ...over,
+  });
+  return { retries, due, rooms, claimed, looks: () => looks };
+};
+
+describe('what waits for a retry', () => {
+  let stop: () => void;
+  afterEach(() => stop());
+  const start = async (waiting: ReturnType<typeof surroundings>): Promise<void> => {
+    stop = () => waiting.retries.stop();
+    waiting.retries.start();
+    await eventually(() => expect(waiting.looks()).toBe(1));
+  };
+
+  it('is claimed as soon as its endpoint has room', async () => {
+    const waiting = surroundings();
+    waiting.due.set(1, { at: PAST, times: 1 });
+    waiting.rooms.set(1, 0);
+    await start(waiting);
+    waiting.rooms.set(1, 5);
+    waiting.retries.room(1);
+    await eventually(() => expect(waiting.claimed).toEqual([[1]]));
+    expect(waiting.looks()).toBe(1);
+  });
+
+  it('is claimed when the first of its endpoint is due, though others are due later', async () => {
+    const waiting = surroundings();
+    waiting.due.set(1, { at: instant(Date.now() + 60_000), times: 1 });
+    waiting.rooms.set(1, 5);
+    await start(waiting);
+    waiting.retries.note(1, Date.now() + 30);
+    await eventually(() => expect(waiting.claimed).toEqual([[1]]));
+    expect(waiting.looks()).toBe(1);
+  });
+
+  it('comes in turn, endpoint by endpoint, where all of them have more than is claimed at once', async () => {
+    const waiting = surroundings();
+    for (const no of [1, 2, 3, 4, 5, 6]) {
+      waiting.due.set(no, { at: PAST, times: 2 });
+      waiting.rooms.set(no, 200);
+    }
+    await start(waiting);
+    await eventually(() =>
+      expect(waiting.claimed).toEqual([
+        [1, 2, 3],
+        [4, 5, 6],
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+    );
+  });
+
+  it('of an endpoint that this process has not heard of makes it ask', async () => {
+    const waiting = surroundings({ refreshEndpoints: () => Promise.resolve(void waiting.rooms.set(1, 5)) });
+    waiting.due.set(1, { at: PAST, times: 1 });
+    await start(waiting);
+    await eventually(() => expect(waiting.claimed).toContainEqual([1]));
+  });
+
+  it('is left to others while nobody knows whether this worker is still one', async () => {
+    let isSure = false;
+    const waiting = surroundings({ isSure: () => isSure });
+    waiting.due.set(1, { at: PAST, times: 1 });
+    waiting.rooms.set(1, 5);
+    await start(waiting);
+    waiting.retries.room(1);
+    await new Promise(setImmediate);
+    expect(waiting.claimed).toEqual([]);
+    isSure = true;
+    waiting.retries.room(1);
+    await eventually(() => expect(waiting.claimed).toContainEqual([1]));
+  });
+
+  it('of an endpoint that is closed is given up', async () => {
+    const purged: number[] = [];
+    const waiting = surroundings({
+      endpoint: (no) => ({ no, open: false }) as Endpoint,
+      purge: ({ no }) => Promise.resolve(void purged.push(no)),
+    });
+    waiting.due.set(1, { at: PAST, times: 1 });
+    await start(waiting);
+    await eventually(() => expect(purged).toEqual([1]));
+    expect(waiting.claimed).toEqual([]);
+  });
+});
