@@ -120,6 +120,35 @@ it('is looked for again with the next outcome where the look failed', async () =
   await eventually(() => expect(sequences(sent)).toEqual([1, 2]));
 });
 
+it('is read on page by page, as far as there is room', async () => {
+  const { sent, answers, asked, needs } = surroundings();
+  const lane = new OrderedLane(1, { ...needs, memory: new Memory() });
+  void lane.look(0);
+  answers.shift()!(Array.from({ length: 200 }, (_, n) => ({ ...row(n + 1), key: `${n}` })));
+  await eventually(() => expect(asked.at(-1)).toEqual([1, 200, 200]));
+  answers.shift()!([row(201)]);
+  await eventually(() => expect(sent).toHaveLength(201));
+});
+
+it('is sent again as soon as another is recorded, if there was no room for it when its time had come', async () => {
+  const { sent, answers, asked, needs } = surroundings();
+  const lane = new OrderedLane(1, { ...needs, memory: new Memory({ count: 12, size: 1_000_000 }) });
+  const looked = lane.look(0);
+  answers.shift()!([row(1), { ...row(2), key: 'b' }]);
+  await looked;
+  const dueMs = Date.now() + 600;
+  lane.recorded({ task: sent[0]!, exchange: null, decision: { state: 'retrying', tries: 1, dueMs } });
+  const pulled = lane.pull();
+  answers.shift()!([{ ...row(3), key: 'c' }]);
+  await pulled;
+  await eventually(() => expect(Date.now()).toBeGreaterThan(dueMs));
+  lane.recorded({ task: sent[1]!, exchange: null, decision: { state: 'delivered' } });
+  await eventually(() => expect(asked.at(-1)).toEqual([1, ['a'], [1], 3]));
+  answers.shift()!([{ ...row(1), line: 'a' }]);
+  await eventually(() => expect(sequences(sent)).toEqual([1, 2, 3, 1]));
+  lane.stop();
+});
+
 it('is not sent before those that were read earlier when the queue, read on, is another worker’s by then', async () => {
   const { sent, answers, needs } = surroundings();
   const lane = new OrderedLane(1, needs);
