@@ -88,4 +88,34 @@ describe('endpoints on a log that must be read whole', () => {
     await world.pass(worker);
     await eventually(() => expect(requests('/ws_3-late')).toHaveLength(8));
   });
+
+  it('go by their changes that stand far before what they change', async () => {
+    await world.register('whe_widened', receiver.url('/widened'), { eventTypes: ['account.*'] }, 'ws_w');
+    const changes = { eventTypes: ['region.*'] };
+    await world.endpointCommand('whe_widened', { type: 'UpdateEndpoint', changes, ...world.by() }, 'ws_w');
+    await world.happen('far', 1_100, 'ws_far');
+    const wanted = await world.happen('a', 1, 'ws_w');
+    await world.pass(await world.worker());
+    await eventually(() => expect(requests('/widened')).toEqual([{ id: wanted[0], sequence: 1 }]));
+  });
+
+  it('miss nothing of what could not be written at first, and keep nobody back', async () => {
+    const { db } = world.test;
+    const wanted: string[][] = [];
+    for (const name of ['kept', 'free'])
+      await world.register(`whe_${name}`, receiver.url(`/${name}`), { eventTypes: ['region.*'] }, `ws_${name}`);
+    for (const name of ['kept', 'free']) wanted.push(await world.happen('a', 3, `ws_${name}`));
+    await db.script(
+      `create function unwritable() returns trigger language plpgsql as $$ begin
+         if exists (select from delivery.endpoint e where e.no = new.endpoint and e.id = 'whe_kept') then raise 'not now'; end if;
+         return new;
+       end $$;
+       create trigger unwritable before insert on delivery.delivery for each row execute function unwritable()`,
+    );
+    await world.pass(await world.worker());
+    await eventually(() => expect(requests('/free').map(({ id }) => id)).toEqual(wanted[1]));
+    expect(requests('/kept')).toEqual([]);
+    await db.script('drop trigger unwritable on delivery.delivery');
+    await eventually(() => expect(requests('/kept').map(({ id }) => id)).toEqual(wanted[0]));
+  });
 });

@@ -136,6 +136,31 @@ describe('an endpoint is a subscription to the log', () => {
       await taking;
     });
 
+    it('goes by a change that happens meanwhile', async () => {
+      const workspace = 'ws_changing';
+      const head = world.store.head.bind(world.store);
+      world.store.head = async () => {
+        world.store.head = head;
+        const changes = { eventTypes: ['account.*'] };
+        await world.endpointCommand('whe_changing', { type: 'UpdateEndpoint', changes, ...world.by() }, workspace);
+        await world.happen('a', 1, workspace);
+        return head();
+      };
+      await world.register('whe_changing', receiver.url('/changing'), { eventTypes: ['region.*'] }, workspace);
+      const wanted = await world.happen('a', 1, workspace);
+      await world.pass(workers[0]!);
+      await eventually(async () =>
+        expect(
+          await world.test.db.query("select 1 from delivery.endpoint where id = 'whe_changing' and phase = 'live'"),
+        ).toHaveLength(1),
+      );
+      await world.pass(workers[0]!);
+      const rows = await world.test.db.query(
+        "select d.message_id from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where e.id = 'whe_changing'",
+      );
+      expect(rows).toEqual(wanted.map((id) => ({ message_id: id.slice(4) })));
+    });
+
     it('is switched by another process when the one that was about to is killed', async () => {
       const workspace = 'ws_becoming_later';
       const killed = await world.worker();

@@ -186,3 +186,19 @@ it('is not sent by a worker that was given up while it asked for the hold', asyn
   await ask(() => undefined);
   expect(sequences(sent)).toEqual([1]);
 });
+
+it('is told to the holder of the lane by whoever queues for it, and by nobody else', async () => {
+  const { needs } = surroundings();
+  const told: number[] = [];
+  const lanes = new OrderedLanes({
+    ...needs,
+    db: needs.db as Database,
+    hold: () => Promise.resolve(false),
+    isKnown: () => true,
+    refreshEndpoints: () => Promise.resolve(),
+    tellHolder: (endpoint) => void told.push(endpoint),
+  });
+  await lanes.queued(1, true);
+  await lanes.queued(2, false);
+  expect(told).toEqual([1]);
+});

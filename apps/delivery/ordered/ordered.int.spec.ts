@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { eventually, Receiver, type Received } from '#testing';
 import { World } from '../testing/world';
 
@@ -212,6 +213,30 @@ describe('an ordered endpoint', () => {
       within: 90_000,
     });
     expect(perEntity(receiver.on('/o'))['a']).toEqual([...perEntity(receiver.on('/o'))['a']!].sort());
+  });
+
+  it('sends again what failed under way when it began to ask for order, though later ones of others have gone by then', async () => {
+    const worker = await world.worker();
+    const held: ServerResponse[] = [];
+    receiver.always('/o', (_, response) => {
+      if (held.length < 2) held.push(response);
+      else response.writeHead(204).end();
+    });
+    await world.register('whe_o', receiver.url('/o'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 1);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(1));
+    await ask({ ordered: true });
+    await world.happen('b', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(2));
+    // The lane has been looked at, and knows how often something had come in behind what it has read.
+    await eventually(() => expect([...worker.parts.orderedLanes['lanes'].values()][0]!['requeued']).toBe(0));
+    held[1]!.writeHead(204).end();
+    await eventually(() => expect(perEntity(receiver.on('/o'))['b']).toEqual(upTo(2)));
+    held[0]!.writeHead(500).end();
+    await eventually(() => expect(perEntity(receiver.on('/o'))['a']).toEqual([1, 1]));
   });
 
   it('goes on in order in another process after its holder was killed', async () => {

@@ -286,6 +286,23 @@ describe('an endpoint that wants the latest only', () => {
     await become('retrying', 'gone');
   });
 
+  it('is sent what waits after it was replayed by hand, also when it asks for the latest only meanwhile', async () => {
+    await register('core', false);
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await become('delivered', 'delivered');
+    receiver.script('/l', 500);
+    await world.test.db.query(
+      'select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1',
+    );
+    worker.parts.retries.wake();
+    await become('retrying', 'delivered');
+    await ask(true);
+    await world.happen('a', 1);
+    await world.pass(worker);
+    await become('retrying', 'delivered', 'delivered');
+  });
+
   it('is sent what somebody replays by hand, whatever newer there is', async () => {
     await withLadder(0.02);
     await register();
