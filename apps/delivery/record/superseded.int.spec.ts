@@ -286,6 +286,25 @@ describe('an endpoint that wants the latest only', () => {
     await become('retrying', 'gone');
   });
 
+  it('is sent in order, too, what waits after it was replayed by hand', async () => {
+    await register('core', true, true);
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await become('delivered', 'delivered');
+    receiver.script('/l', 500);
+    await world.test.db.query(
+      'select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1',
+    );
+    await worker.parts.orderedLanes.allChanged();
+    await become('retrying', 'delivered');
+    await world.happen('a', 1);
+    await world.pass(worker);
+    // It has been read, and waits for its time with what has come behind it.
+    await eventually(() => expect([...worker.parts.orderedLanes['lanes'].values()][0]!['requeued']).toBe(1));
+    behind = 120_000;
+    await become('delivered', 'delivered', 'delivered');
+  });
+
   it('is sent what waits after it was replayed by hand, also when it asks for the latest only meanwhile', async () => {
     await register('core', false);
     await world.happen('a', 2);
