@@ -218,6 +218,61 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await subscription.close();
   });
 
+  it('hands a batch over again of which it could not park a message', async () => {
+    const [group, topic] = [newGroup(), 'test.unparked.v1'];
+    const ledger = new Ledger();
+    const faults: string[] = [];
+    await test.db.script('alter table bus.dead_letter rename to away');
+    const subscription = await bus.subscribe({
+      group,
+      topics: [topic],
+      onBatch: async (messages) => {
+        const poison = messages.find(({ id }) => id === 'evt_a_1');
+        if (poison) throw new PoisonMessageError(poison, 'unreadable');
+        await ledger.handle(messages);
+      },
+      onFault: ({ message }) => faults.push(message),
+    });
+    await bus.publish([1, 2].map((n) => numbered(topic, 'a', n)));
+    await eventually(() => expect(faults.join()).toContain('dead_letter'));
+    await test.db.script('alter table bus.away rename to dead_letter');
+    await bus.publish([numbered(topic, 'a', 3)]);
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_2', 'evt_a_3']));
+    expect(await deadLetters(test.db, group)).toMatchObject([{ id: 'evt_a_1' }]);
+    await subscription.close();
+  });
+
+  it('hands a refused batch over again when it could not give up partitions in between', async () => {
+    const [group, topic] = [newGroup(), 'test.refused.v1'];
+    const ledger = new Ledger();
+    const faults: string[] = [];
+    let isOpen = false;
+    const subscription = await bus.subscribe({
+      group,
+      topics: [topic],
+      onBatch: async (messages) => {
+        if (!isOpen) throw new Error('not now');
+        await ledger.handle(messages);
+      },
+      onFault: ({ message }) => faults.push(message),
+    });
+    const published = roundRobin(topic, KEYS, 40);
+    await bus.publish(published);
+    await eventually(() => expect(faults).toContain('not now'));
+    await test.db.script('alter function bus.commit_offsets rename to away');
+    const guest = new GroupMember(test.db, group, 60_000, () => undefined);
+    await guest.join('earliest');
+    await eventually(() => expect(faults.join()).toContain('commit_offsets'));
+    await test.db.script('alter function bus.away rename to commit_offsets');
+    await guest.leave();
+    isOpen = true;
+    await bus.publish([numbered(topic, 'last', 1)]);
+    await eventually(() => expect(ledger.ids).toContain('evt_last_1'));
+    await eventually(() => expect(ledger.missing(published)).toEqual([]), { within: 5_000 });
+    expect(ledger.disorder()).toEqual([]);
+    await subscription.close();
+  });
+
   it('goes by messages of other topics without reading them again', async () => {
     const group = newGroup();
     const ledger = new Ledger();

@@ -217,33 +217,37 @@ export class PostgresSubscription implements Subscription {
     [this.head, this.mark, this.mustLook] = [head, BEGINNING, true];
   }
 
-  /** Hands the batch over until it is acknowledged, parked or no longer ours. */
+  /** Hands the batch over until it is acknowledged, parked or no longer ours, whatever fails meanwhile: it is not fetched again. */
   private async handle(stretch: Stretch): Promise<void> {
     let waiting = stretch.messages;
     for (let failures = 0; ;) {
-      this.member.checkLease();
-      waiting = waiting.filter(({ partition }) => !stretch.claims.get(partition)!.lost);
-      if (waiting.length === 0) break;
-      this.inHand = new AbortController();
       try {
-        await this.options.onBatch(waiting, this.inHand.signal);
-        break;
+        if (failures > 0 && this.member.isUnbalanced()) await this.member.rebalance();
+        this.member.checkLease();
+        waiting = waiting.filter(({ partition }) => !stretch.claims.get(partition)!.lost);
+        if (waiting.length > 0) waiting = await this.handOver(waiting);
+        if (waiting.length === 0) return this.passed(stretch, stretch.messages);
       } catch (error) {
-        if (error instanceof PoisonMessageError && waiting.includes(error.poison)) {
-          await this.park(error);
-          waiting = waiting.filter((message) => message !== error.poison);
-          continue;
-        }
         this.fault(error as Error);
-        if (this.closing) return;
         await this.pause(Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS));
         if (this.closing) return;
-        if (this.member.isUnbalanced()) await this.member.rebalance();
-      } finally {
-        this.inHand = undefined;
       }
     }
-    this.passed(stretch, stretch.messages);
+  }
+
+  /** Says what is left to be handed over: nothing, or the batch without the one that was parked. */
+  private async handOver(messages: ReceivedMessage[]): Promise<ReceivedMessage[]> {
+    this.inHand = new AbortController();
+    try {
+      await this.options.onBatch(messages, this.inHand.signal);
+      return [];
+    } catch (error) {
+      if (!(error instanceof PoisonMessageError && messages.includes(error.poison))) throw error;
+      await this.park(error);
+      return messages.filter((message) => message !== error.poison);
+    } finally {
+      this.inHand = undefined;
+    }
   }
 
   private passed({ claims, through }: Stretch, messages: readonly ReceivedMessage[]): void {
