@@ -273,6 +273,29 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await subscription.close();
   });
 
+  it('hands nothing over once it is told to close, nor what is on its way to it', async () => {
+    const [group, topic] = [newGroup(), 'test.closing.v1'];
+    const ledger = new Ledger();
+    await bus.publish([numbered(topic, 'a', 1)]);
+    let answer: (() => void) | undefined;
+    const query = test.db.query.bind(test.db);
+    const looks = jest.spyOn(test.db, 'query').mockImplementation(async (text, params) => {
+      const rows = await query(text, params);
+      if (text.includes('from bus.message')) await new Promise<void>((go) => (answer = go));
+      return rows as never;
+    });
+    const subscription = await bus.subscribe({ group, topics: [topic], onBatch: ledger.handle });
+    await eventually(() => expect(answer).toBeDefined());
+    looks.mockRestore();
+    const closed = subscription.close();
+    answer!();
+    await closed;
+    expect(ledger.ids).toEqual([]);
+    const next = await bus.subscribe({ group, topics: [topic], onBatch: ledger.handle });
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1']));
+    await next.close();
+  });
+
   it('goes by messages of other topics without reading them again', async () => {
     const group = newGroup();
     const ledger = new Ledger();

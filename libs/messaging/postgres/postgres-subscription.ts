@@ -220,7 +220,7 @@ export class PostgresSubscription implements Subscription {
   /** Hands the batch over until it is acknowledged, parked or no longer ours, whatever fails meanwhile: it is not fetched again. */
   private async handle(stretch: Stretch): Promise<void> {
     let waiting = stretch.messages;
-    for (let failures = 0; ;) {
+    for (let failures = 0; !this.closing;) {
       try {
         if (failures > 0 && this.member.isUnbalanced()) await this.member.rebalance();
         this.member.checkLease();
@@ -230,7 +230,6 @@ export class PostgresSubscription implements Subscription {
       } catch (error) {
         this.fault(error as Error);
         await this.pause(Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS));
-        if (this.closing) return;
       }
     }
   }
