@@ -159,7 +159,7 @@ export class Database implements Sql, Workspaces {
     await this.pool.query(text);
   }
 
-  /** Runs `work` in one transaction on one connection; rolls back when it rejects. */
+  /** Runs `work` in one transaction on one connection; rolls back when it rejects. Rejects when it could not be committed. */
   async tx<T>(work: (sql: Sql) => Promise<T>, { lazy = false }: TransactionOptions = {}): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
@@ -167,7 +167,10 @@ export class Database implements Sql, Workspaces {
     try {
       await client.query(lazy ? 'begin; set local synchronous_commit = off' : 'begin');
       const result = await work(sqlOn(client));
-      await client.query('commit');
+      const { command } = await client.query('commit');
+      // The server answers so, without an error, when a statement has failed and `work` has passed over it.
+      if (command !== 'COMMIT')
+        throw new Error('The transaction was rolled back, since one of its statements had failed');
       return result;
     } catch (error) {
       await client.query('rollback').catch((lost: Error) => (broken = lost));

@@ -72,4 +72,13 @@ describe('the database', () => {
     ).rejects.toThrow('no');
     expect(await test.db.query("select to_regclass('half_done') as found")).toEqual([{ found: null }]);
   });
+
+  it('says that a transaction was rolled back whose failed statement was passed over', async () => {
+    const passedOver = test.db.tx(async (sql) => {
+      await sql.query('create table half_done (id int)');
+      await sql.query('select nothing from nowhere').catch(() => undefined);
+    });
+    await expect(passedOver).rejects.toThrow('was rolled back');
+    expect(await test.db.query("select to_regclass('half_done') as found")).toEqual([{ found: null }]);
+  });
 });
