@@ -34,7 +34,7 @@ const HEARTBEAT = 'select * from bus.heartbeat($1, $2, make_interval(secs => $3)
 const CLAIM = 'select * from bus.claim($1, $2, $3)';
 const COMMIT = 'select partition from bus.commit_offsets($1, $2, $3, $4, $5, $6, $7)';
 const JOIN = `insert into bus.group_offset (group_name, partition, position)
-  select $1, n, case when $2 then h.position else 0 end from generate_series(0, ${PARTITIONS - 1}) n, bus.head h
+  select $1, n, case when $2 then h.position else h.dropped end from generate_series(0, ${PARTITIONS - 1}) n, bus.head h
   on conflict do nothing`;
 const LEAVE = `with gone as (delete from bus.group_member where group_name = $1 and member = $2)
   select pg_notify('bus_rebalance', $1)`;

@@ -144,6 +144,21 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await drop();
   });
 
+  it('begins a new group behind what was dropped', async () => {
+    const { db, drop } = await testDatabase();
+    await db.script('update bus.head set position = 1000000, dropped = 1000000');
+    const own = new PostgresBus(db);
+    await own.publish([numbered(TOPIC, 'a', 1)]);
+    const looks = jest.spyOn(db, 'query');
+    const ledger = new Ledger();
+    await own.subscribe({ group: newGroup(), topics: [TOPIC], onBatch: ledger.handle });
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1']));
+    expect(looks.mock.calls.filter(([text]) => text.includes('from bus.message')).length).toBeLessThan(5);
+    looks.mockRestore();
+    await own.close();
+    await drop();
+  });
+
   it('fences a member whose partitions another has taken: its offsets move neither back nor forward', async () => {
     const group = newGroup();
     const frozen = new GroupMember(test.db, group, 500, () => undefined);
