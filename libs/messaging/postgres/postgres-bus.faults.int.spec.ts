@@ -328,6 +328,79 @@ describe('the bus on PostgreSQL, in trouble', () => {
   });
 });
 
+describe('a subscription to the bus on PostgreSQL', () => {
+  let test: TestDatabase;
+  let bus: PostgresBus;
+  beforeAll(async () => (test = await testDatabase()));
+  afterEach(() => bus.close());
+  afterAll(() => test.drop());
+
+  const beating = (pace: { leaseMs?: number; heartbeatMs?: number } = {}) =>
+    (bus = new PostgresBus(test.db, { leaseMs: 60_000, heartbeatMs: 20, ...pace }));
+
+  it('finds what it was not told of when it beats', async () => {
+    const ledger = new Ledger();
+    await beating().subscribe({ group: newGroup(), topics: ['untold.v1'], from: 'latest', onBatch: ledger.handle });
+    await bus.publish([numbered('untold.v1', 'a', 1)]);
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1']));
+    await test.db.query(
+      `with head as (update bus.head set position = position + 1 returning position, at)
+       insert into bus.message select h.position, h.at, m.partition, m.topic, m.key, 'evt_a_2', m.type, m.headers, m.value
+       from head h, bus.message m where m.topic = 'untold.v1'`,
+    );
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1', 'evt_a_2']));
+  });
+
+  it('tells the batch in hand that its lease could not be renewed in time, and hands it over again when it can be', async () => {
+    const told: string[] = [];
+    const ledger = new Ledger();
+    await beating({ leaseMs: 200 }).subscribe({
+      group: newGroup(),
+      topics: ['leased.v1'],
+      onBatch: async (messages, signal) => {
+        if (told.length > 0) return ledger.handle(messages);
+        await new Promise((aborted) => signal.addEventListener('abort', aborted));
+        told.push(...messages.map(({ id }) => id));
+      },
+    });
+    await test.db.script('alter function bus.heartbeat rename to away');
+    await bus.publish([numbered('leased.v1', 'a', 1)]);
+    await eventually(() => expect(told).toEqual(['evt_a_1']));
+    await test.db.script('alter function bus.away rename to heartbeat');
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1']));
+  });
+
+  it('tells how far it has come also where nothing was for it', async () => {
+    const group = newGroup();
+    await beating().subscribe({ group, topics: ['nothing.v1'], onBatch: async () => undefined });
+    for (let n = 0; n < 6; n++) await bus.publish(roundRobin('others.v1', KEYS, 1_000));
+    await eventually(async () => {
+      const [{ least }] = (await test.db.query(
+        'select min(position) as least from bus.group_offset where group_name = $1',
+        [group],
+      )) as [{ least: number }];
+      expect(least).toBeGreaterThan(5_000);
+    });
+  });
+
+  it('beats at once for those that came meanwhile, and then no more often than it should', async () => {
+    const group = newGroup();
+    const beats = jest.spyOn(test.db, 'query');
+    const ledger = new Ledger();
+    await beating({ heartbeatMs: 60_000 }).subscribe({ group, topics: ['calm.v1'], onBatch: ledger.handle });
+    const count = () => beats.mock.calls.filter(([text]) => text.includes('bus.heartbeat')).length;
+    const before = count();
+    await Promise.all(Array.from({ length: 8 }, () => test.db.notify('bus_rebalance', group)));
+    await eventually(() => expect(count()).toBeGreaterThan(before + 1));
+    for (let n = 1; n <= 20; n++) {
+      await bus.publish([numbered('calm.v1', 'a', n)]);
+      await eventually(() => expect(ledger.ids).toHaveLength(n));
+    }
+    expect(count()).toBeLessThan(before + 12);
+    beats.mockRestore();
+  });
+});
+
 describe('the bus on a PostgreSQL that crashes', () => {
   let folder: string;
   let server: EmbeddedServer;
