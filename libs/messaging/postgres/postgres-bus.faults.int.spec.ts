@@ -72,6 +72,38 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await subscription.close();
   });
 
+  it('skips nothing of what others publish, time and again, while a batch is in hand', async () => {
+    const elsewhere = new Database(test.url, { max: 1 });
+    const publish = (n: number) => writeOutbox(elsewhere, [numbered(TOPIC, 'busy', n)]);
+    const heard: number[] = [];
+    const stop = test.db.listen('bus_published', (position) => heard.push(Number(position)));
+    const ledger = new Ledger();
+    let goOn: (() => void) | undefined;
+    const subscription = await bus.subscribe({
+      group: newGroup(),
+      topics: [TOPIC],
+      from: 'latest',
+      onBatch: async (messages) => {
+        if (ledger.ids.length === 0) await new Promise<void>((go) => (goOn = go));
+        await ledger.handle(messages);
+      },
+    });
+    await publish(1);
+    await eventually(() => expect(goOn).toBeDefined());
+    const looks = jest.spyOn(test.db, 'query');
+    for (let n = 2; n <= 5; n++) {
+      const { last } = await publish(n);
+      await eventually(() => expect(heard).toContain(last));
+      await Promise.all(looks.mock.results.map(({ value }) => value as Promise<unknown>));
+    }
+    looks.mockRestore();
+    goOn!();
+    await eventually(() => expect(ledger.ids).toEqual([1, 2, 3, 4, 5].map((n) => `evt_busy_${n}`)), { within: 5_000 });
+    await subscription.close();
+    stop();
+    await elsewhere.end();
+  });
+
   it('skips nothing of a day that is made while a look at the bus is being planned', async () => {
     const { db, drop } = await testDatabase();
     const own = new PostgresBus(db, { leaseMs: 180_000, heartbeatMs: 60_000 });
