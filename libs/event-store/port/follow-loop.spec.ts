@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { eventually } from '#testing';
@@ -40,5 +41,21 @@ describe('a follower of the log', () => {
     await eventually(() => asked);
     stopping.abort();
     await following;
+  });
+
+  it('leaves nothing behind when it has ended', async () => {
+    const stopping = new AbortController();
+    const hearers = new Set<() => void>();
+    const log: LogReader = {
+      readAll: async ({ after }) => batchAt(after + 1),
+      onAppend: (wake) => {
+        hearers.add(wake);
+        return () => void hearers.delete(wake);
+      },
+    };
+    for await (const { position } of followLoop(log, { after: 0, maxBatch: 1, signal: stopping.signal }))
+      if (position === 3) break;
+    expect(hearers.size).toBe(0);
+    expect(getEventListeners(stopping.signal, 'abort')).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { Database } from '#postgres';
 import { eventually, testDatabase } from '#testing';
 import { eventStoreConformance, type OpenStore } from '../conformance/event-store.conformance';
 import { sealingConformance } from '../conformance/sealing.conformance';
+import { collect } from '../conformance/support';
 import type { NewEvent } from '../port/event-store';
 import { PostgresEventStore } from './postgres-event-store';
 
@@ -59,6 +60,28 @@ it('has told others of its last append when it is closed', async () => {
   await store.close();
   await db.end();
   await eventually(() => expect(heard).toContain(String(last)));
+  await test.drop();
+});
+
+it('tells a follower in another process of an append at once, not at its next poll', async () => {
+  const test = await testDatabase();
+  const db = new Database(test.url, { max: 2 });
+  const [here, elsewhere] = [new PostgresEventStore(test.db), new PostgresEventStore(db)];
+  const control = new AbortController();
+  const { events, done } = collect(elsewhere.follow({ after: 0, maxBatch: 10, signal: control.signal }));
+  const waits: number[] = [];
+  for (let n = 0; n < 6; n++) {
+    await here.append('thing-ws_1:told', [happened()], n - 1);
+    const begun = performance.now();
+    await eventually(() => expect(events).toHaveLength(n + 1), { every: 1 });
+    waits.push(performance.now() - begun);
+  }
+  // A follower that polls would need a second for each but the first; one lost wake-up is not what this is about.
+  expect(waits.sort((a, b) => a - b)[3]).toBeLessThan(500);
+  control.abort();
+  await done;
+  for (const store of [here, elsewhere]) await store.close();
+  await db.end();
   await test.drop();
 });
 
