@@ -36,14 +36,15 @@ describe('snapshots in PostgreSQL', () => {
       commandId: uuidv7(),
       at,
     });
-  const grow = async (handler: CommandHandler, workspace: string, invitations: number) => {
-    for (let n = 0; n < invitations; n++) {
+  const grow = async (handler: CommandHandler, workspace: string, invitations: number, first = 0) => {
+    for (let n = first; n < first + invitations; n++) {
       const [inviteId, userId] = [`inv_${uuidv7()}`, `usr_${n}`];
       await send(handler, workspace, { type: 'InviteMember', inviteId, email: 'somebody@example.com', role: 'viewer' });
       await send(handler, workspace, { type: 'AcceptInvitation', inviteId, userId });
     }
   };
-  const rows = () => test.db.query<{ revision: number; state: string }>('select * from log.snapshot order by stream');
+  const rows = () =>
+    test.db.query<{ workspace: string; revision: number; state: string }>('select * from log.snapshot order by stream');
 
   it('keeps a state sealed, after the answer, and gives it to another process with its maps', async () => {
     await grow(process(), 'ws_1', 15);
@@ -75,5 +76,25 @@ describe('snapshots in PostgreSQL', () => {
     expect(await rows()).toHaveLength(1);
     await snapshots.write();
     expect(await rows()).toMatchObject([{}, { revision: 59 }, { revision: 59 }]);
+  });
+
+  it('renews one whenever its stream has grown', async () => {
+    const handler = process();
+    const revisionOf = async () => (await rows()).find(({ workspace }) => workspace === 'ws_4')?.revision;
+    for (const revision of [19, 39, 59]) {
+      await grow(handler, 'ws_4', 10, revision);
+      await eventually(async () => expect(await revisionOf()).toBe(revision));
+    }
+  });
+
+  it('keeps one of the shape that was offered last', async () => {
+    const snapshots = kept(60_000);
+    for (const n of [1, 2]) {
+      snapshots.offer('team-ws_5:a', `shape ${n}`, { state: { n }, revision: n, position: 10 * n });
+      await snapshots.write();
+    }
+    expect(await snapshots.find('team-ws_5:a', 'shape 1')).toBeUndefined();
+    expect(await snapshots.find('team-ws_5:a', 'shape 2')).toEqual({ state: { n: 2 }, revision: 2, position: 20 });
+    expect(faults).toEqual([]);
   });
 });
