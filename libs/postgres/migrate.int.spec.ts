@@ -1,4 +1,5 @@
 import { eventually, testDatabase, type TestDatabase } from '#testing';
+import type { Sql } from './database';
 import { migrate } from './migrate';
 import { schemaText } from './schema-text';
 
@@ -61,6 +62,24 @@ describe('the database', () => {
     await eventually(() => expect(heard.filter((payload) => payload === '')).toHaveLength(2));
     await test.db.notify('news', 'again');
     await eventually(() => expect(heard).toContain('again'));
+  });
+
+  it('hears what is sent on a channel that somebody listens to later', async () => {
+    const heard: string[] = [];
+    for (const channel of ['first', 'second']) {
+      test.db.listen(channel, (payload) => heard.push(payload));
+      await eventually(async () => {
+        await test.db.notify(channel, channel);
+        expect(heard).toContain(channel);
+      });
+    }
+  });
+
+  it('waits for the disk when it commits, unless it is told that it need not', async () => {
+    const waits = (sql: Sql) => sql.query('show synchronous_commit');
+    expect(await test.db.tx(waits, { lazy: true })).toEqual([{ synchronous_commit: 'off' }]);
+    expect(await test.db.tx(waits)).toEqual([{ synchronous_commit: 'on' }]);
+    expect(await waits(test.db)).toEqual([{ synchronous_commit: 'on' }]);
   });
 
   it('rolls a failed transaction back', async () => {
