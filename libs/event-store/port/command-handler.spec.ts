@@ -244,6 +244,12 @@ describe('the command handler', () => {
       expect(await handle(new CommandHandler(store), add(1), by('k3'), 1)).toMatchObject({ revision: 2 });
     });
 
+    it('lets the decider speak first of a thing that is not there', async () => {
+      await expect(handle(here, add(1), by('k1'), 3)).rejects.toMatchObject({ code: 'COUNTER_CLOSED' });
+      await expect(handle(here, open(), by('k2'), 0)).rejects.toMatchObject({ code: 'REVISION_STALE' });
+      expect(await store.read(stream)).toEqual([]);
+    });
+
     it('refuses when another process was faster', async () => {
       await handle(here, open(), by('k1'));
       store.beforeAppend = () => handle(elsewhere, add(1), by('k2'));
