@@ -176,6 +176,23 @@ describe('a stream with more events than the limit', () => {
     });
   });
 
+  it('is folded to its end where there are no snapshots, a stretch at a time', async () => {
+    await grow(1);
+    const [, reported] = await store.read(STREAM);
+    const more = Array.from({ length: 5_001 }, (_, n) => ({
+      ...reported!,
+      id: uuidv7(),
+      data: { done: n + 2, failed: 0 },
+    }));
+    await store.append(STREAM, more, 1);
+    store.reads.length = 0;
+    expect(await new CommandHandler(store).load(operationAggregate, WORKSPACE, 'op_1')).toMatchObject({
+      revision: 5_002,
+      state: { done: 5_002 },
+    });
+    expect(Math.max(...store.reads)).toBeLessThan(5_003);
+  });
+
   it('is not read as a whole for a command that might come again and has not', async () => {
     await grow(95);
     const handler = fresh();
