@@ -58,4 +58,25 @@ describe('a follower of the log', () => {
     expect(hearers.size).toBe(0);
     expect(getEventListeners(stopping.signal, 'abort')).toEqual([]);
   });
+
+  it('reads again at once when something was appended while it read', async () => {
+    let wake = (): void => undefined;
+    let appended = false;
+    const log: LogReader = {
+      readAll: async ({ after }) => {
+        if (appended) return batchAt(after + 1);
+        appended = true;
+        wake();
+        return { events: [], position: after };
+      },
+      onAppend: (hear) => {
+        wake = hear;
+        return () => undefined;
+      },
+    };
+    const begun = performance.now();
+    for await (const _ of followLoop(log, { after: 0, maxBatch: 10, signal: new AbortController().signal })) break;
+    // Its next poll would be after a second.
+    expect(performance.now() - begun).toBeLessThan(800);
+  });
 });
