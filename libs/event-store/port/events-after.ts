@@ -18,7 +18,7 @@ export async function* eventsAfter(
     const { events, position } = await store.readAll({ after, limit, workspace, ...(upTo < Infinity && { upTo }) });
     yield* events;
     if (events.length < limit) return undefined;
-    after = Math.max(position, events.at(-1)!.position);
+    after = position;
   }
   return undefined;
 }

@@ -74,7 +74,6 @@ class Bell {
   unlessAborted<T>(work: Promise<T>): Promise<T | 'aborted'> {
     return new Promise((resolve, reject) => {
       this.interrupt = () => resolve('aborted');
-      if (this.signal.aborted) this.interrupt();
       work.then((done) => {
         this.interrupt = undefined;
         resolve(done);

@@ -124,11 +124,7 @@ export class GroupMember {
     );
   }
 
-  /** Waits for the commits under way. */
-  settled(): Promise<void> {
-    return this.last;
-  }
-
+  /** Gives all up, behind the commits that are under way. */
   async leave(): Promise<void> {
     await this.giveUp([...this.claims.values()]);
     await this.db.query(LEAVE, [this.group, this.id]);

@@ -145,11 +145,9 @@ export class PostgresSubscription implements Subscription {
       }
     }
     await this.ahead?.catch((error: Error) => this.fault(error));
-    await this.member.settled();
   }
 
   private async step(): Promise<void> {
-    this.member.checkLease();
     if (this.member.isUnbalanced()) await this.member.rebalance();
     if (!this.ahead && !this.isBehind()) return this.rest();
     const stretch = await this.next();
