@@ -105,6 +105,7 @@ export class GroupMember {
 
   /** Gives up what exceeds the share, or takes what is free. Call it between batches: a partition is given up with its work done. */
   async rebalance(): Promise<void> {
+    this.checkLease();
     const excess = [...this.claims.values()].slice(this.share);
     if (excess.length > 0) return this.giveUp(excess);
     await this.inOrder(async () => {

@@ -227,6 +227,32 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await member.leave();
   });
 
+  it('takes partitions anew that may have been of another, when its lease has ended before it takes more', async () => {
+    const group = newGroup();
+    const [late, guest] = [200, 60_000].map((leaseMs) => new GroupMember(test.db, group, leaseMs, () => undefined)) as [
+      GroupMember,
+      GroupMember,
+    ];
+    await guest.join('earliest');
+    await late.join('earliest');
+    await late.rebalance();
+    const former = [...late.claims.values()];
+    expect(former).toHaveLength(PARTITIONS / 2);
+    await guest.leave();
+    await late.heartbeat();
+    await eventually(async () => {
+      const [{ ended }] = (await test.db.query(
+        'select lease_until < clock_timestamp() as ended from bus.group_member where group_name = $1',
+        [group],
+      )) as [{ ended: boolean }];
+      return ended;
+    });
+    await late.rebalance();
+    expect(former.every(({ lost }) => lost)).toBe(true);
+    expect(former.some((claim) => [...late.claims.values()].includes(claim))).toBe(false);
+    await late.leave();
+  });
+
   it('shares twelve partitions among any number of members, each one with one owner', async () => {
     const group = newGroup();
     const members = Array.from({ length: 5 }, () => new GroupMember(test.db, group, 60_000, () => undefined));
