@@ -165,6 +165,20 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await drop();
   });
 
+  it('skips nothing that is published after the clock was set back', async () => {
+    const { db, drop } = await testDatabase();
+    await db.script("update bus.head set at = clock_timestamp() + interval '1 hour'");
+    const own = new PostgresBus(db, { leaseMs: 180_000, heartbeatMs: 60_000 });
+    const ledger = new Ledger();
+    await own.subscribe({ group: newGroup(), topics: [TOPIC], onBatch: ledger.handle });
+    for (const n of [1, 2, 3]) {
+      await db.tx((sql) => writeOutbox(sql, [numbered(TOPIC, 'a', n)]));
+      await eventually(() => expect(ledger.ids).toHaveLength(n));
+    }
+    await own.close();
+    await drop();
+  });
+
   it('goes by what was dropped before it was read', async () => {
     const { db, drop } = await testDatabase();
     await db.tx((sql) => writeOutbox(sql, roundRobin(TOPIC, KEYS, 3)));
