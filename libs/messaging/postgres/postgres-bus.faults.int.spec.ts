@@ -228,6 +228,23 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await heir.leave();
   });
 
+  it('owns its partitions for longer with each beat', async () => {
+    const group = newGroup();
+    const member = new GroupMember(test.db, group, 60_000, () => undefined);
+    await member.join('earliest');
+    const until = async () => {
+      const [row] = await test.db.query<{ at: number }>(
+        'select extract(epoch from lease_until)::float as at from bus.group_member where group_name = $1',
+        [group],
+      );
+      return row!.at;
+    };
+    const before = await until();
+    await member.heartbeat();
+    expect(await until()).toBeGreaterThan(before);
+    await member.leave();
+  });
+
   it('stops handing over when it could not renew its lease in time', async () => {
     const member = new GroupMember(test.db, newGroup(), 250, () => undefined);
     await member.join('earliest');
