@@ -284,9 +284,13 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await late.leave();
   });
 
-  it('shares twelve partitions among any number of members, each one with one owner', async () => {
+  it('shares twelve partitions among any number of members, each one with one owner, and forgets who died long ago', async () => {
     const group = newGroup();
     const members = Array.from({ length: 5 }, () => new GroupMember(test.db, group, 60_000, () => undefined));
+    await test.db.query(
+      "insert into bus.group_member (group_name, member, lease_until) values ($1, gen_random_uuid(), now() - interval '1 hour')",
+      [group],
+    );
     for (const member of members) await member.join('earliest');
     const settle = async (of: readonly GroupMember[]) => {
       for (let round = 0; round < 3; round++) {
@@ -299,6 +303,10 @@ describe('the bus on PostgreSQL, in trouble', () => {
     };
     expect(await settle(members)).toEqual([2, 2, 2, 3, 3]);
     expect(new Set(members.flatMap(({ claims }) => [...claims.keys()])).size).toBe(PARTITIONS);
+    const known = await test.db.query<{ member: string }>('select member from bus.group_member where group_name = $1', [
+      group,
+    ]);
+    expect(known.map(({ member }) => member).toSorted()).toEqual(members.map(({ id }) => id).toSorted());
     await members[0]!.leave();
     expect(await settle(members.slice(1))).toEqual([3, 3, 3, 3]);
     for (const member of members.slice(1)) await member.leave();
