@@ -467,6 +467,39 @@ describe('a subscription to the bus on PostgreSQL', () => {
     await eventually(() => expect(ledger.ids).toEqual(['evt_a_1']));
   });
 
+  it('hands nothing over that may have become of another while it was on its way', async () => {
+    const [group, topic] = [newGroup(), 'late.v1'];
+    beating({ leaseMs: 200, heartbeatMs: 60_000 });
+    await bus.publish([numbered(topic, 'a', 1)]);
+    let answer: (() => void) | undefined;
+    let beats = 0;
+    const query = test.db.query.bind(test.db);
+    const asked = jest.spyOn(test.db, 'query').mockImplementation(async (text, params) => {
+      if (text.includes('bus.heartbeat')) beats++;
+      const rows = await query(text, params);
+      if (text.includes('from bus.message') && !answer) await new Promise<void>((go) => (answer = go));
+      return rows as never;
+    });
+    const beatsBefore: number[] = [];
+    await bus.subscribe({ group, topics: [topic], onBatch: async () => void beatsBefore.push(beats) });
+    await eventually(() => expect(answer).toBeDefined());
+    await eventually(async () => {
+      const [lease] = await query<{ ended: boolean }>(
+        'select lease_until < clock_timestamp() as ended from bus.group_member where group_name = $1',
+        [group],
+      );
+      return lease!.ended;
+    });
+    beats = 0;
+    answer!();
+    await eventually(async () => {
+      await test.db.notify('bus_rebalance', group);
+      expect(beatsBefore.length).toBeGreaterThan(0);
+    });
+    expect(beatsBefore[0]).toBeGreaterThan(0);
+    asked.mockRestore();
+  });
+
   it('tells how far it has come also where nothing was for it', async () => {
     const group = newGroup();
     await beating().subscribe({ group, topics: ['nothing.v1'], onBatch: async () => undefined });
