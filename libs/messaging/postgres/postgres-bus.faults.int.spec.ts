@@ -449,27 +449,30 @@ describe('a subscription to the bus on PostgreSQL', () => {
   });
 
   it('tells the batch in hand that its lease could not be renewed in time, and hands it over again when it can be', async () => {
-    const told: string[] = [];
+    let told: boolean | undefined;
     const ledger = new Ledger();
     await beating({ leaseMs: 200 }).subscribe({
       group: newGroup(),
       topics: ['leased.v1'],
       onBatch: async (messages, signal) => {
-        if (told.length > 0) return ledger.handle(messages);
+        if (told) return ledger.handle(messages);
+        told = false;
         await new Promise((aborted) => signal.addEventListener('abort', aborted));
-        told.push(...messages.map(({ id }) => id));
+        told = true;
       },
     });
-    await test.db.script('alter function bus.heartbeat rename to away');
     await bus.publish([numbered('leased.v1', 'a', 1)]);
-    await eventually(() => expect(told).toEqual(['evt_a_1']));
-    await test.db.script('alter function bus.away rename to heartbeat');
-    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1']));
+    await eventually(() => expect(told).toBeDefined());
+    await test.db.script('alter function bus.heartbeat rename to away');
+    await eventually(() => expect(told).toBe(true)).finally(() =>
+      test.db.script('alter function bus.away rename to heartbeat'),
+    );
+    await eventually(() => expect(ledger.ids).toContain('evt_a_1'));
   });
 
   it('hands nothing over that may have become of another while it was on its way', async () => {
     const [group, topic] = [newGroup(), 'late.v1'];
-    beating({ leaseMs: 200, heartbeatMs: 60_000 });
+    beating({ leaseMs: 1_000, heartbeatMs: 60_000 });
     await bus.publish([numbered(topic, 'a', 1)]);
     let answer: (() => void) | undefined;
     let beats = 0;
