@@ -107,6 +107,28 @@ describe('the keys of subjects', () => {
     expect((await keys.open('ws_1', json)).text).toBe('null');
   });
 
+  it('open a text of more subjects than are remembered with one look at the table, and each of its values by itself', async () => {
+    const { table, keys } = keysOf();
+    const values = await Promise.all(['ada', 'bob', 'eve', 'joe'].map((name) => sealed(keys, name, `usr_${name}`)));
+    await keys.destroy('ws_1', [{ subject: 'usr_bob', generation: 1 }], '2026-05-01T10:00:00.000Z');
+    const find = table.find.bind(table);
+    const looks = jest.spyOn(table, 'find').mockRejectedValue(new Error('asked again'));
+    const elsewhere = new SubjectKeys({ table, wrapping, remembered: 2 });
+    looks.mockImplementationOnce(find);
+    expect(await elsewhere.open('ws_1', JSON.stringify(values))).toEqual({
+      text: '["ada",null,"eve","joe"]',
+      erased: true,
+    });
+    looks.mockImplementationOnce(find);
+    const open = await elsewhere.opener('ws_1', JSON.stringify(values));
+    expect(values.map((value) => open(JSON.stringify(value)))).toEqual([
+      { text: '"ada"', erased: false },
+      { text: 'null', erased: true },
+      { text: '"eve"', erased: false },
+      { text: '"joe"', erased: false },
+    ]);
+  });
+
   it('take no text of a user for a sealed value', async () => {
     const { keys } = keysOf();
     const spoof = JSON.stringify(await sealed(keys, 'secret'));

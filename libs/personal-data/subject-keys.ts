@@ -1,7 +1,7 @@
 import { Recent } from '#kernel';
 import { newKey, SubjectKey, type Carried } from './subject-key';
 import type { KeyTable, StoredKey, Subject } from './key-table';
-import { ERASED, holdsSealed, keysIn, replaceSealed, type KeyName, type SealedParts } from './sealed-text';
+import { ERASED, holdsSealed, keysIn, replaceSealed, type KeyName } from './sealed-text';
 
 /** Wraps keys with the master key: a SecretBox. */
 export interface Wrapping {
@@ -21,6 +21,8 @@ export interface SubjectKeysParts {
   readonly news?: KeyNews;
   /** A key is believed for so long without a look at the table (30 s); news of an erasure come at once. */
   readonly believedMs?: number;
+  /** So many keys need no look at the table (20,000). */
+  readonly remembered?: number;
   /** Milliseconds, growing. */
   readonly now?: () => number;
 }
@@ -56,9 +58,9 @@ const CARRIED = 512;
  */
 export class SubjectKeys {
   /** By workspace and subject: what seals. */
-  private readonly live = new Recent<string, Known>(REMEMBERED);
+  private readonly live: Recent<string, Known>;
   /** By workspace, subject and generation: what opens. */
-  private readonly named = new Recent<string, Known>(REMEMBERED);
+  private readonly named: Recent<string, Known>;
   private readonly carried = new Recent<string, Carried>(CARRIED);
   private asked: Asked[] = [];
   private asking = false;
@@ -70,6 +72,8 @@ export class SubjectKeys {
 
   constructor(private readonly parts: SubjectKeysParts) {
     this.believedMs = parts.believedMs ?? BELIEVED_MS;
+    this.live = new Recent(parts.remembered ?? REMEMBERED);
+    this.named = new Recent(parts.remembered ?? REMEMBERED);
     this.now = parts.now ?? (() => performance.now());
     this.stopListening = parts.news?.on(CHANNEL, () => this.forget());
   }
@@ -89,23 +93,25 @@ export class SubjectKeys {
     if (!holdsSealed(json)) return { text: json, erased: false };
     const now = this.now();
     let isKnown = true;
-    let erased = false;
-    const open = (parts: SealedParts): string => {
-      const known = this.named.get(nameOf(workspace, parts));
-      if (!known || known.until <= now) isKnown = false;
-      else if (known.key === null) erased = true;
-      else return known.key.open(parts.ciphertext) ?? ERASED;
-      return ERASED;
-    };
-    const text = replaceSealed(json, open);
-    return isKnown ? { text, erased } : undefined;
+    const opened = openedWith(json, (name) => {
+      const known = this.named.get(nameOf(workspace, name));
+      if (known && known.until > now) return known.key;
+      isKnown = false;
+      return null;
+    });
+    return isKnown ? opened : undefined;
   }
 
   async open(workspace: string, json: string): Promise<Opened> {
+    return this.openNow(workspace, json) ?? (await this.opener(workspace, json))(json);
+  }
+
+  /** What opens a JSON text, and each of its values by itself: with the keys of one moment, also more than are remembered. */
+  async opener(workspace: string, json: string): Promise<(part: string) => Opened> {
+    const names = keysIn(json);
     for (;;) {
-      const opened = this.openNow(workspace, json);
-      if (opened) return opened;
-      await this.fetch(workspace, keysIn(json));
+      const keys = await this.fetch(workspace, names);
+      if (keys) return (part) => openedWith(part, (name) => keys.get(nameOf(workspace, name)) ?? null);
     }
   }
 
@@ -159,13 +165,17 @@ export class SubjectKeys {
     this.asking = false;
   }
 
-  private async fetch(workspace: string, names: readonly KeyName[]): Promise<void> {
+  /** The keys of these names as the table has them now; undefined when something was erased meanwhile. */
+  private async fetch(
+    workspace: string,
+    names: readonly KeyName[],
+  ): Promise<ReadonlyMap<string, SubjectKey | null> | undefined> {
     const { epoch } = this;
     const until = this.now() + this.believedMs;
     const found = await this.parts.table.find(workspace, names);
-    if (this.epoch !== epoch) return;
+    if (this.epoch !== epoch) return undefined;
     for (const name of names) this.named.set(nameOf(workspace, name), { key: null, until });
-    for (const stored of found) this.remember(stored);
+    return new Map(found.map((stored) => [nameOf(workspace, stored), this.remember(stored)]));
   }
 
   private remember(stored: StoredKey): SubjectKey | null {
@@ -181,3 +191,14 @@ export class SubjectKeys {
 
 const nameOf = (workspace: string, { subject, generation }: KeyName): string =>
   `${workspace}\n${subject}.${generation}`;
+
+/** A JSON text with its sealed values opened by their keys; null: what that one sealed was erased. */
+function openedWith(json: string, keyOf: (name: KeyName) => SubjectKey | null): Opened {
+  let erased = false;
+  const text = replaceSealed(json, ({ ciphertext, ...name }) => {
+    const key = keyOf(name);
+    if (key === null) erased = true;
+    return key?.open(ciphertext) ?? ERASED;
+  });
+  return { text, erased };
+}

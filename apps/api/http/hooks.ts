@@ -244,9 +244,9 @@ function opened(workspace: string, payload: string, { personal }: EdgeParts): st
 }
 
 async function openedAnew(workspace: string, payload: string, personal: SubjectKeys): Promise<string> {
-  const { text, erased } = await personal.open(workspace, payload);
+  const open = await personal.opener(workspace, payload);
+  const { text, erased } = open(payload);
   if (!erased) return text;
-  const open = (json: string) => personal.openNow(workspace, json) ?? { text: 'null', erased: true };
   return JSON.stringify(openThing(JSON.parse(payload), open));
 }
 
