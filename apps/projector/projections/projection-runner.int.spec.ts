@@ -7,7 +7,7 @@ import { FencedError } from './checkpoint';
 import { LogFeed } from './log-feed';
 import { Progress } from './progress';
 import type { Projection } from './projection';
-import { ProjectionRunner } from './projection-runner';
+import { ProjectionRunner, type RunnerParts } from './projection-runner';
 
 /** Writes each event's number into a table; `refuses` makes an event impossible to take. */
 const counting = (name: string, refuses: (n: number) => boolean = () => false): Projection => ({
@@ -54,7 +54,8 @@ describe('a projection', () => {
     stop.abort();
     await feed.stop();
     await progress.stop();
-    await test.db.script('truncate projector.checkpoint; drop table if exists counted, other');
+    await test.db.script(`truncate projector.checkpoint; drop view if exists shown; drop table if exists counted, other,
+      counted_1, counted_2, counted_3, indexed_1, indexed_2, indexed_3`);
   });
 
   const append = async (count: number) => {
@@ -73,7 +74,7 @@ describe('a projection', () => {
       await store.append(`thing-ws_1:${appended}`, [event], -1);
     }
   };
-  const runnerOf = (projection: Projection, db = test.db) =>
+  const runnerOf = (projection: Projection, db = test.db, more: Partial<RunnerParts> = {}) =>
     new ProjectionRunner(projection, {
       db,
       feed,
@@ -81,10 +82,16 @@ describe('a projection', () => {
       gate: new Semaphore(3),
       onFault: (error) => faults.push(error),
       poisonPauseMs: { first: 20, last: 50 },
+      ...more,
     });
   /** One reign after the other, as the one process that there is gets them. */
   const reigns = async (runner: ProjectionRunner) => {
     for (let epoch = 1; !stop.signal.aborted; epoch++) await runner.lead(epoch, stop.signal);
+  };
+  const ended = async (reign: Promise<void>) => {
+    stop.abort();
+    await reign;
+    stop = new AbortController();
   };
   const rows = async (table: string) =>
     (await test.db.query<{ n: number }>(`select n from public.${table} order by n`)).map(({ n }) => n);
@@ -114,7 +121,14 @@ describe('a projection', () => {
 
   it('takes what comes before a poison event, says where it stopped and why, and lets the others go on', async () => {
     let poison = 7;
-    const [sick, well] = [runnerOf(counting('counted', (n) => n === poison)), runnerOf(counting('other'))];
+    const sizes: number[] = [];
+    const onBatch = (_: string, events: number) => void sizes.push(events);
+    const sick = runnerOf(
+      counting('counted', (n) => n === poison),
+      test.db,
+      { onBatch },
+    );
+    const well = runnerOf(counting('other'));
     void sick.lead(1, stop.signal);
     void well.lead(1, stop.signal);
     await append(10);
@@ -128,9 +142,36 @@ describe('a projection', () => {
       }),
     );
     expect(await rows('counted')).toEqual(upTo(6));
+    sizes.length = 0;
     poison = 0;
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(10)));
     await eventually(() => expect(sick.stopped).toBeUndefined());
+    // One after the other no longer, once the event that stood alone was taken.
+    expect(sizes).toEqual([1, 2, 1]);
+  });
+
+  it('says no more where it is, nor what stopped it, once it leads no longer', async () => {
+    const runner = runnerOf(counting('counted', () => true));
+    const reign = runner.lead(1, stop.signal);
+    await append(1);
+    await eventually(() => expect(runner).toMatchObject({ checkpoint: { position: 0 }, stopped: { position: 1 } }));
+    await ended(reign);
+    expect(runner).toMatchObject({ checkpoint: undefined, stopped: undefined });
+  });
+
+  it('waits for its turn to write, but for what is urgent', async () => {
+    const gate = new Semaphore(1);
+    let free: () => void = () => undefined;
+    void gate.run(() => new Promise<void>((go) => (free = go)));
+    void runnerOf(counting('counted'), test.db, { gate }).lead(1, stop.signal);
+    void runnerOf({ ...counting('other'), urgent: true }, test.db, { gate }).lead(1, stop.signal);
+    for (const count of [3, 6]) {
+      await append(3);
+      await eventually(async () => expect(await rows('other')).toEqual(upTo(count)));
+    }
+    await eventually(async () => expect(await rows('counted')).toEqual([]));
+    free();
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(6)));
   });
 
   it('has a build forget what it remembers of changes that were not written', async () => {
@@ -223,40 +264,74 @@ describe('a projection', () => {
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(4)));
   });
 
+  /** Readers see it, and its index says how many rows there were when it was made. */
+  const shown = (shape: string): Projection => ({
+    ...counting('counted'),
+    shape,
+    build: (version) => ({
+      prepare: (sql) =>
+        sql.script(`create table if not exists public.counted_${version} (n int);
+          create table if not exists public.indexed_${version} (n int)`),
+      indexes: [`insert into public.indexed_${version} select count(*) from public.counted_${version}`],
+      publish: (sql) =>
+        sql.script(
+          `drop view if exists public.shown; create view public.shown as select * from public.counted_${version}`,
+        ),
+      changes: async (_, { events }) => ({ writes: [inserting(`counted_${version}`, events)] }),
+    }),
+  });
+  const builds = () => test.db.query('select version, status from projector.checkpoint order by version');
+
   it('takes over from the build of another shape only once it has caught up, and never shows less', async () => {
-    const shown = (shape: string): Projection => ({
-      ...counting('counted'),
-      shape,
-      build: (version) => ({
-        prepare: (sql) => sql.script(`create table if not exists public.counted_${version} (n int)`),
-        publish: (sql) =>
-          sql.script(
-            `drop view if exists public.shown; create view public.shown as select * from public.counted_${version}`,
-          ),
-        changes: async (_, { events }) => ({ writes: [inserting(`counted_${version}`, events)] }),
-      }),
-    });
     await append(30);
     const first = runnerOf(shown('1')).lead(1, stop.signal);
     await eventually(async () => expect(await rows('shown')).toHaveLength(30));
-    stop.abort();
-    await first;
-    stop = new AbortController();
+    await ended(first);
     let least = 30;
     const watching = (async () => {
       while (!stop.signal.aborted) least = Math.min(least, (await rows('shown')).length);
     })();
     void runnerOf(shown('2')).lead(2, stop.signal);
     await eventually(async () =>
-      expect(await test.db.query('select version, status from projector.checkpoint order by version')).toEqual([
+      expect(await builds()).toEqual([
         { version: 1, status: 'retired' },
         { version: 2, status: 'current' },
       ]),
     );
+    expect((await rows('indexed_2'))[0]).toBe(30);
     await append(1);
     await eventually(async () => expect(await rows('shown')).toHaveLength(31));
     stop.abort();
     await watching;
     expect(least).toBe(30);
+  });
+
+  it('takes over with a build that had caught up before this process led, though nothing happens any more', async () => {
+    await append(3);
+    const first = runnerOf(shown('1')).lead(1, stop.signal);
+    await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
+    await ended(first);
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch, position)
+      values ('counted', 2, '2', 'building', 1, 3)`);
+    void runnerOf(shown('2')).lead(2, stop.signal);
+    await eventually(async () => expect(await builds()).toContainEqual({ version: 2, status: 'current' }));
+  });
+
+  it('leaves no build behind that was begun for a shape which nobody builds any more', async () => {
+    await append(3);
+    const first = runnerOf(shown('1')).lead(1, stop.signal);
+    await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
+    await ended(first);
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch)
+      values ('counted', 2, '2', 'building', 1), ('other', 1, '2', 'building', 1)`);
+    void runnerOf(shown('3')).lead(2, stop.signal);
+    await eventually(async () =>
+      expect(await test.db.query('select name, version, status from projector.checkpoint order by 1, 2')).toEqual([
+        { name: 'counted', version: 1, status: 'retired' },
+        { name: 'counted', version: 2, status: 'retired' },
+        { name: 'counted', version: 3, status: 'current' },
+        { name: 'other', version: 1, status: 'building' },
+      ]),
+    );
   });
 });

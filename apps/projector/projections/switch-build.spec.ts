@@ -15,6 +15,7 @@ describe('a build that takes over', () => {
         running--;
         made.push(make);
       },
+      query: () => Promise.resolve([]),
       tx: () => Promise.resolve(made.length === indexes.length),
     };
     const opened = { build: { indexes }, checkpoint: {}, status: 'building' };
