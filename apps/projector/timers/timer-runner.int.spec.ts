@@ -66,6 +66,21 @@ describe('the timers', () => {
     expect(await left()).toEqual([]);
   });
 
+  it('sends what was due though the clock is set back before it is sent, so that it is due for whoever decides', async () => {
+    const times: Instant[] = [];
+    const clocks = [NOON, plus(NOON, -50)];
+    await set(timer('a', 1));
+    const setBack = new TimerRunner({
+      db: test.db,
+      commands: new CommandHandler(new MemoryEventStore()),
+      clock: () => clocks.shift()!,
+      onFault: () => undefined,
+      owed: { test: async (_, __, { at }) => void times.push(at) },
+    });
+    await setBack.runDue();
+    expect(times).toEqual([NOON]);
+  });
+
   it('keeps of several changes to one timer the last, and clears none that is set', async () => {
     await set(timer('a', 1), timer('b', 2));
     const changes = [

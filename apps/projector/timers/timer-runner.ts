@@ -85,8 +85,10 @@ export class TimerRunner {
 
   private async isEnded(timer: DueTimer): Promise<boolean> {
     const { commands, clock, onDone, onFault, db } = this.parts;
-    const at = clock();
-    const late = millis(at) - millis(timer.dueAt);
+    // What was due is due, also when the clock is set back meanwhile: a decider would refuse it, and it would be owed no more.
+    const [now, due] = [clock(), timer.dueAt];
+    const at = now > due ? now : due;
+    const late = millis(at) - millis(due);
     const { workspace, correlationId, cause, key, traceparent } = timer;
     try {
       const known: Readonly<Record<string, Owed>> = this.parts.owed ?? owedCommands;
