@@ -1,3 +1,4 @@
+import type { Database } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { Leadership } from './leadership';
 
@@ -13,22 +14,42 @@ describe('leadership', () => {
   });
   afterAll(() => test.drop());
 
-  const candidate = (tickMs = TURN_MS) => {
+  /** `isShort`: whether a reign ends by itself, at once. */
+  const candidate = (tickMs = TURN_MS, isShort: (nth: number) => boolean = () => false) => {
     const reigns: { name: string; epoch: number; signal: AbortSignal }[] = [];
+    let asked = 0;
+    const db = Object.assign(Object.create(test.db) as Database, {
+      session: async () => {
+        const session = await test.db.session();
+        const query = session.query.bind(session);
+        return Object.assign(session, {
+          query: (...question: Parameters<typeof query>) => query(...question).finally(() => asked++),
+        });
+      },
+    });
     const leadership = new Leadership({
-      db: test.db,
+      db,
       names: NAMES,
       process: 'test',
       tickMs,
       onFault: () => undefined,
       lead: (name, epoch, signal) => {
-        reigns.push({ name, epoch, signal });
+        if (isShort(reigns.push({ name, epoch, signal }))) return Promise.resolve();
         return new Promise((end) => signal.addEventListener('abort', () => end()));
       },
     });
     open.push(leadership);
     leadership.start();
-    return { leadership, reigns, led: () => [...leadership.led].sort() };
+    /** Until it has shown itself, or asked for what others lead, several times more. */
+    const turns = () => {
+      const until = asked + 8;
+      return eventually(() => expect(asked).toBeGreaterThanOrEqual(until));
+    };
+    return { leadership, reigns, led: () => [...leadership.led].sort(), turns };
+  };
+  const stillLeads = ({ led, reigns }: ReturnType<typeof candidate>, count: number = NAMES.length) => {
+    expect(led()).toEqual(NAMES);
+    expect(reigns).toHaveLength(count);
   };
 
   it('gives each name to one of two, with an epoch that grows', async () => {
@@ -40,6 +61,34 @@ describe('leadership', () => {
     for (const { name, epoch } of b.reigns)
       expect(epoch).toBe(1 + a.reigns.find((reign) => reign.name === name)!.epoch);
     expect(a.reigns.every(({ signal }) => signal.aborted)).toBe(true);
+  });
+
+  it('leaves a leader alone that shows itself, however often another asks', async () => {
+    const a = candidate();
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    const b = candidate();
+    await b.turns();
+    stillLeads(a);
+    expect(b.led()).toEqual([]);
+  });
+
+  it('leaves a leader alone that has just followed one that was not seen for long', async () => {
+    await test.db.script(`insert into projector.leader (name, epoch, pid, process, seen_at)
+      select name, 1, 1, 'gone', now() - interval '1 hour' from unnest('{one,two}'::text[]) name
+      on conflict (name) do update set pid = excluded.pid, seen_at = excluded.seen_at`);
+    const a = candidate(500);
+    await eventually(() => expect(a.led()).toEqual(NAMES), { every: 1 });
+    await candidate(10).turns();
+    stillLeads(a);
+  });
+
+  it('keeps what it leads anew after a reign that has ended by itself', async () => {
+    const a = candidate(TURN_MS, (nth) => nth === 1);
+    await eventually(() => stillLeads(a, 3));
+    const b = candidate();
+    await Promise.all([a.turns(), b.turns()]);
+    stillLeads(a, 3);
+    expect(b.led()).toEqual([]);
   });
 
   it('takes over from a leader that is frozen, within five seconds', async () => {
@@ -69,6 +118,9 @@ describe('leadership', () => {
     await eventually(() => expect(a.reigns.filter(({ name }) => name === 'one')).toHaveLength(2));
     expect(a.reigns.at(-1)).toMatchObject({ name: 'one', epoch: epoch + 2 });
     expect(a.reigns.filter(({ signal }) => signal.aborted)).toMatchObject([{ name: 'one', epoch }]);
+    // The build that it leads now has its own epoch: it goes on.
+    await a.turns();
+    stillLeads(a, 3);
     await test.db.query('delete from projector.checkpoint');
   });
 
