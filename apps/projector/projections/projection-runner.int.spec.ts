@@ -8,6 +8,7 @@ import { LogFeed } from './log-feed';
 import { Progress } from './progress';
 import type { Projection } from './projection';
 import { ProjectionRunner, type RunnerParts } from './projection-runner';
+import { switchBuild } from './switch-build';
 
 /** Writes each event's number into a table; `refuses` makes an event impossible to take. */
 const counting = (name: string, refuses: (n: number) => boolean = () => false): Projection => ({
@@ -38,11 +39,12 @@ describe('a projection', () => {
   let stop: AbortController;
   let faults: Error[];
   let appended: number;
+  let reigning: Promise<void>[];
 
   beforeAll(async () => (test = await testDatabase()));
   afterAll(() => test.drop());
   beforeEach(() => {
-    [store, stop, faults, appended] = [new MemoryEventStore(), new AbortController(), [], 0];
+    [store, stop, faults, appended, reigning] = [new MemoryEventStore(), new AbortController(), [], 0, []];
     feed = new LogFeed(store, () => undefined);
     progress = new Progress(
       test.db,
@@ -52,6 +54,7 @@ describe('a projection', () => {
   });
   afterEach(async () => {
     stop.abort();
+    await Promise.all(reigning);
     await feed.stop();
     await progress.stop();
     await test.db.script(`truncate projector.checkpoint; drop view if exists shown; drop table if exists counted, other,
@@ -84,9 +87,14 @@ describe('a projection', () => {
       poisonPauseMs: { first: 20, last: 50 },
       ...more,
     });
+  const lead = (runner: ProjectionRunner, epoch: number) => {
+    const reign = runner.lead(epoch, stop.signal);
+    reigning.push(reign);
+    return reign;
+  };
   /** One reign after the other, as the one process that there is gets them. */
   const reigns = async (runner: ProjectionRunner) => {
-    for (let epoch = 1; !stop.signal.aborted; epoch++) await runner.lead(epoch, stop.signal);
+    for (let epoch = 1; !stop.signal.aborted; epoch++) await lead(runner, epoch);
   };
   const ended = async (reign: Promise<void>) => {
     stop.abort();
@@ -102,19 +110,19 @@ describe('a projection', () => {
 
   it('writes rows and checkpoint together, and goes on where it was', async () => {
     await append(5);
-    const first = runnerOf(counting('counted')).lead(1, stop.signal);
+    const first = lead(runnerOf(counting('counted')), 1);
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(5)));
     stop.abort();
     await first;
     stop = new AbortController();
-    void runnerOf(counting('counted')).lead(2, stop.signal);
+    void lead(runnerOf(counting('counted')), 2);
     await append(3);
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(8)));
     expect(await checkpoint('counted')).toBe(8);
   });
 
   it('moves its checkpoint also when there is nothing to write', async () => {
-    void runnerOf({ ...counting('counted'), wants: () => false }).lead(1, stop.signal);
+    void lead(runnerOf({ ...counting('counted'), wants: () => false }), 1);
     await append(4);
     await eventually(async () => expect(await checkpoint('counted')).toBe(4));
   });
@@ -129,8 +137,8 @@ describe('a projection', () => {
       { onBatch },
     );
     const well = runnerOf(counting('other'));
-    void sick.lead(1, stop.signal);
-    void well.lead(1, stop.signal);
+    void lead(sick, 1);
+    void lead(well, 1);
     await append(10);
     await eventually(async () => expect(await rows('other')).toEqual(upTo(10)));
     await eventually(() =>
@@ -152,7 +160,7 @@ describe('a projection', () => {
 
   it('says no more where it is, nor what stopped it, once it leads no longer', async () => {
     const runner = runnerOf(counting('counted', () => true));
-    const reign = runner.lead(1, stop.signal);
+    const reign = lead(runner, 1);
     await append(1);
     await eventually(() => expect(runner).toMatchObject({ checkpoint: { position: 0 }, stopped: { position: 1 } }));
     await ended(reign);
@@ -163,8 +171,8 @@ describe('a projection', () => {
     const gate = new Semaphore(1);
     let free: () => void = () => undefined;
     void gate.run(() => new Promise<void>((go) => (free = go)));
-    void runnerOf(counting('counted'), test.db, { gate }).lead(1, stop.signal);
-    void runnerOf({ ...counting('other'), urgent: true }, test.db, { gate }).lead(1, stop.signal);
+    void lead(runnerOf(counting('counted'), test.db, { gate }), 1);
+    void lead(runnerOf({ ...counting('other'), urgent: true }, test.db, { gate }), 1);
     for (const count of [3, 6]) {
       await append(3);
       await eventually(async () => expect(await rows('other')).toEqual(upTo(count)));
@@ -178,13 +186,13 @@ describe('a projection', () => {
     let forgot = 0;
     const failing = counting('counted', (n) => n === 2 && forgot === 0);
     const build = (version: number) => ({ ...failing.build(version), forget: () => void forgot++ });
-    void runnerOf({ ...failing, build }).lead(1, stop.signal);
+    void lead(runnerOf({ ...failing, build }), 1);
     await append(3);
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(3)));
   });
 
   it('writes no row once another leads', async () => {
-    const old = runnerOf(counting('counted')).lead(1, stop.signal);
+    const old = lead(runnerOf(counting('counted')), 1);
     await append(3);
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(3)));
     await test.db.query('update projector.checkpoint set epoch = 2');
@@ -195,8 +203,21 @@ describe('a projection', () => {
     expect(await checkpoint('counted')).toBe(3);
   });
 
+  it('writes no row when it comes to lead after another has', async () => {
+    await append(3);
+    const first = lead(runnerOf(counting('counted')), 2);
+    await eventually(async () => expect(await rows('counted')).toEqual(upTo(3)));
+    await ended(first);
+    await append(3);
+    await lead(runnerOf(counting('counted')), 1);
+    expect(faults.at(-1)).toBeInstanceOf(FencedError);
+    expect(await test.db.query('select epoch, position from projector.checkpoint')).toEqual([
+      { epoch: 2, position: 3 },
+    ]);
+  });
+
   it('does again what a crash of the database took back', async () => {
-    const first = runnerOf(counting('counted')).lead(1, stop.signal);
+    const first = lead(runnerOf(counting('counted')), 1);
     await append(6);
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(6)));
     // As after a crash: the last lazy commits are gone, rows and checkpoint alike.
@@ -204,7 +225,7 @@ describe('a projection', () => {
     await append(1);
     await first;
     expect(faults.at(-1)).toBeInstanceOf(FencedError);
-    void runnerOf(counting('counted')).lead(2, stop.signal);
+    void lead(runnerOf(counting('counted')), 2);
     await eventually(async () => expect(await rows('counted')).toEqual(upTo(7)));
   });
 
@@ -284,14 +305,14 @@ describe('a projection', () => {
 
   it('takes over from the build of another shape only once it has caught up, and never shows less', async () => {
     await append(30);
-    const first = runnerOf(shown('1')).lead(1, stop.signal);
+    const first = lead(runnerOf(shown('1')), 1);
     await eventually(async () => expect(await rows('shown')).toHaveLength(30));
     await ended(first);
     let least = 30;
     const watching = (async () => {
       while (!stop.signal.aborted) least = Math.min(least, (await rows('shown')).length);
     })();
-    void runnerOf(shown('2')).lead(2, stop.signal);
+    void lead(runnerOf(shown('2')), 2);
     await eventually(async () =>
       expect(await builds()).toEqual([
         { version: 1, status: 'retired' },
@@ -306,31 +327,61 @@ describe('a projection', () => {
     expect(least).toBe(30);
   });
 
+  it('makes an index that the code has and the current build has not', async () => {
+    await append(3);
+    const first = lead(runnerOf(shown('1')), 1);
+    await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
+    await ended(first);
+    void lead(runnerOf(shown('1')), 2);
+    await eventually(async () => expect(await rows('indexed_1')).toEqual([0, 3]));
+  });
+
   it('takes over with a build that had caught up before this process led, though nothing happens any more', async () => {
     await append(3);
-    const first = runnerOf(shown('1')).lead(1, stop.signal);
+    const first = lead(runnerOf(shown('1')), 1);
     await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
     await ended(first);
     await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch, position)
       values ('counted', 2, '2', 'building', 1, 3)`);
-    void runnerOf(shown('2')).lead(2, stop.signal);
+    void lead(runnerOf(shown('2')), 2);
     await eventually(async () => expect(await builds()).toContainEqual({ version: 2, status: 'current' }));
+  });
+
+  it('takes over with no build that another has been given, nor with one of which a crash has taken something back', async () => {
+    const projection = shown('2');
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch, position)
+      values ('counted', 1, '1', 'current', 2, 3), ('counted', 2, '2', 'building', 2, 3)`);
+    const take = async (epoch: number, known: number) => {
+      const checkpoint = { name: 'counted', version: 2, epoch, position: known, known };
+      const build = projection.build(2);
+      await build.prepare(test.db);
+      return switchBuild(test.db, projection, { build, checkpoint, status: 'building' });
+    };
+    await expect(take(1, 3)).rejects.toBeInstanceOf(FencedError);
+    await expect(take(2, 4)).rejects.toBeInstanceOf(FencedError);
+    expect(await builds()).toEqual([
+      { version: 1, status: 'current' },
+      { version: 2, status: 'building' },
+    ]);
+    expect(await take(2, 3)).toBe(true);
   });
 
   it('leaves no build behind that was begun for a shape which nobody builds any more', async () => {
     await append(3);
-    const first = runnerOf(shown('1')).lead(1, stop.signal);
+    const first = lead(runnerOf(shown('1')), 1);
     await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
     await ended(first);
     await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch)
       values ('counted', 2, '2', 'building', 1), ('other', 1, '2', 'building', 1)`);
-    void runnerOf(shown('3')).lead(2, stop.signal);
+    void lead(runnerOf(shown('3')), 2);
     await eventually(async () =>
-      expect(await test.db.query('select name, version, status from projector.checkpoint order by 1, 2')).toEqual([
-        { name: 'counted', version: 1, status: 'retired' },
-        { name: 'counted', version: 2, status: 'retired' },
-        { name: 'counted', version: 3, status: 'current' },
-        { name: 'other', version: 1, status: 'building' },
+      expect(
+        await test.db.query('select name, version, status, position from projector.checkpoint order by 1, 2'),
+      ).toEqual([
+        { name: 'counted', version: 1, status: 'retired', position: 3 },
+        { name: 'counted', version: 2, status: 'retired', position: 0 },
+        { name: 'counted', version: 3, status: 'current', position: 3 },
+        { name: 'other', version: 1, status: 'building', position: 0 },
       ]),
     );
   });
