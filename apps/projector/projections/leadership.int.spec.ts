@@ -14,8 +14,10 @@ describe('leadership', () => {
   });
   afterAll(() => test.drop());
 
-  /** `isShort`: whether a reign ends by itself, at once. */
-  const candidate = (tickMs = TURN_MS, isShort: (nth: number) => boolean = () => false) => {
+  const whenTold = (signal: AbortSignal) =>
+    new Promise<void>((end) => signal.addEventListener('abort', () => end(), { once: true }));
+  /** `work` is what it does while it leads: until it is told to end. */
+  const candidate = (tickMs = TURN_MS, work: (signal: AbortSignal, nth: number) => Promise<void> = whenTold) => {
     const reigns: { name: string; epoch: number; signal: AbortSignal }[] = [];
     let asked = 0;
     const db = Object.assign(Object.create(test.db) as Database, {
@@ -34,8 +36,7 @@ describe('leadership', () => {
       tickMs,
       onFault: () => undefined,
       lead: (name, epoch, signal) => {
-        if (isShort(reigns.push({ name, epoch, signal }))) return Promise.resolve();
-        return new Promise((end) => signal.addEventListener('abort', () => end()));
+        return work(signal, reigns.push({ name, epoch, signal }));
       },
     });
     open.push(leadership);
@@ -63,6 +64,20 @@ describe('leadership', () => {
     expect(a.reigns.every(({ signal }) => signal.aborted)).toBe(true);
   });
 
+  it('gives nothing up before the work in hand is done', async () => {
+    let done: () => void = () => undefined;
+    const work = new Promise<void>((end) => (done = end));
+    const a = candidate(TURN_MS, () => work);
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    const b = candidate();
+    const stopping = a.leadership.stop();
+    await b.turns();
+    expect(b.led()).toEqual([]);
+    done();
+    await stopping;
+    await eventually(() => expect(b.led()).toEqual(NAMES));
+  });
+
   it('leaves a leader alone that shows itself, however often another asks', async () => {
     const a = candidate();
     await eventually(() => expect(a.led()).toEqual(NAMES));
@@ -83,7 +98,7 @@ describe('leadership', () => {
   });
 
   it('keeps what it leads anew after a reign that has ended by itself', async () => {
-    const a = candidate(TURN_MS, (nth) => nth === 1);
+    const a = candidate(TURN_MS, (signal, nth) => (nth === 1 ? Promise.resolve() : whenTold(signal)));
     await eventually(() => stillLeads(a, 3));
     const b = candidate();
     await Promise.all([a.turns(), b.turns()]);

@@ -18,8 +18,7 @@ export interface LeadershipOptions {
   readonly tickMs?: number;
 }
 
-const UNLOCK = 'select pg_advisory_unlock(' + LOCK + ', hashtext(name)) from unnest($1::text[]) name';
-
+// A session that has a lock already is given it again: a name whose reign has ended is led anew by the same process.
 const TAKE = 'select name from unnest($1::text[]) name where pg_try_advisory_lock(' + LOCK + ', hashtext(name))';
 
 // The lock's holder did not show itself in time: its session ends, and with it the lock.
@@ -64,8 +63,6 @@ type Session = Awaited<ReturnType<Database['session']>>;
 export class Leadership {
   private session: Session | undefined;
   private readonly reigns = new Map<string, Reign>();
-  /** Names whose reign is over and whose lock this session still holds. */
-  private readonly ended = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private ticking: Promise<void> | undefined;
   private stopped = false;
@@ -110,12 +107,6 @@ export class Leadership {
   private async beat(): Promise<boolean> {
     const { db, names, process } = this.options;
     const session = (this.session ??= await this.open(db));
-    if (this.ended.size > 0) {
-      const ended = [...this.ended];
-      // Before it is asked: a reign that ends meanwhile is for the next time.
-      this.ended.clear();
-      await session.query(UNLOCK, [ended]);
-    }
     const led = [...this.reigns];
     if (led.length > 0) {
       const epochs = led.map(([, { epoch }]) => epoch);
@@ -131,20 +122,17 @@ export class Leadership {
     for (const { name, epoch } of crowned) {
       // Waits for a transaction of the former leader that still holds the row; the server ends one that is frozen.
       await session.query(FENCE, [name, epoch]);
-      this.reign(session, name, epoch);
+      this.reign(name, epoch);
     }
     return evicted.length > 0;
   }
 
-  private reign(session: Session, name: string, epoch: number): void {
+  private reign(name: string, epoch: number): void {
     const stop = new AbortController();
     const done = this.options
       .lead(name, epoch, stop.signal)
       .catch(this.options.onFault)
-      .finally(() => {
-        this.reigns.delete(name);
-        if (this.session === session) this.ended.add(name);
-      });
+      .finally(() => this.reigns.delete(name));
     this.reigns.set(name, { epoch, stop, done });
   }
 
@@ -158,7 +146,6 @@ export class Leadership {
   private lose(): void {
     const session = this.session;
     this.session = undefined;
-    this.ended.clear();
     this.abdicate();
     session?.release(true);
   }
