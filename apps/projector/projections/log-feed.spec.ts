@@ -74,6 +74,15 @@ describe('the log feed', () => {
     await store.close();
   });
 
+  it('lets go of who waits when it is stopped', async () => {
+    const store = await storeOf(1);
+    const feed = new LogFeed(store, () => undefined);
+    const waiting = feed.next(1, 10, new AbortController().signal);
+    await feed.stop();
+    expect(await waiting).toBeUndefined();
+    await store.close();
+  });
+
   it('lets go of who waits when it is told to', async () => {
     const store = await storeOf(1);
     const feed = new LogFeed(store, () => undefined);
