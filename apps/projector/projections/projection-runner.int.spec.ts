@@ -366,6 +366,16 @@ describe('a projection', () => {
     expect(await take(2, 3)).toBe(true);
   });
 
+  it('waits for what came to the current build while its own indexes were made', async () => {
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch, position)
+      values ('counted', 1, '1', 'current', 2, 3), ('counted', 2, '2', 'building', 2, 3)`);
+    const indexes = ['update projector.checkpoint set position = 4 where version = 1'];
+    const build = { ...shown('2').build(2), indexes };
+    const checkpoint = { name: 'counted', version: 2, epoch: 2, position: 3, known: 3 };
+    expect(await switchBuild(test.db, shown('2'), { build, checkpoint, status: 'building' })).toBe(false);
+    expect(await builds()).toContainEqual({ version: 1, status: 'current' });
+  });
+
   it('leaves no build behind that was begun for a shape which nobody builds any more', async () => {
     await append(3);
     const first = lead(runnerOf(shown('1')), 1);

@@ -26,4 +26,13 @@ describe('a build that takes over', () => {
     );
     expect({ isSwitched, made, most }).toEqual({ isSwitched: true, made: indexes, most: 3 });
   });
+
+  it('tries again once whoever kept the view may have let go of it, though nothing else happens', async () => {
+    const kept = Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' });
+    const answers = [() => Promise.reject(kept), () => Promise.resolve(true)];
+    const db = { query: () => Promise.resolve([]), tx: () => answers.shift()!() };
+    const opened = { build: {}, checkpoint: {}, status: 'building' };
+    const projection = { name: 'any' } as Projection;
+    expect(await switchBuild(db as unknown as Database, projection, opened as unknown as OpenedBuild)).toBe(true);
+  });
 });
