@@ -56,8 +56,8 @@ describe('the timers', () => {
   const left = async () =>
     (await test.db.query<{ key: string }>('select key from projector.timer order by key')).map(({ key }) => key);
 
-  it('sends what is due, and nothing before its time', async () => {
-    await set(timer('a', 1), timer('b', 2, { dueAt: plus(NOON, 1) }));
+  it('sends what is due, and nothing before its time, though one event has led to both', async () => {
+    await set(timer('a', 1), timer('b', 1, { dueAt: plus(NOON, 1) }));
     await runner().runDue();
     expect(sent.map(({ target }) => target)).toEqual(['a']);
     expect(await left()).toEqual(['b']);
@@ -91,6 +91,21 @@ describe('the timers', () => {
     ];
     await writeFenced(test.db, OPEN, timerWrites(changes));
     expect(await test.db.query('select key, position from projector.timer')).toEqual([{ key: 'b', position: 4 }]);
+  });
+
+  it('knows nothing any more of a timer that is set anew: neither what it would send, nor that it failed', async () => {
+    answer = () => {
+      throw new EventStoreUnavailableError('away');
+    };
+    await set(timer('a', 1, { target: 'x' }));
+    await runner().runDue();
+    answer = () => undefined;
+    await set(timer('a', 2, { target: 'x', dueAt: plus(NOON, 60_000) }), timer('after', 3, { target: 'x' }));
+    await runner().runDue();
+    expect(sent.map(({ position }) => position)).toEqual([3]);
+    expect(await test.db.query('select failures, failure, payload from projector.timer')).toEqual([
+      { failures: 0, failure: null, payload: JSON.stringify({ target: 'x', position: 2 }) },
+    ]);
   });
 
   it('sends the commands to one thing in the order of the events that led to them', async () => {
