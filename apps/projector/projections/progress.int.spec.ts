@@ -9,13 +9,16 @@ describe('how far projections are', () => {
   let here: string[];
   /** The announcements of each statement. */
   let sent: string[][];
+  let faults: string[];
+  /** So many statements meet a fault. */
+  let away: number;
   /** What the next statement waits for. */
   let before: Promise<unknown>;
 
   beforeAll(async () => (test = await testDatabase()));
   afterAll(() => test.drop());
   beforeEach(async () => {
-    [here, sent, before] = [[], [], Promise.resolve()];
+    [here, sent, faults, away, before] = [[], [], [], 0, Promise.resolve()];
     await test.db.script(`truncate projector.checkpoint;
       insert into projector.checkpoint (name, version, shape, status, epoch, position)
         values ('posts', 1, '1', 'retired', 4, 3), ('posts', 2, '1', 'current', 4, 3), ('media', 1, '1', 'current', 2, 3)`);
@@ -23,15 +26,14 @@ describe('how far projections are', () => {
       query: async (text: string, params: unknown[]) => {
         sent.push(params.at(-1) as string[]);
         await before;
+        if (away-- > 0) throw new Error('away');
         return test.db.query(text, params);
       },
     });
     progress = new Progress(
       db,
       (_, payload) => here.push(payload),
-      (error) => {
-        throw error;
-      },
+      ({ message }) => faults.push(message),
     );
   });
   afterEach(() => progress.stop());
@@ -78,6 +80,13 @@ describe('how far projections are', () => {
     progress.announce(media(8));
     await eventually(async () => expect(await stored()).toContain('media1:8'));
     expect(sent.map((each) => each.sort())).toEqual([['posts:5'], ['media:6', 'posts:7'], ['media:8']]);
+  });
+
+  it('is told after a fault, though nothing more happens', async () => {
+    away = 1;
+    progress.announce(posts(7));
+    await eventually(async () => expect(await stored()).toContain('posts2:7'));
+    expect(faults).toEqual(['away']);
   });
 
   it('is told to the last when this process stops', async () => {

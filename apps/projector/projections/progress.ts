@@ -2,6 +2,8 @@ import type { Database } from '#postgres';
 import type { Checkpoint } from './checkpoint';
 
 const EVERY_MS = 20;
+/** After a fault. */
+const AGAIN_MS = 500;
 const CHANNEL = 'view_progress';
 
 // Notifications go out in a transaction of their own, after the rows: commits that notify wait for each other.
@@ -53,11 +55,18 @@ export class Progress {
     this.sentAt = performance.now();
     const moved = [...this.moved.values()].map((checkpoint) => ({ checkpoint, position: checkpoint.position }));
     this.moved.clear();
+    let pause = EVERY_MS;
     this.sending = this.write(moved)
-      .catch(this.onFault)
+      .catch((error: Error) => {
+        this.onFault(error);
+        pause = AGAIN_MS;
+        // Who has nothing to write may have nothing more to tell for long, and others wait for what is untold.
+        for (const { checkpoint } of moved)
+          if (!this.moved.has(checkpoint.name)) this.moved.set(checkpoint.name, checkpoint);
+      })
       .finally(() => {
         this.sending = undefined;
-        if (this.moved.size > 0) this.timer = setTimeout(() => this.send(), EVERY_MS);
+        if (this.moved.size > 0) this.timer = setTimeout(() => this.send(), pause);
       });
   }
 
