@@ -31,7 +31,7 @@ const noExpiry = (accountId: string): readonly Step[] => [
 /** An expiry is announced 72 hours ahead, at once when it is nearer (API.md), and takes the account away when it comes. */
 export const accountsPolicy = {
   AccountConnected: ({ accountId, credentialExpiresAt }) =>
-    credentialExpiresAt === null ? noExpiry(accountId) : expiry(accountId, credentialExpiresAt),
+    credentialExpiresAt === null ? [] : expiry(accountId, credentialExpiresAt),
   CredentialRenewed: ({ accountId, expiresAt }) => expiry(accountId, expiresAt),
   AccountDisconnected: ({ accountId }) => noExpiry(accountId),
 } satisfies Policy;
