@@ -83,6 +83,15 @@ describe('what events lead to', () => {
     ]);
   });
 
+  it('a campaign hears of each round of a post, however soon one follows another', () => {
+    const names = [1, 2].flatMap((round) =>
+      stepsOf(happened('PostFailed', { ...post, campaignId: 'cmp_1', round })).map((step) =>
+        'set' in step ? step.set.name : undefined,
+      ),
+    );
+    expect(new Set(names).size).toBe(2);
+  });
+
   it('a place that was reserved is given up in time, unless the post came', () => {
     const reservedUntil = instant('2026-05-01T10:10:00.000Z');
     const about = { campaignId: 'cmp_1', postId: 'pst_1' };
@@ -90,7 +99,8 @@ describe('what events lead to', () => {
       ['campaign_reservation', reservedUntil, about],
     ]);
     expect(set('CampaignPostJoined', { ...about, reservedUntil: null })).toEqual([]);
-    expect(cleared('CampaignPostConfirmed', about)).toEqual(['campaign_reservation cmp_1/pst_1']);
+    for (const ending of ['CampaignPostConfirmed', 'CampaignPostLeft'])
+      expect(cleared(ending, about)).toEqual(['campaign_reservation cmp_1/pst_1']);
   });
 
   it('an event that concerns no policy leads to nothing', () => {

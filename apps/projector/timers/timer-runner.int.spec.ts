@@ -1,6 +1,6 @@
-import { CommandHandler, EventStoreUnavailableError } from '#event-store';
+import { CommandHandler, EventStoreUnavailableError, type CommandContext } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
-import { DomainError, instant, plus, type Instant } from '#kernel';
+import { DomainError, instant, MINUTE, plus, type Instant } from '#kernel';
 import { OPEN, writeFenced } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import type { Owed } from './owed-commands';
@@ -12,7 +12,7 @@ const NOON = instant('2026-05-01T12:00:00.000Z');
 describe('the timers', () => {
   let test: TestDatabase;
   let now: Instant;
-  let sent: { target: string; position: number; commandId: string; causationId: string | null }[];
+  let sent: ({ target: string; position: number } & CommandContext)[];
   let answer: (target: string) => void | Promise<void>;
 
   beforeAll(async () => (test = await testDatabase()));
@@ -22,10 +22,10 @@ describe('the timers', () => {
     await test.db.script('truncate projector.timer');
   });
 
-  const send: Owed = async (_, payload, { commandId, causationId }) => {
+  const send: Owed = async (_, payload, context) => {
     const { target, position } = payload as { target: string; position: number };
     await answer(target);
-    sent.push({ target, position, commandId, causationId });
+    sent.push({ target, position, ...context });
   };
   const runner = () =>
     new TimerRunner({
@@ -128,6 +128,25 @@ describe('the timers', () => {
     await runner().runDue();
     expect(sent[2]!.commandId).not.toBe(sent[0]!.commandId);
     expect(sent[2]!.causationId).toBe('evt_00000000-0000-8000-8000-000000000002');
+    // What it did is looked for before anything is decided.
+    expect(sent.every(({ repeatable }) => repeatable)).toBe(true);
+  });
+
+  it('sends it on the trace of the event that led to it', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await set(timer('a', 1, { traceparent }), timer('b', 2));
+    await runner().runDue();
+    expect(sent.map((it) => it.traceparent)).toEqual([traceparent, undefined]);
+  });
+
+  it('puts a timer that fails again and again off by five minutes at the most', async () => {
+    answer = () => {
+      throw new EventStoreUnavailableError('away');
+    };
+    await set(timer('a', 1));
+    await test.db.query('update projector.timer set failures = 30');
+    await runner().runDue();
+    expect(await nextDue(test.db)).toBe(plus(NOON, 5 * MINUTE));
   });
 
   it('ends a timer that the domain refuses, and puts off one that meets a fault, with what comes after it for the same thing', async () => {
@@ -174,11 +193,15 @@ describe('the timers', () => {
   });
 
   it('holds nothing up for a timer that may fail for good', async () => {
-    await set(timer('unknown', 1, { target: 'x', kind: 'unknown' }), timer('after', 2, { target: 'x' }));
+    await set(
+      timer('unknown', 1, { target: 'x', kind: 'unknown' }),
+      timer('after', 2, { target: 'x' }),
+      timer('alike', 3, { target: 'x', workspace: 'ws_2' }),
+    );
     await runner().runDue();
-    expect(sent).toEqual([]);
+    expect(sent.map(({ position }) => position)).toEqual([3]);
     await runner().runDue();
-    expect(sent.map(({ position }) => position)).toEqual([2]);
+    expect(sent.map(({ position }) => position)).toEqual([3, 2]);
     expect(await left()).toEqual(['unknown']);
   });
 
