@@ -125,6 +125,18 @@ describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
     expect(await test.db.query(`select to_regclass('read.${name}_v0') as found`)).toEqual([{ found: null }]);
   });
 
+  it('is compared as it was at one moment, while it goes on', async () => {
+    const goingOn = Object.assign(Object.create(store) as MemoryEventStore, {
+      readAll: async (range: Parameters<MemoryEventStore['readAll']>[0]) => {
+        await add(1);
+        await caughtUp();
+        return store.readAll(range);
+      },
+    });
+    const { position, difference } = await verifyProjection({ db: test.db, store: goingOn }, projection);
+    expect({ difference, goneOn: (await rows()) > position }).toEqual({ difference: undefined, goneOn: true });
+  });
+
   it('finds a row that was changed by hand', async () => {
     await test.db.query(`update read.${name}_v2 set revision = 9 where position = 17`);
     const { difference } = await verifyProjection({ db: test.db, store }, projection);
