@@ -1,8 +1,12 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { publicEventId, uuidv7 } from '#kernel';
+import type { ReceivedMessage } from '#messaging';
 import { MemoryBus } from '#messaging/memory/memory-bus';
-import type { SubjectKeys } from '#personal-data';
+import { MemoryKeyTable, SubjectKeys } from '#personal-data';
 import { Health } from '#platform';
+import { fromBusMessage, toBusMessage, TOPICS, type CoreMessage } from '#public-messages';
+import { eventually } from '#testing';
 import { BusRelay } from './bus-relay';
 
 describe('the relay', () => {
@@ -19,4 +23,52 @@ describe('the relay', () => {
     expect((await health.ready()).parts).toMatchObject({ relay: { ok: false, detail: 'away' } });
     await relay.stop();
   });
+
+  it('says what is personal in clear, and sealed beside it for our own apps', async () => {
+    const [outbox, bus] = [new MemoryBus(), new MemoryBus()];
+    const wrapping = { encrypt: (text: string) => text, decrypt: (box: string) => box };
+    const keys = new SubjectKeys({ table: new MemoryKeyTable(), wrapping });
+    const cancelled = async (subject: string) => {
+      const reason = (await keys.key('ws_1', subject)).seal(`${subject}/reason`, '"Ünwell"');
+      return messageOf(JSON.stringify({ postId: 'pst_1', reason, profileId: 'prof_1' }));
+    };
+    const sent = [
+      messageOf('{"postId":"pst_1","reason":null,"profileId":"prof_1"}'),
+      await cancelled('usr_ada'),
+      await cancelled('usr_gone'),
+    ];
+    await keys.destroy('ws_1', [{ subject: 'usr_gone', generation: 1 }], '2026-05-01T10:00:00.000Z');
+    const arrived: ReceivedMessage[] = [];
+    const onBatch = async (messages: readonly ReceivedMessage[]) => void arrived.push(...messages);
+    await bus.subscribe({ group: 'others', topics: [TOPICS.posts], onBatch });
+    const log = pino({ level: 'silent' });
+    const relay = new BusRelay({ outbox, bus, metrics: new Registry(), health: new Health(), log, keys });
+    await relay.start();
+    await outbox.publish(sent.map(toBusMessage));
+    await eventually(() => expect(arrived).toHaveLength(3));
+    expect(arrived.map(({ value }) => (JSON.parse(value) as { reason: unknown }).reason)).toEqual([
+      null,
+      'Ünwell',
+      null,
+    ]);
+    expect(arrived.map(fromBusMessage)).toEqual(sent);
+    await relay.stop();
+    await Promise.all([outbox.close(), bus.close()]);
+  });
+});
+
+/** What a cancelled post says. */
+const messageOf = (dataJson: string): CoreMessage => ({
+  id: publicEventId(uuidv7()),
+  type: 'post.cancelled',
+  topic: TOPICS.posts,
+  workspace: 'ws_1',
+  key: 'pst_1',
+  createdAt: '2026-05-01T10:00:00.000Z',
+  dataJson,
+  position: 42,
+  index: 0,
+  actor: 'usr_1',
+  correlationId: 'c',
+  isWebhook: true,
 });
