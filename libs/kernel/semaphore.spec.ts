@@ -27,3 +27,20 @@ it('lets so many run at once, the others in the order in which they came, whatev
   expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
   expect(await semaphore.run(async () => 'free again')).toBe('free again');
 });
+
+it('gives nobody the place that was handed on to who waited', async () => {
+  const gate = new Semaphore(1);
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const work = (name: string) => gate.run(() => new Promise<void>((end) => (begun.push(name), ends.push(end))));
+  const [first, second] = [work('first'), work('second')];
+  ends[0]!();
+  await first;
+  const third = work('third');
+  expect(begun).toEqual(['first', 'second']);
+  ends[1]!();
+  await second;
+  expect(begun).toEqual(['first', 'second', 'third']);
+  ends[2]!();
+  await third;
+});
