@@ -111,9 +111,13 @@ describe('a keyed view', () => {
           const { events } = await store.readAll({ after: 0, limit: 1_000 });
           const query = await rebuilt(events, sizes, ++version);
           for (let n = 0; n < 5; n++) {
-            const { state, revision } = await handler.load(postAggregate, `ws_${n % 2}`, `pst_${n}`);
+            const { state, revision, position } = await handler.load(postAggregate, `ws_${n % 2}`, `pst_${n}`);
             if (state.status === 'absent') throw new Error('a scheduled post is there');
-            expect(await query.get(`ws_${n % 2}`, `pst_${n}`)).toMatchObject({ view: presentPost(state), revision });
+            expect(await query.get(`ws_${n % 2}`, `pst_${n}`)).toMatchObject({
+              view: presentPost(state),
+              revision,
+              position,
+            });
             expect(await query.get(`ws_${1 - (n % 2)}`, `pst_${n}`)).toBeUndefined();
           }
           await store.close();
