@@ -87,6 +87,7 @@ describe('the keys of subjects', () => {
     expect((await keys.open('ws_1', json)).text).toBe('"mine"');
     now = 1_001;
     expect((await keys.open('ws_1', json)).text).toBe('null');
+    expect(await sealed(keys, 'new')).toMatchObject({ $sealed: expect.stringMatching(/^usr_ada\.2\./) });
 
     const again = JSON.stringify(await sealed(keys, 'mine'));
     await table.destroy('ws_1', [{ subject: 'usr_ada', generation: 2 }], '2026-05-01T10:00:00.000Z');
@@ -105,6 +106,18 @@ describe('the keys of subjects', () => {
       return before;
     });
     expect((await keys.open('ws_1', json)).text).toBe('null');
+  });
+
+  it('seal with no key that was taken before an erasure and came after it', async () => {
+    const { table, keys } = keysOf();
+    const take = table.take.bind(table);
+    jest.spyOn(table, 'take').mockImplementationOnce(async (...asked) => {
+      const before = await take(...asked);
+      await keys.destroy('ws_1', [{ subject: 'usr_ada', generation: 1 }], '2026-05-01T10:00:00.000Z');
+      return before;
+    });
+    const elsewhere = new SubjectKeys({ table, wrapping });
+    expect((await elsewhere.open('ws_1', JSON.stringify(await sealed(keys, 'new')))).text).toBe('"new"');
   });
 
   it('open a text of more subjects than are remembered with one look at the table, and each of its values by itself', async () => {
