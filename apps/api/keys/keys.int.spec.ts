@@ -228,10 +228,10 @@ describe('workspaces and keys', () => {
         .reverse(),
     );
     expect(second.at('nextCursor')).toBe(null);
-    expect(await api.send('GET', '/api-keys?cursor=bm9uc2Vuc2U')).toMatchObject({
-      status: 400,
-      body: { errors: [{ pointer: '/cursor' }] },
-    });
+    for (const at of ['nonsense', `2026-01-01T00:00:00.${'0'.repeat(200)}Z`, '2026-01-01T00:00:00.000+23:59'])
+      expect(
+        await api.send('GET', `/api-keys?cursor=${Buffer.from(`${at} key_1`).toString('base64url')}`),
+      ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/cursor' }] } });
   });
 
   it('takes the key of the environment, and another one at the next start', async () => {
