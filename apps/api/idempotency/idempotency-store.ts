@@ -19,7 +19,6 @@ interface Row {
   readonly at: string;
   readonly epoch: number;
   readonly answer: string | null;
-  readonly is_expired: boolean;
   readonly lease_is_over: boolean;
 }
 
@@ -49,8 +48,8 @@ export class IdempotencyStore {
     const at = Date.parse(this.engines.clock());
     for (const deadline = Date.now() + MAX_WAIT_MS; Date.now() < deadline;) {
       if (await this.insert(workspace, key, fingerprint, at)) return this.hold(workspace, key, at, 1, false);
-      const row = await this.row(workspace, key, at);
-      if (!row || row.is_expired) continue;
+      const row = await this.row(workspace, key);
+      if (!row) continue;
       if (row.fingerprint !== fingerprint) throw problem('IDEMPOTENCY_KEY_REUSED');
       if (row.answer !== null) return { answer: JSON.parse(this.engines.secrets.decrypt(row.answer)) as KeptAnswer };
       if (row.lease_is_over && (await this.takeOver(workspace, key, row.epoch)))
@@ -89,6 +88,7 @@ export class IdempotencyStore {
     for (const renewing of this.held.values()) clearInterval(renewing);
   }
 
+  /** False when the key has been used within its day, of which a request of the time `at` is the judge: then `row` has it. */
   private async insert(workspace: string, key: string, fingerprint: string, at: number): Promise<boolean> {
     const rows = await this.engines.db.query(
       `insert into api.idempotency as i (workspace, key, fingerprint, at, lease_until)
@@ -102,12 +102,11 @@ export class IdempotencyStore {
     return rows.length > 0;
   }
 
-  /** As it is for a request of the time `at`: what `insert` leaves alone has not expired. */
-  private async row(workspace: string, key: string, at: number): Promise<Row | undefined> {
+  private async row(workspace: string, key: string): Promise<Row | undefined> {
     const [row] = await this.engines.db.inWorkspace(workspace).query<Row>(
-      `select fingerprint, at, epoch, answer, at < to_timestamp($3::float8 / 1000) as is_expired, lease_until <= clock_timestamp() as lease_is_over
+      `select fingerprint, at, epoch, answer, lease_until <= clock_timestamp() as lease_is_over
        from api.idempotency where workspace = $1 and key = $2`,
-      [workspace, key, at - KEPT_MS],
+      [workspace, key],
     );
     return row;
   }
