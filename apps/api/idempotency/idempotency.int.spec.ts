@@ -1,3 +1,4 @@
+import { EventStoreUnavailableError } from '#event-store';
 import { instant } from '#kernel';
 import { eventually } from '#testing';
 import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
@@ -44,7 +45,7 @@ describe('the Idempotency-Key', () => {
     });
   });
 
-  it('takes another spelling of the same body for the same request, and another body or path for another', async () => {
+  it('takes another spelling of the same body for the same request, and another body, path or method for another', async () => {
     await connect('spelling');
     const spelt = await api.send(
       'POST',
@@ -60,6 +61,9 @@ describe('the Idempotency-Key', () => {
     expect(
       await api.send('POST', '/accounts/acct_x/disconnect', { reason: 'x' }, { 'idempotency-key': 'spelling' }),
     ).toMatchObject({ status: 422 });
+    const nowhere = (method: string) =>
+      api.send(method, '/webhooks/endpoints/whe_none', undefined, { 'idempotency-key': 'method' });
+    expect([await nowhere('DELETE'), await nowhere('PATCH')].map(({ status }) => status)).toEqual([404, 422]);
   });
 
   it('keeps refusals of ours, of the domain, and of the input', async () => {
@@ -252,6 +256,70 @@ describe('the Idempotency-Key', () => {
     expect(row!.epoch).toBe(2);
   });
 
+  it('is of one request from the first moment, also when its holder died', async () => {
+    await dieAfter('reserving', 'begun', 'POST', '/accounts', account);
+    expect(await connect('begun', { username: 'm' })).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    });
+    expect((await connect('begun')).status).toBe(201);
+  });
+
+  it('is free again at once when the failure was ours', async () => {
+    const { commands, db } = api.running.engines;
+    const before = await events('account');
+    jest.spyOn(commands, 'handle').mockRejectedValueOnce(new EventStoreUnavailableError('away'));
+    expect((await connect('given back')).status).toBe(503);
+    const rows = await db.query(
+      "select answer, lease_until <= clock_timestamp() as free from api.idempotency where key = 'given back'",
+    );
+    expect(rows).toEqual([{ answer: null, free: true }]);
+    expect((await connect('given back', {}, other)).status).toBe(201);
+    expect(await events('account')).toBe(before + 1);
+  });
+
+  it('is renewed while it is held, and not once longer, whatever ended that', async () => {
+    const { db, secrets, log, clock } = api.running.engines;
+    const store = new IdempotencyStore({ db, secrets, log, clock });
+    const reserve = async (key: string) => {
+      const reserved = await store.reserve(api.workspace, key, 'a request');
+      if (!('reservation' in reserved)) throw new Error('nobody has had this key');
+      return reserved.reservation;
+    };
+    const answer = { status: 200, headers: {}, body: '{}' };
+    const beats = new Map<unknown, () => void>();
+    const every = jest.spyOn(global, 'setInterval').mockImplementation(((beat: () => void) => {
+      const timer = { unref: () => timer };
+      beats.set(timer, beat);
+      return timer;
+    }) as never);
+    const stop = jest.spyOn(global, 'clearInterval').mockImplementation((timer) => void beats.delete(timer));
+    const renewals = jest.spyOn(db, 'query');
+    /** Renewals that one turn of all timers brings. */
+    const turn = () => {
+      renewals.mockClear();
+      for (const beat of beats.values()) beat();
+      return renewals.mock.calls.filter(([text]) => text.startsWith('update api.idempotency set lease_until')).length;
+    };
+    try {
+      const kept = await reserve('kept');
+      expect(turn()).toBe(1);
+      await store.keep(kept, answer);
+      expect(turn()).toBe(0);
+      await store.giveBack(await reserve('not kept'));
+      expect(turn()).toBe(0);
+      const lost = await reserve('lost');
+      renewals.mockRejectedValueOnce(new Error('away'));
+      await expect(store.keep(lost, answer)).rejects.toThrow('away');
+      expect(turn()).toBe(0);
+      await reserve('at the end');
+      store.close();
+      expect(turn()).toBe(0);
+    } finally {
+      for (const spy of [every, stop, renewals]) spy.mockRestore();
+    }
+  });
+
   it('waits as long as a command may take that waits for a receiver itself', async () => {
     const { db, secrets, log, clock } = api.running.engines;
     const looked = jest.spyOn(db, 'inWorkspace');
@@ -293,6 +361,8 @@ describe('the Idempotency-Key', () => {
     await end();
     const holder = await reserve();
     expect(holder).toEqual({ ...dead, epoch: 2, isRetaken: true });
+    // Nor can anybody take it over while its lease runs, as when that was renewed between a look at it and the taking over.
+    expect(await store['takeOver'](api.workspace, key, holder.epoch)).toBe(false);
     const before = await rows();
     await store.giveBack(dead);
     expect(await rows()).toEqual(before);
@@ -316,9 +386,39 @@ describe('the Idempotency-Key', () => {
   it('forgets the answer after a day, and then it is another command', async () => {
     const first = await connect('day');
     await api.running.engines.db.query("update api.idempotency set at = at - interval '25 hours' where key = 'day'");
-    const next = await connect('day', { username: 'later' });
-    expect(next.status).toBe(201);
-    expect(next.at('id')).not.toBe(first.at('id'));
+    const [next, twin] = await Promise.all([api, other].map((by) => connect('day', { username: 'later' }, by)));
+    expect(next!.status).toBe(201);
+    expect(next!.at('id')).not.toBe(first.at('id'));
+    expect(twin!.body).toEqual(next!.body);
+    expect(await connect('day', { username: 'later' })).toMatchObject({
+      body: next!.body,
+      headers: { 'idempotency-replayed': 'true' },
+    });
+  });
+
+  it('is another command in another workspace, also at the same moment', async () => {
+    const { db, secrets, log, clock } = api.running.engines;
+    const now = clock();
+    const store = new IdempotencyStore({ db, secrets, log, clock: () => now });
+    const commandOf = async (workspace: string) => {
+      const reserved = await store.reserve(workspace, 'one moment', 'a request');
+      return 'reservation' in reserved && reserved.reservation.commandId;
+    };
+    expect(await commandOf('ws_here')).not.toBe(await commandOf('ws_there'));
+    store.close();
+  });
+
+  it('is swept away after its day, however many there are, and not before', async () => {
+    const { db, secrets, log, clock } = api.running.engines;
+    const store = new IdempotencyStore({ db, secrets, log, clock });
+    await db.query(
+      `insert into api.idempotency (workspace, key, fingerprint, at, lease_until)
+       select 'ws_swept', n::text, '', now() - n * interval '1 hour', now() from unnest(array[1, 23] || array(select generate_series(25, 2100))) n`,
+    );
+    await store['sweep']();
+    store.close();
+    const left = await db.query("select key from api.idempotency where workspace = 'ws_swept' order by at desc");
+    expect(left).toEqual([{ key: '1' }, { key: '23' }]);
   });
 
   it('decides once whether the answer has had its day, however long it takes to look', async () => {
