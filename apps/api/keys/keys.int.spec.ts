@@ -272,6 +272,19 @@ describe('the first start', () => {
     await fresh.close();
   });
 
+  it('is one for processes that start at once: one workspace, and one key that one of them shows', async () => {
+    const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
+    const { engines } = fresh.running;
+    await engines.db.script('delete from api.key; delete from api.setting');
+    const starts = await Promise.all([1, 2, 3].map(() => ensureFirstWorkspace(engines)));
+    expect(new Set(starts.map(({ workspaceId }) => workspaceId)).size).toBe(1);
+    expect(starts.filter(({ apiKey }) => apiKey !== undefined)).toHaveLength(1);
+    expect(await engines.db.query('select id from api.key')).toHaveLength(1);
+    const named = [1, 2, 3].map(() => ensureFirstWorkspace(engines, { apiKey: 'one-for-all' }));
+    for (const { workspaceId } of await Promise.all(named)) expect(workspaceId).toBe(starts[0]!.workspaceId);
+    await fresh.close();
+  });
+
   it('makes no key that nobody could keep', async () => {
     const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
     const { engines } = fresh.running;
@@ -282,7 +295,37 @@ describe('the first start', () => {
     await expect(ensureFirstWorkspace(engines, { keep: full })).rejects.toThrow('no space left');
     const kept: string[] = [];
     const { apiKey } = await ensureFirstWorkspace(engines, { keep: (text) => kept.push(text) });
+    expect(apiKey).toMatch(/^plk_/);
     expect(kept).toEqual([apiKey]);
+    await fresh.close();
+  });
+
+  it('takes the text of a key that there is for the one of the environment: one text opens one key', async () => {
+    const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
+    const { engines } = fresh.running;
+    await engines.db.query('delete from api.key');
+    const { apiKey } = (await ensureFirstWorkspace(engines)) as { apiKey: string };
+    const listed = async (key: string) => {
+      const { status, body } = await fresh.as(key)('GET', '/api-keys');
+      return status === 200 ? (body as { data: { name: string }[] }).data.map(({ name }) => name) : status;
+    };
+    expect(await listed(apiKey)).toEqual(['first']);
+    for (const start of [1, 2]) {
+      await ensureFirstWorkspace(engines, { apiKey });
+      await eventually(async () => expect([start, await listed(apiKey)]).toEqual([start, ['POSTLEDGER_API_KEY']]));
+    }
+    const logged = await engines.db.query<{ type: string }>(
+      "select type from log.event where stream like 'api\\_key-%' order by position",
+    );
+    expect(logged.map(({ type }) => type)).toEqual(['ApiKeyIssued', 'ApiKeyIssued', 'ApiKeyRevoked']);
+    // It is the setting's alone: with another text the old one opens nothing, whatever key it once was.
+    await ensureFirstWorkspace(engines, { apiKey: 'another-key-of-the-environment' });
+    await eventually(async () => expect(await listed(apiKey)).toBe(401));
+    const theirs = (await fresh.as('another-key-of-the-environment')('POST', '/workspaces', { name: 'n' })).at(
+      'apiKey',
+    );
+    await expect(ensureFirstWorkspace(engines, { apiKey: theirs })).rejects.toThrow('of another workspace');
+    expect((await fresh.as(theirs)('GET', '/api-keys')).status).toBe(200);
     await fresh.close();
   });
 });
