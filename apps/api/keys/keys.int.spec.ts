@@ -261,6 +261,9 @@ describe('workspaces and keys', () => {
   });
 });
 
+/** What waits for a lock in the database. */
+const WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+
 describe('the first start', () => {
   it('makes one key when none is given, and only that start shows it', async () => {
     const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
@@ -276,7 +279,13 @@ describe('the first start', () => {
     const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
     const { engines } = fresh.running;
     await engines.db.script('delete from api.key; delete from api.setting');
-    const starts = await Promise.all([1, 2, 3].map(() => ensureFirstWorkspace(engines)));
+    const begun: ReturnType<typeof ensureFirstWorkspace>[] = [];
+    await engines.db.tx(async (sql) => {
+      await sql.query('lock table api.setting in exclusive mode');
+      for (let n = 0; n < 3; n++) begun.push(ensureFirstWorkspace(engines));
+      await eventually(async () => expect(await engines.db.query(WAITING)).toHaveLength(3));
+    });
+    const starts = await Promise.all(begun);
     expect(new Set(starts.map(({ workspaceId }) => workspaceId)).size).toBe(1);
     expect(starts.filter(({ apiKey }) => apiKey !== undefined)).toHaveLength(1);
     expect(await engines.db.query('select id from api.key')).toHaveLength(1);
