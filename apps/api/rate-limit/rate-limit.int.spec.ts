@@ -1,4 +1,6 @@
+import { eventually } from '#testing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
+import { RateLimit } from './rate-limit';
 
 describe('the rate limit of client keys', () => {
   let api: BootedApi;
@@ -50,6 +52,41 @@ describe('the rate limit of client keys', () => {
     expect(answers.filter(({ status }) => status !== 429).length).toBeGreaterThanOrEqual(50);
   });
 
+  it('gives the last one to one process alone, however many ask for it at the same moment', async () => {
+    const { db } = api.running.engines;
+    const caller = { workspace: api.workspace, keyId: 'key_last', kind: 'client', scopes: new Set<string>() } as const;
+    const row = [caller.workspace, caller.keyId];
+    await db.query(
+      "insert into api.rate (workspace, key_id, window_start, used) values ($1, $2, now() - interval '30 s', 59)",
+      row,
+    );
+    const taken: ReturnType<RateLimit['take']>[] = [];
+    await db.tx(async (sql) => {
+      await sql.query('select from api.rate where workspace = $1 and key_id = $2 for update', row);
+      for (let n = 0; n < 3; n++) taken.push(new RateLimit(db).take(caller));
+      await eventually(async () =>
+        expect(
+          await db.query(
+            "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+          ),
+        ).toHaveLength(3),
+      );
+    });
+    const all = await Promise.all(taken);
+    expect(all.map(({ isAllowed }) => isAllowed).sort()).toEqual([false, false, true]);
+    // The minute ends when it would have ended.
+    for (const { resetSeconds } of all) expect(resetSeconds).toBeLessThanOrEqual(30);
+  });
+
+  it('counts a key of one workspace, and not the one of the same id in another', async () => {
+    const limit = new RateLimit(api.running.engines.db, 1);
+    const take = (workspace: string) =>
+      limit
+        .take({ workspace, keyId: 'key_same', kind: 'client', scopes: new Set() })
+        .then(({ isAllowed }) => isAllowed);
+    expect([await take('ws_1'), await take('ws_1'), await take('ws_2')]).toEqual([true, false, true]);
+  });
+
   it('asks the database once for many requests, in no transaction, and not at all for what it refuses', async () => {
     const send = api.as(await clientKey());
     const { db } = api.running.engines;
@@ -93,6 +130,11 @@ describe('the rate limit of client keys', () => {
       headers: { 'ratelimit-remaining': '59' },
     });
     await third.close();
+    // Nor does the one that refused go by the old one any longer.
+    const real = Date.now;
+    const later = jest.spyOn(Date, 'now').mockImplementation(() => real() + 61_000);
+    expect((await api.as(key)('GET', '/posts/pst_none')).status).toBe(404);
+    later.mockRestore();
   });
 
   it('leaves service keys alone', async () => {
