@@ -89,5 +89,36 @@ describe('the shared reading of the live stream', () => {
     await new Promise(setImmediate);
     const late = read(1);
     await eventually(() => expect(late.told()).toEqual(['acct_2']));
+    // They all share one reading.
+    await eventually(() => expect(store['hearers'].size).toBe(1));
+  });
+
+  it('tells a reader nothing that stands before its own place', async () => {
+    let go = (): void => undefined;
+    const first = read(0);
+    await eventually(() => expect(store['hearers'].size).toBe(1));
+    open.mockImplementationOnce((_, text) => new Promise((opened) => (go = () => opened({ text }))));
+    await append(1);
+    await eventually(() => expect(open).toHaveBeenCalled());
+    const ahead = read(1);
+    await append(2);
+    go();
+    await eventually(() => expect([first, ahead].map(({ told }) => told().at(-1))).toEqual(['acct_2', 'acct_2']));
+    expect(first.told()).toEqual(['acct_1', 'acct_2']);
+    expect(ahead.told()).toEqual(['acct_2']);
+  });
+
+  it('tells a reader nothing less because a beginning that its last reader had left came late', async () => {
+    await append(1);
+    let answer: (head: number) => void = () => undefined;
+    jest.spyOn(store, 'head').mockReturnValueOnce(new Promise((head) => (answer = head)));
+    read(0).response.emit('close');
+    const second = read(1);
+    await append(2);
+    await eventually(() => expect(second.told()).toEqual(['acct_2']));
+    answer(1);
+    await new Promise(setImmediate);
+    const late = read(1);
+    await eventually(() => expect(late.told()).toEqual(['acct_2']));
   });
 });

@@ -110,7 +110,7 @@ export class LiveStream {
         if (reader.isFull) await reader.drained();
         if (reader.isClosed) return;
       }
-      reader.passed(events.length < BATCH ? position : events.at(-1)!.position);
+      reader.passed(position);
       await reader.drained();
     }
   }
@@ -178,7 +178,6 @@ export class LiveStream {
     const { category, workspace: place, id } = parseStream(event.stream);
     this.written.note(place, category, id, event);
     const said = messagesOf(event).flatMap((message) => {
-      if (!message.isWebhook) return [];
       const { workspace, position, index } = message;
       return this.core.render(message).map(({ id, type, body }) => {
         this.places.remember(workspace, id, { position, index });

@@ -126,6 +126,15 @@ describe('the live stream', () => {
     expect(heard).toEqual(await writing);
   });
 
+  it('tells nothing that the parts of Postledger say to each other alone', async () => {
+    const { told } = await listen();
+    const endpoint = { targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] };
+    expect((await api.send('POST', '/webhooks/endpoints', endpoint)).status).toBe(201);
+    await connect();
+    await eventually(() => expect(told.map(({ event }) => event)).toContain('account.connected'));
+    expect(told).toHaveLength(1);
+  });
+
   it('tells nobody of another workspace', async () => {
     const { apiKey } = (await api.send('POST', '/workspaces', { name: 'Other' })).body as { apiKey: string };
     const theirs = await listen({ key: apiKey });
