@@ -1,0 +1,45 @@
+import type { Engines } from '#platform';
+import { KeyStore } from './key-store';
+
+const row = {
+  workspace: 'ws_1',
+  id: 'key_1',
+  kind: 'service',
+  scopes: ['read'],
+  expires_at: null,
+  hash: 'hash of text',
+};
+
+describe('what a process knows of a key', () => {
+  const query = jest.fn<Promise<object[]>, [text: string]>();
+  let hear: () => void;
+  let store: KeyStore;
+  beforeEach(() => {
+    query.mockReset().mockResolvedValue([]);
+    const wake = { on: (_: string, it: () => void) => ((hear = it), () => undefined), send: () => undefined };
+    const secrets = { fingerprints: (text: string) => [`hash of ${text}`] };
+    store = new KeyStore({ db: { query }, secrets, wake } as unknown as Engines);
+  });
+  afterEach(() => store.close());
+
+  it('is not what was read before a change that it has heard of', async () => {
+    let answer: (rows: object[]) => void = () => undefined;
+    query.mockReturnValueOnce(new Promise((rows) => (answer = rows)));
+    const before = store.find('text');
+    hear();
+    expect(await store.find('text')).toBeNull();
+    answer([row]);
+    expect(await before).toMatchObject({ keyId: 'key_1' });
+    expect(store.cached('text')).toBeNull();
+  });
+
+  it('ends with the key, however lately it was asked for', async () => {
+    const end = Date.now() + 1_000;
+    query.mockResolvedValueOnce([{ ...row, expires_at: new Date(end).toISOString() }]);
+    await store.find('text');
+    expect(store.cached('text')).toMatchObject({ keyId: 'key_1' });
+    const later = jest.spyOn(Date, 'now').mockReturnValue(end + 1);
+    expect(store.cached('text')).toBeUndefined();
+    later.mockRestore();
+  });
+});
