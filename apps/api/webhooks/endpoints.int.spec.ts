@@ -1,3 +1,4 @@
+import { messagesOf } from '#public-messages';
 import { DeliveriesQuery } from '#read-models';
 import { eventually, Receiver } from '#testing';
 import { verifyPostEz, verifyStandard } from '#webhook-signing';
@@ -101,6 +102,23 @@ describe('webhook endpoints over HTTP', () => {
     ).toMatchObject({ status: 422 });
   });
 
+  it('begins after a further message of an event, of which it keeps both ids', async () => {
+    await api.send('POST', '/operations', { id: 'op_two', kind: 'image' });
+    await api.send('POST', '/operations/op_two/fail', { error: { code: 'x', message: 'y' } });
+    const { store } = api.running.engines;
+    const failed = (await store.read(`operation-${api.workspace}:op_two`)).at(-1)!;
+    const [first, further] = messagesOf(failed).map(({ id }) => id);
+    for (const [startFrom, kept] of [
+      [first, first],
+      [further, `${first}/${further}`],
+    ]) {
+      const { status, body } = await register({ startFrom });
+      expect(status).toBe(201);
+      const [registered] = await store.read(`webhook_endpoint-${api.workspace}:${(body as { id: string }).id}`);
+      expect(registered!.data).toMatchObject({ config: { startFrom: kept } });
+    }
+  });
+
   it('changes, disables, enables and deletes', async () => {
     const id = (await register()).at('id');
     const path = `/webhooks/endpoints/${id}`;
@@ -174,6 +192,22 @@ describe('webhook endpoints over HTTP', () => {
     ];
     for (const secret of [endpoint.at('signingSecret'), rotated.at('signingSecret')])
       expect(() => verifyStandard({ secret, headers, body })).not.toThrow();
+  });
+
+  it('signs no longer with the secret before once its overlap is over', async () => {
+    const endpoint = await register({ targetUrl: receiver.url('/over') });
+    const path = `/webhooks/endpoints/${endpoint.at('id')}`;
+    const rotated = await api.send('POST', `${path}/rotate-secret`, { overlapHours: 0.000_01 });
+    const signedBy = async (secret: string) => {
+      await api.send('POST', `${path}/test`);
+      const { headers, body } = receiver.on('/over').at(-1) as unknown as {
+        headers: Record<string, string>;
+        body: string;
+      };
+      return () => verifyStandard({ secret, headers, body });
+    };
+    await eventually(async () => expect(await signedBy(endpoint.at('signingSecret'))).toThrow('signature'));
+    expect(await signedBy(rotated.at('signingSecret'))).not.toThrow();
   });
 
   it('says how a test failed', async () => {
@@ -279,7 +313,7 @@ describe('webhook endpoints over HTTP', () => {
     await db.query('delete from delivery.worker');
   });
 
-  describe('a delivery that is discarded while the delivery service is behind', () => {
+  describe('a delivery, while the delivery service is behind', () => {
     /** One that waits for its first attempt. */
     const delivery = async (nth: number) => {
       const { id } = (await register()).body as { id: string };
@@ -294,7 +328,8 @@ describe('webhook endpoints over HTTP', () => {
          select $3, no, 1, 1, $3, $3, $3, 'post.published', 'pst_1' from endpoint`,
         [api.workspace, id, uuid],
       );
-      return { path: `/webhooks/deliveries/dlv_${uuid}`, uuid };
+      const logged = () => api.running.engines.store.read(`webhook_delivery-${api.workspace}:dlv_${uuid}`);
+      return { path: `/webhooks/deliveries/dlv_${uuid}`, uuid, endpointId: id, logged };
     };
 
     it('is not said to be discarded before it is', async () => {
@@ -307,16 +342,40 @@ describe('webhook endpoints over HTTP', () => {
     }, 20_000);
 
     it('is not said to be discarded when it was delivered first', async () => {
-      const { path, uuid } = await delivery(2);
+      const { path, uuid, logged } = await delivery(2);
       const discarding = api.send('DELETE', path);
-      await eventually(async () =>
-        expect(await api.running.engines.store.read(`webhook_delivery-${api.workspace}:dlv_${uuid}`)).toHaveLength(1),
-      );
+      await eventually(async () => expect(await logged()).toHaveLength(1));
       await api.running.engines.db.query(
         'insert into delivery.attempt (delivery_id, number, at, duration_ms, ok) values ($1, 1, now(), 1, true)',
         [uuid],
       );
       expect(await discarding).toMatchObject({ status: 409, body: { code: 'DELIVERY_NOT_DISCARDABLE' } });
+      expect(await api.send('DELETE', path)).toMatchObject({ status: 409, body: { code: 'DELIVERY_NOT_DISCARDABLE' } });
+      expect(await logged()).toHaveLength(1);
+    });
+
+    it('is not asked to be discarded when it is already', async () => {
+      const { path, uuid, logged } = await delivery(3);
+      await api.running.engines.db.query(
+        "update delivery.delivery set state = 'discarded', reason = 'disabled' where id = $1",
+        [uuid],
+      );
+      expect(await api.send('DELETE', path)).toMatchObject({ status: 204, text: '' });
+      expect(await logged()).toEqual([]);
+    });
+
+    it('is replayed once, whatever has become of its endpoint when the request is repeated', async () => {
+      const { path, endpointId, logged } = await delivery(4);
+      const replay = (key: string) => api.send('POST', `${path}/replay`, undefined, { 'idempotency-key': key });
+      const lost = await replay('a delivery');
+      expect(lost.status).toBe(202);
+      await api.running.engines.db.query(
+        "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = 'a delivery'",
+      );
+      await api.send('POST', `/webhooks/endpoints/${endpointId}/disable`);
+      expect(await replay('a delivery')).toMatchObject({ status: 202, body: lost.body });
+      expect(await replay('another')).toMatchObject({ status: 409, body: { code: 'ENDPOINT_DISABLED' } });
+      expect(await logged()).toHaveLength(1);
     });
   });
 
