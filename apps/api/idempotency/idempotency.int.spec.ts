@@ -246,6 +246,17 @@ describe('the Idempotency-Key', () => {
     expect((await api.send('GET', '/subjects/acct_erased')).at('erased')).toBe(true);
   });
 
+  it('says nothing again of somebody who was erased since', async () => {
+    const first = await connect('personal', { id: 'acct_personal' });
+    expect(first.at('username')).toBe('n');
+    await api.send('POST', '/subjects/acct_personal/erase');
+    expect(await connect('personal', { id: 'acct_personal' })).toMatchObject({
+      status: 201,
+      body: { id: 'acct_personal', username: null, erased: true },
+      headers: { 'idempotency-replayed': 'true' },
+    });
+  });
+
   it('waits for one that is still at work, and takes over when its lease ends', async () => {
     const { db } = api.running.engines;
     await dieAfter('reserving', 'slow', 'POST', '/accounts', account);
@@ -265,6 +276,30 @@ describe('the Idempotency-Key', () => {
     expect((await connect('begun')).status).toBe(201);
   });
 
+  it('is answered when the answer is kept, and not before', async () => {
+    const { db } = api.running.engines;
+    const query = db.query.bind(db);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((go) => (goOn = go));
+    let isKeeping = false;
+    const spy = jest.spyOn(db, 'query').mockImplementation((async (text: string, params: unknown[]) => {
+      if (text.startsWith('update api.idempotency set answer')) {
+        isKeeping = true;
+        await held;
+      }
+      return query(text, params);
+    }) as never);
+    let isAnswered = false;
+    const answer = connect('durable').finally(() => (isAnswered = true));
+    await eventually(() => isKeeping);
+    // What is asked later is answered first.
+    expect((await api.send('GET', '/accounts/acct_none')).status).toBe(404);
+    expect(isAnswered).toBe(false);
+    goOn();
+    expect((await answer).status).toBe(201);
+    spy.mockRestore();
+  });
+
   it('is free again at once when the failure was ours', async () => {
     const { commands, db } = api.running.engines;
     const before = await events('account');
@@ -275,6 +310,23 @@ describe('the Idempotency-Key', () => {
     );
     expect(rows).toEqual([{ answer: null, free: true }]);
     expect((await connect('given back', {}, other)).status).toBe(201);
+    expect(await events('account')).toBe(before + 1);
+  });
+
+  it('has one effect also when its answer could not be kept', async () => {
+    const { db } = api.running.engines;
+    const before = await events('account');
+    const query = db.query.bind(db);
+    const spy = jest
+      .spyOn(db, 'query')
+      .mockImplementation(((text: string, params: unknown[]) =>
+        text.startsWith('update api.idempotency set answer')
+          ? Promise.reject(Object.assign(new Error('terminating connection'), { code: '57P01' }))
+          : query(text, params)) as never);
+    expect(await connect('unkept')).toMatchObject({ status: 503, body: { code: 'ENGINE_UNAVAILABLE' } });
+    spy.mockRestore();
+    await db.query("update api.idempotency set lease_until = now() where key = 'unkept'");
+    expect((await connect('unkept')).status).toBe(201);
     expect(await events('account')).toBe(before + 1);
   });
 
@@ -385,7 +437,10 @@ describe('the Idempotency-Key', () => {
 
   it('forgets the answer after a day, and then it is another command', async () => {
     const first = await connect('day');
-    await api.running.engines.db.query("update api.idempotency set at = at - interval '25 hours' where key = 'day'");
+    // One that was taken over once, too.
+    await api.running.engines.db.query(
+      "update api.idempotency set at = at - interval '25 hours', epoch = 2 where key = 'day'",
+    );
     const [next, twin] = await Promise.all([api, other].map((by) => connect('day', { username: 'later' }, by)));
     expect(next!.status).toBe(201);
     expect(next!.at('id')).not.toBe(first.at('id'));
