@@ -354,6 +354,14 @@ describe('webhook endpoints over HTTP', () => {
       expect(await logged()).toHaveLength(1);
     });
 
+    it('is in no list of what was made before there were any', async () => {
+      const { endpointId } = await delivery(5);
+      const made = (to: string) => api.send('GET', `/webhooks/deliveries?endpointId=${endpointId}&to=${to}`);
+      expect((await made('2026-01-01T00:00:00Z')).at('data')).toHaveLength(1);
+      for (const to of ['1901-01-01T00:00:00Z', '1970-01-01T00:00:00Z'])
+        expect((await made(to)).body).toEqual({ data: [], nextCursor: null });
+    });
+
     it('is not asked to be discarded when it is already', async () => {
       const { path, uuid, logged } = await delivery(3);
       await api.running.engines.db.query(
