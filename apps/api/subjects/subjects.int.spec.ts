@@ -27,6 +27,8 @@ describe('somebody who is erased, over HTTP', () => {
       'bob@example.com',
       'eve@example.com',
     ]);
+    // Also where it is known already that its key has gone.
+    expect((await must(200, 'GET', '/team/invitations/inv_ada')).body).toMatchObject({ email: null, erased: true });
     expect((await must(200, 'GET', '/subjects/usr_bob')).body).toMatchObject({ erased: false, erasedAt: null });
   });
 
