@@ -15,12 +15,12 @@ class Response extends EventEmitter {
   destroy = (): void => undefined;
 }
 
-const event = (n: number): NewEvent => ({
+const event = (n: number, workspace: string): NewEvent => ({
   id: `00000000-0000-4000-8000-00000000000${n}`,
   type: 'AccountConnected',
   data: { accountId: `acct_${n}`, platform: 'instagram', username: { $sealed: 'usr_1.1.x' }, profileId: 'p' },
   metadata: {
-    workspace: 'ws_1',
+    workspace,
     actor: 'key_1',
     correlationId: 'c',
     causationId: null,
@@ -34,6 +34,8 @@ describe('the shared reading of the live stream', () => {
   let store: MemoryEventStore;
   let live: LiveStream;
   const open = jest.fn<Promise<{ text: string }>, [workspace: string, text: string]>();
+  const find = jest.fn<Promise<object | null>, []>();
+  let hear: () => void;
 
   beforeEach(() => {
     store = new MemoryEventStore();
@@ -44,17 +46,20 @@ describe('the shared reading of the live stream', () => {
       return readAll(options);
     };
     open.mockReset().mockImplementation(async (_, text) => ({ text }));
+    find.mockReset().mockResolvedValue({});
+    const wake = { on: (_: string, it: () => void) => ((hear = it), () => undefined) };
     const log = { warn: jest.fn(), error: jest.fn() };
-    const engines = { store, keys: { open }, log, metrics: new Registry(), wake: { on: () => () => undefined } };
-    const keys = { cached: () => undefined, find: async () => undefined };
+    const engines = { store, keys: { open }, log, metrics: new Registry(), wake };
+    const keys = { cached: () => undefined, find };
     live = new LiveStream(engines as never, keys as unknown as KeyStore, { note: () => undefined });
   });
   afterEach(() => live.close());
 
-  const append = (n: number) => store.append(`account-ws_1:acct_${n}`, [event(n)], -1);
-  const read = (after: number) => {
+  const append = (n: number, workspace = 'ws_1') =>
+    store.append(`account-${workspace}:acct_${n}`, [event(n, workspace)], -1);
+  const read = (after: number, workspace = 'ws_1') => {
     const response = new Response();
-    live.add({ workspace: 'ws_1', after, key: 'k', response: response as unknown as ServerResponse });
+    live.add({ workspace, after, key: 'k', response: response as unknown as ServerResponse });
     const told = () => response.texts.filter((text) => text.startsWith('id: ')).map((text) => /acct_\d/.exec(text)![0]);
     return { response, told };
   };
@@ -91,6 +96,52 @@ describe('the shared reading of the live stream', () => {
     await eventually(() => expect(late.told()).toEqual(['acct_2']));
     // They all share one reading.
     await eventually(() => expect(store['hearers'].size).toBe(1));
+  });
+
+  it('ends for all when it fails, and begins anew with who comes next', async () => {
+    const both = [read(0), read(0)];
+    await eventually(() => expect(store['hearers'].size).toBe(1));
+    open.mockRejectedValueOnce(new Error('away'));
+    await append(1);
+    await eventually(() => {
+      for (const { response } of both) expect(response.texts.at(-1)).toContain('{"reason":"error"}');
+    });
+    const next = read(0);
+    await append(2);
+    await eventually(() => expect(next.told()).toEqual(['acct_1', 'acct_2']));
+  });
+
+  it('begins for nobody any more once it is closed', async () => {
+    live.close();
+    const late = read(0);
+    expect(late.response.texts.at(-1)).toContain('{"reason":"shutdown"}');
+    await append(1);
+    expect(store['hearers'].size).toBe(0);
+  });
+
+  it('ends for a key that has ended, and not for one that cannot be looked up', async () => {
+    const { response, told } = read(0);
+    find.mockRejectedValueOnce(new Error('away'));
+    hear();
+    await append(1);
+    await eventually(() => expect(told()).toEqual(['acct_1']));
+    find.mockResolvedValueOnce(null);
+    hear();
+    await eventually(() => expect(response.texts.at(-1)).toContain('{"reason":"key"}'));
+    // The last reader has gone: nothing is read for nobody.
+    await eventually(() => expect(store['hearers'].size).toBe(0));
+  });
+
+  it('tells the first reader of a workspace what it came upon before that one was there', async () => {
+    let go = (): void => undefined;
+    read(0);
+    await eventually(() => expect(store['hearers'].size).toBe(1));
+    open.mockImplementationOnce((_, text) => new Promise((opened) => (go = () => opened({ text }))));
+    await Promise.all([append(1), append(2, 'ws_2')]);
+    await eventually(() => expect(open).toHaveBeenCalled());
+    const theirs = read(0, 'ws_2');
+    go();
+    await eventually(() => expect(theirs.told()).toEqual(['acct_2']));
   });
 
   it('tells a reader nothing that stands before its own place', async () => {

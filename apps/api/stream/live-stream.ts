@@ -87,7 +87,6 @@ export class LiveStream {
 
   close(): void {
     this.ended.abort();
-    this.following?.abort();
     this.stopListening();
     for (const timer of this.timers) clearInterval(timer);
     for (const reader of this.readers) reader.close('shutdown');
