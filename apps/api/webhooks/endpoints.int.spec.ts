@@ -268,6 +268,9 @@ describe('webhook endpoints over HTTP', () => {
       status: 'parked',
     });
     expect(job).toMatchObject({ status: 202, body: { jobId: expect.stringMatching(/^job_/) } });
+    // Deliveries are found by ids that begin in 1970.
+    const requested = (await api.running.engines.store.read(`webhook_endpoint-${api.workspace}:${id}`)).at(-1)!;
+    expect(requested.data).toMatchObject({ since: '1970-01-01T00:00:00.000Z' });
     expect(await api.send('GET', `/webhooks/jobs/${job.at('jobId')}`)).toMatchObject({
       status: 200,
       body: { status: 'running', total: 0, done: 0 },
@@ -429,6 +432,22 @@ describe('webhook endpoints over HTTP', () => {
       });
       const [registered] = await first.running.engines.store.read(`webhook_endpoint-${first.workspace}:whe_after`);
       expect(registered!.data).toMatchObject({ config: { startFrom } });
+    });
+
+    it('knows a replay of which the audit log alone tells', async () => {
+      const job = await first.send('POST', '/webhooks/endpoints/whe_job/replay', { since: '2026-01-01T00:00:00Z' });
+      const { db, store, wake } = first.running.engines;
+      const views = await projectViews({ db, store, wake });
+      const entry = "select from read.audit where action = 'ReplayRequested' and data::json ->> 'jobId' = $1";
+      await eventually(async () => expect(await db.query(entry, [job.at('jobId')])).toHaveLength(1));
+      await db.query(
+        "insert into projector.checkpoint (name, version, shape, status, position) select 'audit', 1, '1', 'current', max(position) from log.event",
+      );
+      expect(await other.send('GET', `/webhooks/jobs/${job.at('jobId')}`)).toMatchObject({
+        status: 200,
+        body: { status: 'running', total: 0, done: 0 },
+      });
+      await views.stop();
     });
   });
 });
