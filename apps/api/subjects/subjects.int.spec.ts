@@ -38,6 +38,14 @@ describe('somebody who is erased, over HTTP', () => {
     expect(await logged('usr_ada')).toHaveLength(1);
   });
 
+  it('is not said to be erased of what was erased before, under the id of the invitation', async () => {
+    await invite('zoe');
+    await erase('inv_zoe');
+    await join('zoe');
+    expect((await erase('usr_zoe')).at('erased')).toBe(true);
+    expect([await logged('inv_zoe'), await logged('usr_zoe')].map(({ length }) => length)).toEqual([1, 0]);
+  });
+
   it('is erased by the next try where the first got no further than the log', async () => {
     await invite('eli');
     await join('eli');
