@@ -445,6 +445,8 @@ describe('the Idempotency-Key', () => {
     expect(next!.status).toBe(201);
     expect(next!.at('id')).not.toBe(first.at('id'));
     expect(twin!.body).toEqual(next!.body);
+    const replayed = [next!, twin!].filter(({ headers }) => headers['idempotency-replayed']);
+    expect(replayed).toHaveLength(1);
     expect(await connect('day', { username: 'later' })).toMatchObject({
       body: next!.body,
       headers: { 'idempotency-replayed': 'true' },

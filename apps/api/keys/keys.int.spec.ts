@@ -145,6 +145,19 @@ describe('workspaces and keys', () => {
     expect((await api.as(key)('GET', '/posts')).status).toBe(200);
   });
 
+  it('says again under an Idempotency-Key that it ended a key, when the process died before it could say so', async () => {
+    const { id } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as { id: string };
+    const end = (name: string) => api.send('DELETE', `/api-keys/${id}`, undefined, { 'idempotency-key': name });
+    expect((await end(`lost ${id}`)).status).toBe(204);
+    await api.running.engines.db.query(
+      "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = $1",
+      [`lost ${id}`],
+    );
+    expect((await end(`lost ${id}`)).status).toBe(204);
+    expect((await end(`another ${id}`)).status).toBe(404);
+    expect(await logged(id)).toEqual(['ApiKeyIssued', 'ApiKeyRevoked']);
+  });
+
   it('ends a key within five seconds even in a process that hears nothing', async () => {
     const [store, real] = [other.running.app.get(KeyStore), Date.now];
     const revokedInSilence = async (): Promise<string> => {
