@@ -77,7 +77,6 @@ describe('what becomes of a delivery', () => {
     await byHand('RequestDeliveryReplay', 'whe_parked', id);
     const messages = await world.fresh();
     await worker.handle(messages);
-    await worker.handle(messages);
     await eventually(() => expect(receiver.on('/parked')).toHaveLength(11));
     const again = receiver.on('/parked')[10]!;
     expect(again.body).toBe(before.body);
@@ -85,6 +84,24 @@ describe('what becomes of a delivery', () => {
     expect(again.headers['webhook-sequence']).toBe('1');
     expect([before.headers['webhook-replay'], again.headers['webhook-replay']]).toEqual([undefined, 'true']);
     await listed('whe_parked', { status: 'delivered' });
+    // The request comes again, as from a bus that was not told of its end.
+    const row = () => world.test.db.query('select * from delivery.delivery where id = $1', [id.slice('dlv_'.length)]);
+    const after = await row();
+    await worker.handle(messages);
+    expect(await row()).toEqual(after);
+  });
+
+  it('stays parked when it is asked for again while its endpoint is closed', async () => {
+    receiver.always('/closed', 500);
+    await world.register('whe_closed', receiver.url('/closed'), { eventTypes: ['region.*'] });
+    await world.happen('closed');
+    await world.pass(worker);
+    await listed('whe_closed', { status: 'parked' });
+    await world.endpointCommand('whe_closed', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
+    const { id } = await first('whe_closed');
+    await byHand('RequestDeliveryReplay', 'whe_closed', id);
+    await world.pass(worker);
+    expect(await first('whe_closed')).toMatchObject({ status: 'parked' });
   });
 
   it('is discarded by hand, once and for all', async () => {
