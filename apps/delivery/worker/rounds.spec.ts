@@ -25,8 +25,13 @@ describe('rounds', () => {
     expect(begun).toHaveLength(1);
     begun[0]!();
     await eventually(() => expect(begun).toHaveLength(2), { within: 500 });
-    rounds.kill();
+    const timers = jest.spyOn(global, 'setTimeout');
     begun[1]!();
+    await new Promise(setImmediate);
+    // And then it is quiet again until it is time.
+    expect(timers.mock.calls.map(([, ms]) => ms)).toEqual([1_000]);
+    timers.mockRestore();
+    rounds.kill();
   });
 
   it('tell a fault and go on, until they are stopped and the last is over', async () => {

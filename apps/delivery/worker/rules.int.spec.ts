@@ -290,6 +290,29 @@ describe('what becomes of a delivery', () => {
     expect(new Set(receiver.on('/off').map(({ headers }) => headers['webhook-sequence'])).size).toBe(251);
   });
 
+  it('is not sent again by a replay job that was asked for before it was there', async () => {
+    await world.register('whe_until', receiver.url('/until'), { eventTypes: ['region.*'] });
+    await world.happen('until');
+    await world.pass(worker);
+    await listed('whe_until', { status: 'delivered' });
+    await world.endpointCommand('whe_until', {
+      type: 'RequestReplay',
+      jobId: 'job_until',
+      since: world.by().at.replace(/^\d{4}/, '2020') as never,
+      until: null,
+      status: null,
+      ...world.by(),
+    });
+    const request = await world.fresh();
+    await world.happen('until');
+    await world.pass(worker);
+    await listed('whe_until', { status: 'delivered' }, { status: 'delivered' });
+    await worker.handle(request);
+    await eventually(async () =>
+      expect(await deliveries.job('ws_1', 'job_until')).toMatchObject({ status: 'done', total: 1, done: 1 }),
+    );
+  });
+
   it('is not sent by a replay job that finds its endpoint closed, and the job says so', async () => {
     await world.register('whe_shut', receiver.url('/shut'), { eventTypes: ['region.*'] });
     await world.happen('shut');
