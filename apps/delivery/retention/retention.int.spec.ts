@@ -48,8 +48,11 @@ describe('retention', () => {
     receiver.always('/posternity', 500);
     for (const contract of ['core', 'posternity'])
       await world.register(`whe_${contract}`, receiver.url(`/${contract}`), { contract, eventTypes: ['region.*'] });
+    // Its deliveries have the same bodies.
+    await world.register('whe_twin', receiver.url('/core'), { eventTypes: ['region.*'] });
     await world.register('whe_fine', receiver.url('/fine'), { eventTypes: ['region.*'] });
     await world.pass(worker);
+    await world.live(4);
     await world.happen('a', 2);
     await world.pass(worker);
     const deliveries = new DeliveriesQuery(world.test.db);
@@ -57,6 +60,7 @@ describe('retention', () => {
       (await deliveries.list('ws_1', { endpointId }, { limit: 10 })).data.map(({ status, reason }) => reason ?? status);
     await eventually(async () => {
       expect(await statuses('whe_core')).toEqual(['parked', 'parked']);
+      expect(await statuses('whe_twin')).toEqual(['parked', 'parked']);
       expect(await statuses('whe_posternity')).toEqual(['parked', 'parked']);
       expect(await statuses('whe_fine')).toEqual(['delivered', 'delivered']);
     });
@@ -70,10 +74,12 @@ describe('retention', () => {
 
     ahead += 23 * DAY;
     // A parked one of which the contract says thirty days goes with its day; one that has no end stays.
-    await world.test.db.query(
-      "update delivery.delivery d set changed_at = $1 from delivery.endpoint e where e.no = d.endpoint and e.id = 'whe_core' and d.sequence = 2",
-      [clock()],
-    );
+    const changedAt = (endpointId: string, at: Instant) =>
+      world.test.db.query(
+        'update delivery.delivery d set changed_at = $2 from delivery.endpoint e where e.no = d.endpoint and e.id = $1 and d.sequence = 2',
+        [endpointId, at],
+      );
+    for (const endpointId of ['whe_core', 'whe_twin']) await changedAt(endpointId, clock());
     expect((await worker.parts.retention.once(millis(clock()))).dropped).toBeGreaterThanOrEqual(4);
     for (const table of ['delivery', 'attempt', 'body', 'inbox'])
       expect(await partitions(table)).not.toContain(today.replace('delivery', table));
@@ -83,6 +89,11 @@ describe('retention', () => {
     const detail = await deliveries.get('ws_1', kept[0]!.id);
     expect(detail!.body).toContain('region.performance_updated');
     expect(detail!.attempts).toHaveLength(10);
+
+    await changedAt('whe_twin', plus(clock(), -31 * DAY));
+    await worker.parts.retention.once(millis(clock()));
+    expect(await statuses('whe_twin')).toEqual([]);
+    expect(await deliveries.get('ws_1', kept[0]!.id)).toEqual(detail);
     expect(await partitions('delivery')).toContain(`delivery_${clock().slice(0, 10).replaceAll('-', '')}`);
   });
 
@@ -113,7 +124,7 @@ describe('retention', () => {
     receiver.always('/mixed', 500);
     await world.register('whe_mixed', receiver.url('/mixed'), { eventTypes: ['region.*'] }, 'ws_2');
     await world.pass(worker);
-    await world.live(5);
+    await world.live(6);
     ahead += 10 * DAY;
     const today = clock().slice(0, 10).replaceAll('-', '');
     await world.endpointCommand('whe_mixed', { type: 'DisableEndpoint', reason: 'manual', ...world.by() }, 'ws_2');

@@ -178,6 +178,42 @@ describe('a killed worker', () => {
     );
   });
 
+  it('tells the log again what it could not tell it at first', async () => {
+    const handle = jest.spyOn(world.commands, 'handle').mockRejectedValueOnce(new Error('away'));
+    receiver.always('/a', 410);
+    await world.happen('a');
+    await worker.handle(await world.fresh());
+    await eventually(async () =>
+      expect((await world.fresh()).map(({ type }) => type)).toContain('webhook.endpoint_disabled'),
+    );
+    expect(handle).toHaveBeenCalledTimes(2);
+    handle.mockRestore();
+    await eventually(async () => expect(await world.test.db.query('select kind from delivery.fact')).toEqual([]));
+  });
+
+  it('has written down what it sent before it gives back the rest, when it stops in good order', async () => {
+    const order: string[] = [];
+    const { recorder, presence } = worker.parts;
+    const [flush, leave] = [recorder.flush.bind(recorder), presence.leave.bind(presence)];
+    recorder.flush = () => flush().then(() => void order.push('written'));
+    presence.leave = () => leave().then(() => void order.push('given back'));
+    await worker.stop();
+    expect(order).toEqual(['written', 'given back']);
+  });
+
+  it('sends nothing more of what it held when the others have only taken it for dead', async () => {
+    worker.parts.retries.stop();
+    receiver.always('/a', 'hang');
+    await world.happen('a', 100);
+    await worker.handle(await world.fresh());
+    await eventually(() => expect(receiver.on('/a').length).toBeGreaterThan(0));
+    expect(worker.parts.dispatcher.waiting).not.toEqual([]);
+    const { id } = worker.parts.presence;
+    await world.test.db.query('select delivery.release($1, now())', [id]);
+    await eventually(() => expect(worker.parts.presence.id).not.toBe(id));
+    expect(worker.parts.dispatcher.waiting).toEqual([]);
+  });
+
   it('is not waited for when it stopped in good order: what it held waits for the others at once', async () => {
     const second = await world.worker();
     receiver.always('/a', 'hang');
