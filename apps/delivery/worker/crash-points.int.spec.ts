@@ -212,6 +212,7 @@ describe('a killed worker', () => {
     await world.test.db.query('select delivery.release($1, now())', [id]);
     await eventually(() => expect(worker.parts.presence.id).not.toBe(id));
     expect(worker.parts.dispatcher.waiting).toEqual([]);
+    worker.kill();
   });
 
   it('is not waited for when it stopped in good order: what it held waits for the others at once', async () => {
