@@ -76,6 +76,19 @@ describe('the keys of subjects', () => {
     expect((await keys.open('ws_2', json)).text).toBe('null');
   });
 
+  it('open nothing that was changed or is another’s, also of what was sealed a moment ago', async () => {
+    const { keys } = keysOf();
+    const { $sealed } = await sealed(keys, 'mine');
+    await sealed(keys, 'yours', 'usr_bob', 'e2/text');
+    await keys.key('ws_2', 'usr_ada');
+    const text = async (workspace: string, value: string) =>
+      (await keys.open(workspace, JSON.stringify({ $sealed: value }))).text;
+    expect(await text('ws_1', $sealed)).toBe('"mine"');
+    expect(await text('ws_1', `${$sealed.slice(0, -3)}AAA`)).toBe('null');
+    expect(await text('ws_1', $sealed.replace('usr_ada', 'usr_bob'))).toBe('null');
+    expect(await text('ws_2', $sealed)).toBe('null');
+  });
+
   it('are looked up again after their time, and at once when another process tells of an erasure', async () => {
     const table = new MemoryKeyTable();
     let now = 0;

@@ -21,6 +21,7 @@ const NAMING = 24;
 
 /** A value sealed a moment ago. */
 export interface Carried {
+  readonly by: SubjectKey;
   readonly ciphertext: string;
   readonly json: string;
 }
@@ -52,14 +53,14 @@ export class SubjectKey {
     const cipher = createCipheriv('aes-256-gcm', this.key, nonce);
     const sealed = Buffer.concat([nonce, cipher.update(json, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     const ciphertext = sealed.toString('base64url');
-    this.carried?.set(ciphertext.slice(0, NAMING), { ciphertext, json });
+    this.carried?.set(ciphertext.slice(0, NAMING), { by: this, ciphertext, json });
     return { $sealed: sealedName(this.name, ciphertext) };
   }
 
   /** The JSON text of a value; undefined when another key sealed it or it was changed since. */
   open(ciphertext: string): string | undefined {
     const carried = this.carried?.get(ciphertext.slice(0, NAMING));
-    if (carried?.ciphertext === ciphertext) return carried.json;
+    if (carried?.by === this && carried.ciphertext === ciphertext) return carried.json;
     const bytes = Buffer.from(ciphertext, 'base64url');
     try {
       const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, NONCE));
