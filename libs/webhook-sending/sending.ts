@@ -18,7 +18,6 @@ export class Sending implements LaneExchange {
   private firstChunk?: Buffer;
   private chunks?: Buffer[];
   private received = 0;
-  private hasResent = false;
   isSettled = false;
 
   constructor(
@@ -92,13 +91,12 @@ export class Sending implements LaneExchange {
 
   /** A kept connection that the server closed while it was idle: nothing of this exchange has been answered. */
   private isLostBeforeUse(code: string | undefined): boolean {
-    return this.written && !this.isAnswered && !this.hasResent && this.lane!.served > 0 && LOST_IDLE.has(code ?? '');
+    return this.written && !this.isAnswered && this.lane!.served > 0 && LOST_IDLE.has(code ?? '');
   }
 
+  /** Once only: on a new connection, which has served nothing. */
   private resend(): void {
-    this.hasResent = true;
     this.written = false;
-    this.lane!.destroy();
     this.start(this.origin.newLane());
   }
 
