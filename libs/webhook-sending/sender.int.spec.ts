@@ -91,12 +91,22 @@ describe('the sender', () => {
 
     it('takes nothing for an answer that came before its request', async () => {
       const url = await raw((socket, _chunk, chunks) => {
-        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue');
+        socket.write('HTTP/1.1 200 OK\r\nkeep-alive: timeout=600\r\ncontent-length: 4\r\n\r\ntrue');
         if (chunks === 1) setTimeout(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged'), 5);
       });
       expect(await send(url)).toMatchObject({ response: 'true' });
       await eventually(() => expect(connections[0]!.destroyed).toBe(true));
       expect(await send(url)).toMatchObject({ response: 'true' });
+    });
+
+    it('takes a new connection when it was answered before all of its request had left', async () => {
+      const url = await raw((socket) => {
+        socket.pause();
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      });
+      expect(await send(url, { body: Buffer.alloc(32 * 1024 * 1024) })).toMatchObject({ ok: true });
+      expect(await send(url)).toMatchObject({ ok: true });
+      expect(connections).toHaveLength(2);
     });
 
     it('opens no more connections to an origin than it may, and the rest wait', async () => {
@@ -107,6 +117,27 @@ describe('the sender', () => {
       expect((await all).every(({ ok }) => ok)).toBe(true);
       expect(connections).toHaveLength(4);
       expect(sender.stats()).toMatchObject({ underWay: 0, queued: 0 });
+    });
+
+    it('sends nothing for one that ended while it waited for a connection, and goes on with those behind it', async () => {
+      use({ connectionsPerOrigin: 1 });
+      const seen: (string | undefined)[] = [];
+      let answer: () => void = () => undefined;
+      const url = await http((request, response) => {
+        seen.push(request.url);
+        if (request.url === '/first') answer = () => void response.end();
+        else response.end();
+      });
+      const at = (path: string) => new URL(path, url).href;
+      const [first, late, behind] = [send(at('/first')), send(at('/late'), { timeoutMs: 20 }), send(at('/behind'))];
+      expect(await late).toMatchObject({ ok: false, error: { stage: 'timeout' } });
+      await eventually(() => expect(seen).toEqual(['/first']));
+      answer();
+      expect(await first).toMatchObject({ ok: true });
+      expect(await behind).toMatchObject({ ok: true });
+      expect(await send(at('/after'))).toMatchObject({ ok: true });
+      expect(seen).toEqual(['/first', '/behind', '/after']);
+      expect(connections).toHaveLength(1);
     });
 
     it('reaches localhost in the sandbox, whichever family its server listens on', async () => {
@@ -136,6 +167,18 @@ describe('the sender', () => {
       expect(await send(url)).toMatchObject({ ok: true });
       expect(connections).toHaveLength(2);
       expect(requests).toBe(3);
+    });
+
+    it('sends nothing again that a connection lost which was new, though its place had been another’s', async () => {
+      let requests = 0;
+      const url = await raw((socket) => {
+        requests++;
+        if (requests === 1) socket.write('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+        else socket.destroy();
+      });
+      expect(await send(url)).toMatchObject({ ok: true });
+      expect(await send(url)).toMatchObject({ ok: false, error: { stage: 'headers' } });
+      expect(requests).toBe(2);
     });
 
     it.each(['HTTP/1.1 103 Early Hints\r\n\r\n', 'HTTP/1.1 2'])(
@@ -403,13 +446,36 @@ describe('the sender', () => {
     expect(await send(url)).toMatchObject({ ok: true });
   });
 
-  it('drains when it closes, and takes nothing after', async () => {
-    const url = await http((_, response) => void setTimeout(() => response.end('late'), 50));
+  it('forgets no origin that it waits for', async () => {
+    use({ idleOriginMs: 5, connectionsPerOrigin: 1 });
+    let answer: () => void = () => undefined;
+    const url = await http((_, response) => void (answer = () => void response.end()));
+    const another = await http((_, response) => void response.end());
     const exchange = send(url);
-    const closed = sender.close();
+    await send(another);
+    await eventually(() => expect(sender.stats().origins).toBe(1));
+    const behind = send(url);
+    expect(sender.stats()).toMatchObject({ origins: 1, underWay: 2, queued: 1 });
+    await eventually(() => (answer(), sender.stats().underWay === 0));
+    for (const each of [await exchange, await behind]) expect(each).toMatchObject({ ok: true });
+  });
+
+  it('drains when it closes, and takes nothing after', async () => {
+    let answer: () => void = () => undefined;
+    const url = await http((request, response) => {
+      if (request.url === '/late') answer = () => void response.end('late');
+      else response.end();
+    });
+    const exchanges = [send(url), send(new URL('/late', url).href)];
+    let isClosed = false;
+    const closed = sender.close().then(() => (isClosed = true));
     expect(await send(url)).toMatchObject({ ok: false, error: { stage: 'aborted' } });
+    expect(await exchanges[0]).toMatchObject({ ok: true });
+    await eventually(() => expect(connections).toHaveLength(2));
+    expect([isClosed, sender.stats().underWay]).toEqual([false, 1]);
+    await eventually(() => (answer(), sender.stats().underWay === 0));
+    expect(await exchanges[1]).toMatchObject({ ok: true, response: 'late' });
     await closed;
-    expect(await exchange).toMatchObject({ ok: true, response: 'late' });
     await eventually(() => expect(connections.every((socket) => socket.destroyed)).toBe(true));
   });
 });
