@@ -34,6 +34,11 @@ describe('a response', () => {
       { status: 200, body: 'abc0123456789', isKept: true },
     ],
     [
+      'in chunks of what is coded otherwise before',
+      `${OK}Transfer-Encoding: gzip, Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+      { status: 200, body: 'abc', isKept: true },
+    ],
+    [
       'behind informational ones',
       'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok',
       { status: 201, body: 'ok', isKept: true },
@@ -81,6 +86,21 @@ describe('a response', () => {
     expect(read([`${OK}\r\nso`, 'me'], true)).toMatchObject({ body: 'some', isOver: true });
   });
 
+  it.each(['gzip', 'chunked, gzip', 'xchunked', ''])(
+    'goes on until its sender closes when its last coding is %j, not chunks',
+    (coding) => {
+      const text = `${OK}transfer-encoding: ${coding}\r\n\r\n1\r\na\r\n0\r\n\r\n`;
+      const body = '1\r\na\r\n0\r\n\r\n';
+      expect(read([text])).toEqual({ status: 200, body, isOver: false, isKept: false });
+      expect(read([text], true)).toEqual({ status: 200, body, isOver: true, isKept: false });
+    },
+  );
+
+  it('says no more of when to come again than a header of two hundred characters', () =>
+    expect(read([`HTTP/1.1 503 Later\r\nretry-after: ${'1'.repeat(300)}\r\n\r\n`])).toMatchObject({
+      retryAfter: '1'.repeat(200),
+    }));
+
   it.each([`${OK}content-length: 3\r\n\r\nab`, `${OK}transfer-encoding: chunked\r\n\r\n2\r\nab\r\n`, `${OK}x-y`])(
     'is not over when its sender closes too early (%j)',
     (text) => expect(read([text], true).isOver).toBe(false),
@@ -90,6 +110,8 @@ describe('a response', () => {
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n'],
     ['another version', 'HTTP/2.0 200 OK\r\n\r\n'],
     ['no status', 'HTTP/1.1 OK\r\n\r\n'],
+    ['a status below all', 'HTTP/1.1 099 No\r\n\r\n'],
+    ['a status above all', 'HTTP/1.1 600 No\r\n\r\n'],
     ['a switch of protocols', 'HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n'],
     ['a header without a name', `${OK}: x\r\n\r\n`],
     ['a header with a space before its colon', `${OK}content-length : 5\r\n\r\n`],
