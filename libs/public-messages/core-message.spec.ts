@@ -52,6 +52,7 @@ it.each<[string, Partial<BusMessage>]>([
   ['an id that is no UUID', { id: 'evt_1' }],
   ['a NUL in its key', { key: 'pst_\0' }],
   ['a NUL in its value', { value: '{"postId":"\0"}' }],
+  ['a NUL in a header', { headers: { 'postledger-actor': 'usr_\0' } }],
   ['a position that is no number', { headers: { 'postledger-position': 'NaN.0' } }],
   ['a position that is too large', { headers: { 'postledger-position': '100000000000000000000.0' } }],
   ['a position without an index', { headers: { 'postledger-position': '42' } }],
