@@ -1,3 +1,4 @@
+import type { Handled } from '#event-store';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 describe('campaigns, team, billing and studio over HTTP', () => {
@@ -45,6 +46,34 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       }),
     ).toMatchObject({ status: 422, body: { code: 'PUBLISH_TIME_PASSED' } });
     expect((await get('/campaigns/cmp_3')).body).toMatchObject({ total: 0 });
+  });
+
+  it('leaves the place in a campaign to the request whose post it became', async () => {
+    await post('/campaigns', { id: 'cmp_4', name: 'c', profileId: 'p' });
+    const schedule = () =>
+      post('/posts', {
+        id: 'pst_twice',
+        campaignId: 'cmp_4',
+        profileId: 'p',
+        content: { text: 'x' },
+        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+        scheduledAt: '2035-01-01T00:00:00Z',
+      });
+    const { commands } = api.running.engines;
+    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<Handled<unknown>>;
+    let faster: ReturnType<typeof schedule> | undefined;
+    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
+      // The first has its place already when another of the same id comes, takes it over, and the campaign is closed.
+      if ((all[2] as { type: string }).type === 'SchedulePost' && !faster) {
+        faster = schedule();
+        expect((await faster).status).toBe(201);
+        expect(await post('/campaigns/cmp_4/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
+      }
+      return handle(...all) as never;
+    });
+    expect(await schedule()).toMatchObject({ status: 409, body: { code: 'POST_ALREADY_EXISTS' } });
+    handling.mockRestore();
+    expect(await get('/campaigns/cmp_4')).toMatchObject({ body: { status: 'closed', total: 1, settled: 0 } });
   });
 
   it('invites, lets join and changes roles', async () => {
