@@ -136,6 +136,20 @@ describe('readers that wait for a revision', () => {
     expect(await patient).toBe(written.id);
   });
 
+  it('wait for a thing of a stream with many that its view has not met', async () => {
+    const goOn = holding();
+    const invitation = { id: 'inv_awaited', email: 'a@example.com', role: 'viewer' };
+    const { status, headers } = await api.send('POST', '/team/invitations', invitation);
+    expect(status).toBe(201);
+    const etag = headers['etag']!;
+    const awaited = (prefer: string) =>
+      api.send('GET', `/team/invitations/inv_awaited?minRevision=${JSON.parse(etag)}`, undefined, { prefer });
+    expect((await awaited('wait=0')).status).toBe(504);
+    const patient = awaited('wait=30');
+    goOn();
+    expect(await patient).toMatchObject({ status: 200, headers: { etag } });
+  });
+
   const account = (id: string) => ({ id, platform: 'mastodon', username: 'u', profileId: 'p' });
   /** An account loses its credential by the hand of another process. */
   const expireElsewhere = async (id: string, after: number) => {
