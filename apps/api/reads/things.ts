@@ -115,18 +115,16 @@ export class Things implements OnApplicationShutdown {
     if (position > 0) await this.progress.reached(view, position, waitMs);
   }
 
-  /** The thing as the log has it, through the view's own fold; undefined when it has no events before `until`. */
+  /** The thing as the log has it, through the view's own fold; undefined when it has no events there. */
   async fromLog<S extends object, Shown extends object>(
     view: KeyedView<S, Shown>,
     stream: string,
     id: string,
-    until?: string,
   ): Promise<Seen<S, Shown> | undefined> {
     const events = await this.engines.store.read(stream);
     let state: S | undefined;
     let [revision, position] = [-1, 0];
     for (const event of events) {
-      if (until !== undefined && event.metadata.occurredAt > until) break;
       if (!view.keys(event).includes(id)) continue;
       state = view.evolve(state, upcast(event), id);
       ({ revision, position } = event);
