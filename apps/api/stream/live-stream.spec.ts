@@ -159,6 +159,21 @@ describe('the shared reading of the live stream', () => {
     expect(ahead.told()).toEqual(['acct_2']);
   });
 
+  it('tells a reader that still catches up nothing out of order', async () => {
+    let go = (): void => undefined;
+    const first = read(0);
+    await eventually(() => expect(store['hearers'].size).toBe(1));
+    await append(1);
+    await eventually(() => expect(first.told()).toEqual(['acct_1']));
+    open.mockImplementationOnce((_, text) => new Promise((opened) => (go = () => opened({ text }))));
+    const behind = read(0);
+    await eventually(() => expect(open).toHaveBeenCalledTimes(2));
+    await append(2);
+    await eventually(() => expect(first.told()).toEqual(['acct_1', 'acct_2']));
+    go();
+    await eventually(() => expect(behind.told()).toEqual(['acct_1', 'acct_2']));
+  });
+
   it('tells a reader nothing less because a beginning that its last reader had left came late', async () => {
     await append(1);
     let answer: (head: number) => void = () => undefined;

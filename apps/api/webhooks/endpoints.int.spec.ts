@@ -128,6 +128,10 @@ describe('webhook endpoints over HTTP', () => {
       headers: { etag: '"1"' },
     });
     expect(await api.send('PATCH', path, { targetUrl: 'http://10.0.0.1/' })).toMatchObject({ status: 422 });
+    expect(await api.send('PATCH', path, { eventTypes: ['post.lost'] })).toMatchObject({
+      status: 422,
+      body: { code: 'EVENT_TYPE_UNKNOWN' },
+    });
     expect(await api.send('PATCH', path, { contract: 'post-ez' })).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/contract' }] },
