@@ -236,6 +236,43 @@ describe('the Idempotency-Key', () => {
     },
   );
 
+  it.each([
+    ['/campaigns', { name: 'Spring', profileId: 'p' }],
+    ['/team/invitations', { email: 'a@example.com', role: 'viewer' }],
+    ['/media', { kind: 'image' }],
+    ['/operations', { kind: 'batch' }],
+    ['/designs', { clientId: 'c' }],
+  ])('answers POST %s with what was made at first, under its id', async (path, body) => {
+    const make = () => api.send('POST', path, body, { 'idempotency-key': `made ${path}` });
+    const lost = await make();
+    expect(lost.status).toBe(201);
+    await api.running.engines.db.query(
+      "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = $1",
+      [`made ${path}`],
+    );
+    expect(await make()).toMatchObject({ status: 201, body: lost.body, headers: { etag: lost.headers['etag'] } });
+  });
+
+  it('finds what it did to a thing of a stream with many, although If-Match has become stale by it', async () => {
+    const member = '/team/members/usr_matched';
+    await api.send('POST', '/team/invitations', { id: 'inv_matched', email: 'a@example.com', role: 'viewer' });
+    await api.send('POST', '/team/invitations/inv_matched/accept', { userId: 'usr_matched' });
+    const tag = (await api.send('GET', member)).headers['etag'];
+    const ask = () =>
+      api.send('POST', `${member}/role`, { role: 'admin' }, { 'idempotency-key': 'matched', 'if-match': tag });
+    const lost = await ask();
+    expect(lost.status).toBe(200);
+    await api.running.engines.db.query(
+      "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = 'matched'",
+    );
+    expect((await api.send('POST', `${member}/role`, { role: 'owner' })).status).toBe(200);
+    expect(await ask()).toMatchObject({
+      status: 200,
+      body: lost.body,
+      headers: { etag: lost.headers['etag'] },
+    });
+  });
+
   it('makes no key for somebody who was erased since', async () => {
     expect((await connect('for-erasure', { id: 'acct_erased' })).status).toBe(201);
     await api.running.engines.db.query(
