@@ -255,11 +255,12 @@ describe('the conventions of the api', () => {
   });
 
   it('keeps actor, correlation and trace on the event', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const answer = await api.send(
       'POST',
       '/accounts',
       { ...account, id: 'acct_meta' },
-      { 'x-actor': 'usr_ada', 'x-correlation-id': 'order-8' },
+      { 'x-actor': 'usr_ada', 'x-correlation-id': 'order-8', traceparent },
     );
     expect(answer.status).toBe(201);
     const [event] = await api.running.engines.store.read(`account-${api.workspace}:acct_meta`);
@@ -268,6 +269,7 @@ describe('the conventions of the api', () => {
       actor: 'usr_ada',
       correlationId: 'order-8',
       causationId: null,
+      traceparent,
     });
   });
 
