@@ -188,6 +188,38 @@ describe('posts over HTTP', () => {
     });
   });
 
+  it('takes a failure as final or as one to try again, as its report says, and retries what is named', async () => {
+    const destinations = [
+      { accountId: 'acct_ig', platform: 'instagram' },
+      { accountId: 'acct_li', platform: 'linkedin' },
+    ];
+    const failed = (retryable: boolean) => ({ outcome: 'failed', error: { code: 'x', message: 'y' }, retryable });
+    const scheduled = async (id: string) => {
+      const ids = (await api.send('POST', '/posts', post({ id, destinations })))
+        .at<{ id: string }[]>('destinations')
+        .map((it) => it.id);
+      const report = (index: number, body: object) =>
+        api.send('POST', `/posts/${id}/destinations/${ids[index]}/outcome`, body);
+      return { ids, report };
+    };
+    const again = await scheduled('pst_again');
+    expect((await again.report(0, failed(true))).at('destinations', 0, 'status')).toBe('publishing');
+    expect((await again.report(0, { ...failed(true), attempt: 1 })).status).toBe(200);
+    expect(await again.report(0, { ...failed(true), attempt: 2 })).toMatchObject({
+      status: 409,
+      body: { code: 'POST_NOT_DUE' },
+    });
+    const final = await scheduled('pst_final');
+    await final.report(0, failed(false));
+    expect((await final.report(1, failed(false))).at('status')).toBe('failed');
+    const retried = await api.send('POST', '/posts/pst_final/retry', { destinationIds: [final.ids[1]] });
+    expect(retried.status).toBe(200);
+    expect(retried.at<{ status: string }[]>('destinations').map(({ status }) => status)).toEqual([
+      'failed',
+      'publishing',
+    ]);
+  });
+
   it('wants of an outcome what belongs to it, and nothing else', async () => {
     const pointers = async (body: object) =>
       (await api.send('POST', '/posts/pst_own/destinations/dst_1/outcome', body))

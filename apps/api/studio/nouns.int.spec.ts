@@ -1,4 +1,3 @@
-import type { Handled } from '#event-store';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 describe('campaigns, team, billing and studio over HTTP', () => {
@@ -46,34 +45,52 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       }),
     ).toMatchObject({ status: 422, body: { code: 'PUBLISH_TIME_PASSED' } });
     expect((await get('/campaigns/cmp_3')).body).toMatchObject({ total: 0 });
+    const [left, joined] = (await get('/audit-log?entityId=cmp_3')).at<{ id: string }[]>('data');
+    expect(left).toMatchObject({ action: 'CampaignPostLeft', causationId: joined!.id });
+    expect(joined).toMatchObject({ action: 'CampaignPostJoined', causationId: null });
   });
 
-  it('leaves the place in a campaign to the request whose post it became', async () => {
-    await post('/campaigns', { id: 'cmp_4', name: 'c', profileId: 'p' });
-    const schedule = () =>
+  describe('with two requests that schedule a post of the same id in a campaign', () => {
+    const schedule = (id: string, scheduledAt = '2035-01-01T00:00:00Z') =>
       post('/posts', {
-        id: 'pst_twice',
-        campaignId: 'cmp_4',
+        id: `pst_${id}`,
+        campaignId: `cmp_${id}`,
         profileId: 'p',
         content: { text: 'x' },
         destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
-        scheduledAt: '2035-01-01T00:00:00Z',
+        scheduledAt,
       });
-    const { commands } = api.running.engines;
-    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<Handled<unknown>>;
-    let faster: ReturnType<typeof schedule> | undefined;
-    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
-      // The first has its place already when another of the same id comes, takes it over, and the campaign is closed.
-      if ((all[2] as { type: string }).type === 'SchedulePost' && !faster) {
-        faster = schedule();
-        expect((await faster).status).toBe(201);
-        expect(await post('/campaigns/cmp_4/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
-      }
-      return handle(...all) as never;
+    /** Once, when the first has its place and not its post. */
+    const meanwhile = (happens: () => Promise<void>) => {
+      const { commands } = api.running.engines;
+      const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
+      const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
+        if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
+        handling.mockRestore();
+        await happens();
+        return handle(...all);
+      });
+    };
+
+    it('leaves the place to the one whose post it became', async () => {
+      await post('/campaigns', { id: 'cmp_faster', name: 'c', profileId: 'p' });
+      meanwhile(async () => {
+        expect((await schedule('faster')).status).toBe(201);
+        expect(await post('/campaigns/cmp_faster/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
+      });
+      expect(await schedule('faster')).toMatchObject({ status: 409, body: { code: 'POST_ALREADY_EXISTS' } });
+      expect(await get('/campaigns/cmp_faster')).toMatchObject({ body: { status: 'closed', total: 1 } });
     });
-    expect(await schedule()).toMatchObject({ status: 409, body: { code: 'POST_ALREADY_EXISTS' } });
-    handling.mockRestore();
-    expect(await get('/campaigns/cmp_4')).toMatchObject({ body: { status: 'closed', total: 1, settled: 0 } });
+
+    it('leaves the place to the one that took it when the other is refused', async () => {
+      await post('/campaigns', { id: 'cmp_refused', name: 'c', profileId: 'p' });
+      meanwhile(async () => {
+        expect((await schedule('refused', '2020-01-01T00:00:00Z')).status).toBe(422);
+        expect(await post('/campaigns/cmp_refused/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
+      });
+      expect((await schedule('refused')).status).toBe(201);
+      expect(await get('/campaigns/cmp_refused')).toMatchObject({ body: { status: 'closed', total: 1 } });
+    });
   });
 
   it('invites, lets join and changes roles', async () => {
@@ -111,7 +128,9 @@ describe('campaigns, team, billing and studio over HTTP', () => {
   });
 
   it('changes the plan from its time on, and counts an invoice once', async () => {
-    expect(await get('/subscription')).toMatchObject({ status: 200, body: { plan: 'free', upcoming: null } });
+    const unchanged = await get('/subscription');
+    expect(unchanged).toMatchObject({ status: 200, body: { plan: 'free', upcoming: null } });
+    expect(unchanged.headers).not.toHaveProperty('etag');
     expect(await post('/subscription/plan', { plan: 'pro', effectiveAt: '2035-01-01T00:00:00Z' })).toMatchObject({
       status: 200,
       body: { plan: 'free', upcoming: { plan: 'pro', effectiveAt: '2035-01-01T00:00:00.000Z' } },
@@ -128,6 +147,14 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect(first).toMatchObject({ status: 200, body: payment });
     expect((await post('/subscription/payments', payment)).headers['etag']).toBe(first.headers['etag']);
     expect(await get('/subscription/payments/in_1')).toMatchObject({ status: 200, body: payment });
+    expect(await post('/subscription/payments', { ...payment, amountCents: 1, reason: 'other' })).toMatchObject({
+      status: 200,
+      body: payment,
+    });
+    const effectiveAt = '2035-01-01T00:00:00.000Z';
+    expect(await post('/subscription/cancel', { effectiveAt })).toMatchObject({
+      body: { plan: 'starter', upcoming: { plan: 'free', effectiveAt } },
+    });
     expect(await post('/subscription/cancel')).toMatchObject({ body: { plan: 'free' } });
   });
 
@@ -244,6 +271,18 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect((await get(`${member}?minRevision=${revision}`)).headers['etag']).toBe(changed.headers['etag']);
   });
 
+  it('refuses nobody by If-Match for what others do to other members at the same moment', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    for (const name of names) {
+      await post('/team/invitations', { id: `inv_at_once_${name}`, email: 'a@b.co', role: 'viewer' });
+      await post(`/team/invitations/inv_at_once_${name}/accept`, { userId: `usr_at_once_${name}` });
+    }
+    const members = names.map((name) => `/team/members/usr_at_once_${name}`);
+    const tags = await Promise.all(members.map(async (path) => (await get(path)).headers['etag'] as string));
+    const changes = members.map((path, index) => post(`${path}/role`, { role: 'admin' }, { 'if-match': tags[index]! }));
+    expect((await Promise.all(changes)).map(({ status }) => status)).toEqual(names.map(() => 200));
+  });
+
   it('answers a payment that counts already with the revision of that payment', async () => {
     const pay = (invoiceId: string) =>
       post('/subscription/payments', { invoiceId, amountCents: 1, currency: 'usd', outcome: 'succeeded' });
@@ -263,7 +302,7 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       );
     const failed = (await pay('in_part1', 'failed')).headers['etag'];
     await pay('in_part2', 'failed');
-    const paid = await pay('in_part1', 'succeeded', failed);
+    const paid = await pay('in_part1', 'succeeded', `"999", ${failed}`);
     expect(paid).toMatchObject({ status: 200, body: { outcome: 'succeeded' } });
     expect((await get('/subscription/payments/in_part1')).headers['etag']).toBe(paid.headers['etag']);
     for (const [invoiceId, outcome] of [
