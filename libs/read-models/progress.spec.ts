@@ -74,4 +74,15 @@ describe('the progress of views', () => {
     expect(await waiting).toBe(false);
     progress.close();
   });
+
+  it('lets nobody wait once it is closed', async () => {
+    const { progress, announce } = stage();
+    announce('posts:3');
+    const before = progress.reached('posts', 4, 60_000);
+    progress.close();
+    expect(await before).toBe(false);
+    expect(await progress.reached('posts', 4, 60_000)).toBe(false);
+    expect(await progress.reached('posts', 3, 60_000)).toBe(true);
+    expect(await progress.revisionSeen('posts', 'ws_1', 'pst_1', 1, 60_000)).toBe(false);
+  });
 });

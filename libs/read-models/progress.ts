@@ -34,6 +34,7 @@ export class ViewProgress {
   private readonly looking = new Map<string, Promise<void>>();
   private readonly queued = new Map<string, Promise<void>>();
   private net: NodeJS.Timeout | undefined;
+  private isClosed = false;
   private readonly stopListening: () => void;
 
   constructor(
@@ -73,7 +74,9 @@ export class ViewProgress {
     }
   }
 
+  /** Ends all waiting; from now on nobody waits. */
   close(): void {
+    this.isClosed = true;
     this.stopListening();
     clearInterval(this.net);
     for (const { done } of this.waiters) done(false);
@@ -103,7 +106,7 @@ export class ViewProgress {
   }
 
   private wait(view: string, seen: () => boolean, timeoutMs: number): Promise<boolean> {
-    if (seen()) return Promise.resolve(true);
+    if (seen() || this.isClosed) return Promise.resolve(seen());
     return new Promise((resolve) => {
       const timer = setTimeout(() => waiter.done(false), timeoutMs);
       const waiter: Waiter = {

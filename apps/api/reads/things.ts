@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { streamName } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import {
@@ -20,6 +20,8 @@ import { isUnbuilt, problem } from '../http/problem';
 
 const REVISION_WAIT_MS = 5_000;
 const LIST_WAIT_MS = 1_000;
+/** So long may those wait on who wait when the process is told to end: it has less time than the longest of them. */
+const LAST_WAIT_MS = 1_000;
 /** A stream of so many events is not read for what its view is about to have. */
 const LONG = 200;
 
@@ -39,9 +41,10 @@ export interface Seen<S, Shown> {
 
 /** Reads things and lists of them for a request; what this process wrote or showed it also reads. */
 @Injectable()
-export class Things implements OnApplicationShutdown {
+export class Things implements OnModuleDestroy, OnApplicationShutdown {
   readonly models: ReadModels;
   private readonly progress: ViewProgress;
+  private ending: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(ENGINES) private readonly engines: Engines,
@@ -132,7 +135,13 @@ export class Things implements OnApplicationShutdown {
     return state && { state, view: view.present(state, id), revision, position };
   }
 
+  /** Before the server closes: it waits for every open answer. */
+  onModuleDestroy(): void {
+    this.ending = setTimeout(() => this.progress.close(), LAST_WAIT_MS);
+  }
+
   onApplicationShutdown(): void {
+    clearTimeout(this.ending);
     this.progress.close();
   }
 

@@ -5,6 +5,7 @@ import { streamName, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { systemClock } from '#kernel';
 import { Database } from '#postgres';
+import { ViewProgress } from '#read-models';
 import { eventually } from '#testing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 import { projectViews } from '../testing/project-views';
@@ -241,5 +242,25 @@ describe('readers that wait for a revision', () => {
     });
     expect(await seen()).toBe('"2"');
     second();
+  });
+
+  it('wait no longer once their process ends', async () => {
+    const ending = await bootApi({
+      databaseUrl: api.running.engines.settings.databaseUrl!,
+      env: { POSTLEDGER_API_KEY: api.key },
+    });
+    const goOn = holding();
+    await ending.send('POST', '/accounts', account('acct_ending'));
+    const waits = jest.spyOn(ViewProgress.prototype, 'revisionSeen');
+    const listing = jest.spyOn(ViewProgress.prototype, 'reached');
+    const prefer = { prefer: 'wait=30' };
+    const one = ending.send('GET', '/accounts/acct_ending?minRevision=0', undefined, prefer);
+    const all = ending.send('GET', '/accounts?limit=1', undefined, prefer);
+    await eventually(() => expect([waits.mock.calls.length, listing.mock.calls.length]).toEqual([1, 1]));
+    const began = performance.now();
+    await ending.close();
+    expect(performance.now() - began).toBeLessThan(20_000);
+    expect([(await one).status, (await all).status]).toEqual([504, 200]);
+    goOn();
   });
 });
