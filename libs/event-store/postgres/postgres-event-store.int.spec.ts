@@ -4,7 +4,7 @@ import { eventually, testDatabase } from '#testing';
 import { eventStoreConformance, type OpenStore } from '../conformance/event-store.conformance';
 import { sealingConformance } from '../conformance/sealing.conformance';
 import { collect } from '../conformance/support';
-import type { NewEvent } from '../port/event-store';
+import { EventStoreUnavailableError, type NewEvent } from '../port/event-store';
 import { PostgresEventStore } from './postgres-event-store';
 
 const open = async (): Promise<OpenStore> => {
@@ -135,6 +135,31 @@ it('takes the appends of several processes by turns also where the database begi
   expect(await stores[0]!.head()).toBe(60);
   for (const store of stores) await store.close();
   for (const db of dbs) await db.end();
+  await test.drop();
+});
+
+it('says that it is unavailable, and not that an append is refused, when the server ends it for the sake of another', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  const one = happened();
+  await store.append('thing-ws_1:0', [happened()], -1);
+  let ended: Promise<unknown> | undefined;
+  await test.db.tx(async (other) => {
+    await other.script("set local deadlock_timeout = '1min'; lock table log.event in access exclusive mode");
+    ended = store.append('thing-ws_1:1', [one], -1).catch((error: unknown) => error);
+    await eventually(async () =>
+      expect(
+        await test.db.query(
+          "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+        ),
+      ).toHaveLength(1),
+    );
+    // The two now wait for each other, and the one that looks first is ended.
+    await other.query('select pg_advisory_xact_lock(7305010)');
+  });
+  expect(await ended).toBeInstanceOf(EventStoreUnavailableError);
+  expect(await store.append('thing-ws_1:1', [one], -1)).toMatchObject({ revision: 0 });
+  await store.close();
   await test.drop();
 });
 

@@ -330,6 +330,26 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await subscription.close();
   });
 
+  it('parks nothing that is not in the batch, and hands the batch over again', async () => {
+    const [group, topic] = [newGroup(), 'test.foreign.v1'];
+    const ledger = new Ledger();
+    const faults: string[] = [];
+    const subscription = await bus.subscribe({
+      group,
+      topics: [topic],
+      onBatch: async (messages) => {
+        if (faults.length === 0) throw new PoisonMessageError({ ...messages[0]!, id: 'evt_elsewhere' }, 'unreadable');
+        await ledger.handle(messages);
+      },
+      onFault: ({ message }) => faults.push(message),
+    });
+    await bus.publish([1, 2].map((n) => numbered(topic, 'a', n)));
+    await eventually(() => expect(ledger.ids).toEqual(['evt_a_1', 'evt_a_2']));
+    expect(faults.join()).toContain('unreadable');
+    expect(await deadLetters(test.db, group)).toEqual([]);
+    await subscription.close();
+  });
+
   it('hands a batch over again of which it could not park a message', async () => {
     const [group, topic] = [newGroup(), 'test.unparked.v1'];
     const ledger = new Ledger();
