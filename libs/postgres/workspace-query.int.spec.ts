@@ -1,4 +1,5 @@
 import { testDatabase, type TestDatabase } from '#testing';
+import { planned } from './database';
 import { lockRows } from './row-security';
 
 const WHO = `select current_user::text as role, current_setting('postledger.workspace', true) as workspace`;
@@ -26,8 +27,8 @@ describe('a query in a workspace', () => {
     expect(await test.db.query(KEYS)).toHaveLength(2);
   });
 
-  it('leaves neither its role nor its workspace to the connection', async () => {
-    expect(await test.db.inWorkspace('ws_1').query(WHO)).toEqual([{ role: 'postledger_reader', workspace: 'ws_1' }]);
+  it.each([WHO, planned(WHO)])('leaves neither its role nor its workspace to the connection: %s', async (text) => {
+    expect(await test.db.inWorkspace('ws_1').query(text)).toEqual([{ role: 'postledger_reader', workspace: 'ws_1' }]);
     const [{ role, workspace }] = (await test.db.query<{ role: string; workspace: string | null }>(WHO)) as [
       { role: string; workspace: string | null },
     ];
@@ -58,6 +59,14 @@ describe('a query in a workspace', () => {
     await expect(reads.query('select $1::json as n', [circular])).rejects.toThrow('circular');
     expect(await reads.query(KEYS)).toHaveLength(1);
     expect(await test.db.query(KEYS)).toHaveLength(2);
+  });
+
+  it.each([KEYS, planned(KEYS)])('leaves the connection whole when its workspace is refused: %s', async (text) => {
+    for (let time = 0; time < 2; time++) {
+      await expect(test.db.inWorkspace('ws\0').query(text)).rejects.toMatchObject({ code: '22021' });
+      expect(await test.db.inWorkspace('ws_1').query(text)).toEqual([{ workspace: 'ws_1', id: 'key_ws_1' }]);
+      expect(await test.db.query(KEYS)).toHaveLength(2);
+    }
   });
 
   it('goes on after its role was taken away and given back', async () => {

@@ -40,7 +40,8 @@ export class WorkspaceQuery extends Query {
     private readonly workspace: string,
     config: QueryConfig,
   ) {
-    super(config);
+    // Without a name and parameters it would be sent in another way, which is not a part of the lock's transaction.
+    super({ ...config, queryMode: 'extended' } as QueryConfig);
     this.own = { name: config.name, text: config.text };
     const steps: Steps = {
       submit: (connection) => this.send(connection),
