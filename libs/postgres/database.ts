@@ -32,6 +32,8 @@ export interface TransactionOptions {
 /** The types do not know what the protocol gives every client. */
 const backendOf = (client: PoolClient): number => (client as unknown as { processID: number }).processID;
 
+/** A server that does not let us in for so long is as good as away. */
+const CONNECT_MS = 10_000;
 /** A server that is gone acknowledges no goodbye. */
 const MAX_CLOSING_MS = 2_000;
 
@@ -114,7 +116,7 @@ export class Database implements Sql, Workspaces {
     this.pool = new Pool({
       ...address,
       max: options.max ?? 10,
-      connectionTimeoutMillis: 10_000,
+      connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
       // The pool waits for it, which its types do not know.
       onConnect: async (client) => {
@@ -129,7 +131,10 @@ export class Database implements Sql, Workspaces {
       client.on('error', () => undefined);
     });
     this.pool.on('remove', (client) => this.backends.delete(backendOf(client)));
-    this.listener = new Listener(address.connectionString, onError, (processId) => this.backends.has(processId));
+    this.listener = new Listener(address.connectionString, onError, (processId) => this.backends.has(processId), {
+      connectMs: CONNECT_MS,
+      closingMs: MAX_CLOSING_MS,
+    });
   }
 
   async query<Row = Record<string, unknown>>(text: string, params: readonly unknown[] = []): Promise<Row[]> {

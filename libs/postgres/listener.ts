@@ -1,9 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 
 const RECONNECT_MS = 250;
 
 /** `isOwn`: a connection of the same Database sent it. */
 export type Hear = (payload: string, isOwn: boolean) => void;
+
+export interface Patience {
+  /** A server that has not let us in after so long is tried again. */
+  readonly connectMs: number;
+  /** A goodbye that was not acknowledged after so long never will be. */
+  readonly closingMs: number;
+}
 
 /** One connection that listens on any number of channels and comes back by itself. */
 export class Listener {
@@ -17,7 +25,8 @@ export class Listener {
   constructor(
     private readonly url: string,
     private readonly onError: (error: Error) => void,
-    private readonly isOwn: (processId: number) => boolean = () => false,
+    private readonly isOwn: (processId: number) => boolean,
+    private readonly patience: Patience,
   ) {}
 
   add(channel: string, hear: Hear): () => void {
@@ -32,6 +41,10 @@ export class Listener {
   async end(): Promise<void> {
     this.ended = true;
     clearTimeout(this.retry);
+    await Promise.race([this.goodbye(), pause(this.patience.closingMs, undefined, { ref: false })]);
+  }
+
+  private async goodbye(): Promise<void> {
     await this.connecting;
     await this.client?.end().catch(this.onError);
   }
@@ -42,7 +55,12 @@ export class Listener {
   }
 
   private async open(): Promise<void> {
-    const client = new Client({ connectionString: this.url, application_name: 'postledger listener', keepAlive: true });
+    const client = new Client({
+      connectionString: this.url,
+      application_name: 'postledger listener',
+      connectionTimeoutMillis: this.patience.connectMs,
+      keepAlive: true,
+    });
     client.on('error', this.onError);
     client.on('notification', ({ channel, payload, processId }) =>
       this.channels.get(channel)?.forEach((hear) => hear(payload ?? '', this.isOwn(processId))),

@@ -1,0 +1,87 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
+import { Listener } from './listener';
+
+/** What stands between a listener and the server, and may fall silent without ending a connection. */
+class Way {
+  isSilent = false;
+  /** What came while it was silent. */
+  swallowed = 0;
+  private readonly sockets = new Set<Socket>();
+  private readonly server: Server;
+
+  constructor(to: URL) {
+    // Half open: a machine that is gone does not take leave either.
+    this.server = createServer({ allowHalfOpen: true }, (client) => {
+      const engine = connect(Number(to.port), to.hostname);
+      for (const [from, other] of [
+        [client, engine],
+        [engine, client],
+      ] as const) {
+        this.sockets.add(from);
+        from.on('data', (bytes) => (this.isSilent ? this.swallowed++ : other.write(bytes)));
+        from.on('error', () => other.destroy());
+        from.on('end', () => this.isSilent || other.end());
+        from.on('close', () => other.destroy());
+      }
+    });
+  }
+
+  async open(): Promise<number> {
+    await new Promise<void>((listening) => this.server.listen(0, '127.0.0.1', listening));
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((closed) => this.server.close(closed));
+  }
+}
+
+describe('a listener on a server that falls silent', () => {
+  let test: TestDatabase;
+  let way: Way;
+  let url: string;
+  let heard: string[];
+  const listenerWith = (patience: { connectMs: number; closingMs: number }) => {
+    const listener = new Listener(
+      url,
+      () => undefined,
+      () => false,
+      patience,
+    );
+    listener.add('news', (payload) => heard.push(payload));
+    return listener;
+  };
+  beforeAll(async () => (test = await testDatabase()));
+  afterAll(() => test.drop());
+  beforeEach(async () => {
+    const address = new URL(test.url);
+    way = new Way(new URL(test.url));
+    address.hostname = '127.0.0.1';
+    address.port = String(await way.open());
+    url = address.href;
+    heard = [];
+  });
+  afterEach(() => way.close());
+
+  it('tries again when it is let in and never answered', async () => {
+    way.isSilent = true;
+    const listener = listenerWith({ connectMs: 100, closingMs: 2_000 });
+    await eventually(() => expect(way.swallowed).toBeGreaterThan(0));
+    way.isSilent = false;
+    await eventually(async () => {
+      await test.db.notify('news', 'at last');
+      expect(heard).toContain('at last');
+    });
+    await listener.end();
+  });
+
+  it.each(['before it has answered', 'while it listens'])('ends all the same, %s', async (when) => {
+    way.isSilent = when.startsWith('before');
+    const listener = listenerWith({ connectMs: 60_000, closingMs: 100 });
+    await eventually(() => expect(way.swallowed + heard.length).toBeGreaterThan(0));
+    way.isSilent = true;
+    await listener.end();
+  });
+});
