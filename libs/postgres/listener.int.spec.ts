@@ -5,6 +5,8 @@ import { Listener } from './listener';
 /** What stands between a listener and the server, and may fall silent without ending a connection. */
 class Way {
   isSilent = false;
+  /** What holds this is let through no more, nor anything behind it. */
+  until: string | undefined;
   /** What came while it was silent. */
   swallowed = 0;
   private readonly sockets = new Set<Socket>();
@@ -19,7 +21,11 @@ class Way {
         [engine, client],
       ] as const) {
         this.sockets.add(from);
-        from.on('data', (bytes) => (this.isSilent ? this.swallowed++ : other.write(bytes)));
+        from.on('data', (bytes) => {
+          if (this.until !== undefined && bytes.includes(this.until)) this.isSilent = true;
+          if (this.isSilent) this.swallowed++;
+          else other.write(bytes);
+        });
         from.on('error', () => other.destroy());
         from.on('end', () => this.isSilent || other.end());
         from.on('close', () => other.destroy());
@@ -43,15 +49,15 @@ describe('a listener on a server that falls silent', () => {
   let way: Way;
   let url: string;
   let heard: string[];
+  let listener: Listener;
   const listenerWith = (patience: { connectMs: number; closingMs: number }) => {
-    const listener = new Listener(
+    listener = new Listener(
       url,
       () => undefined,
       () => false,
       patience,
     );
     listener.add('news', (payload) => heard.push(payload));
-    return listener;
   };
   beforeAll(async () => (test = await testDatabase()));
   afterAll(() => test.drop());
@@ -63,11 +69,14 @@ describe('a listener on a server that falls silent', () => {
     url = address.href;
     heard = [];
   });
-  afterEach(() => way.close());
+  afterEach(async () => {
+    await way.close();
+    await listener.end();
+  });
 
   it('tries again when it is let in and never answered', async () => {
     way.isSilent = true;
-    const listener = listenerWith({ connectMs: 100, closingMs: 2_000 });
+    listenerWith({ connectMs: 100, closingMs: 2_000 });
     await eventually(() => expect(way.swallowed).toBeGreaterThan(0));
     way.isSilent = false;
     await eventually(async () => {
@@ -77,9 +86,17 @@ describe('a listener on a server that falls silent', () => {
     await listener.end();
   });
 
+  it('says that something may have been missed when it listens, and not before', async () => {
+    way.until = 'listen "news"';
+    listenerWith({ connectMs: 60_000, closingMs: 100 });
+    await eventually(() => expect(way.swallowed).toBeGreaterThan(0));
+    expect(heard).toEqual([]);
+    await listener.end();
+  });
+
   it.each(['before it has answered', 'while it listens'])('ends all the same, %s', async (when) => {
     way.isSilent = when.startsWith('before');
-    const listener = listenerWith({ connectMs: 60_000, closingMs: 100 });
+    listenerWith({ connectMs: 60_000, closingMs: 100 });
     await eventually(() => expect(way.swallowed + heard.length).toBeGreaterThan(0));
     way.isSilent = true;
     await listener.end();
