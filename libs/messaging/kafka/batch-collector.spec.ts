@@ -74,6 +74,25 @@ describe('a collector of partitions', () => {
     expect(commits).toEqual([3, 12]);
   });
 
+  it('has committed what was handled when a flush is over, also one that another has overtaken', async () => {
+    const ends: (() => void)[] = [];
+    const it = new BatchCollector(
+      { onBatch: async () => undefined, onFault: () => undefined },
+      async () => undefined,
+      () => new Promise((done) => ends.push(done)),
+    );
+    await it.handle(of(0, 3));
+    await it.handle(of(0, 4));
+    let isOver = false;
+    const flushed = it.flush().then(() => (isOver = true));
+    ends[0]!();
+    await new Promise(setImmediate);
+    expect(ends).toHaveLength(2);
+    expect(isOver).toBe(false);
+    ends[1]!();
+    await flushed;
+  });
+
   it('parks what cannot be handled and commits it with the rest', async () => {
     const { it, commits, parked } = collector(async (messages) => {
       const poison = messages.find(({ offset }) => offset === 1);

@@ -58,8 +58,8 @@ export class BatchCollector {
   /** Commits what was handled; resolves when that is done or has failed. */
   async flush(): Promise<void> {
     await this.committing;
-    if (this.handled.length === 0) return;
-    await (this.committing ??= this.commitAll().finally(() => (this.committing = undefined)));
+    if (this.handled.length > 0) this.committing ??= this.commitAll().finally(() => (this.committing = undefined));
+    await this.committing;
   }
 
   private async commitAll(): Promise<void> {
