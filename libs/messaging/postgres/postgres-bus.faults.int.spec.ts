@@ -190,6 +190,37 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await drop();
   });
 
+  it('leaves out no day for a partition that is behind what was read for others', async () => {
+    const { db, drop } = await testDatabase();
+    const message = numbered(TOPIC, 'a', 1);
+    const { last: position } = await db.tx((sql) => writeOutbox(sql, [message]));
+    const partition = partitionOf(message);
+    const claim = { partition, epoch: 1, cursor: 0, done: 0, committed: 0, lost: false };
+    const mark = { position, at: new Date(Date.now() + 48 * 3_600_000).toISOString() };
+    const { messages } = await fetchNext(db, new Map([[partition, claim]]), [TOPIC], 10, mark);
+    expect(messages.map(({ id }) => id)).toEqual(['evt_a_1']);
+    await drop();
+  });
+
+  it('hands over once what lies further away than one look goes', async () => {
+    const { db, drop } = await testDatabase();
+    const own = new PostgresBus(db, { leaseMs: 180_000, heartbeatMs: 60_000 });
+    const publish = (n: number) => db.tx((sql) => writeOutbox(sql, [numbered('test.rare.v1', 'rare', n)]));
+    await publish(1);
+    await db.tx((sql) => writeOutbox(sql, roundRobin(TOPIC, KEYS, 2_500)));
+    await publish(2);
+    const ledger = new Ledger();
+    const subscription = await own.subscribe({
+      group: newGroup(),
+      topics: ['test.rare.v1'],
+      onBatch: ledger.handle,
+    });
+    await eventually(async () => expect(await subscription.lag()).toBe(0));
+    expect(ledger.ids).toEqual(['evt_rare_1', 'evt_rare_2']);
+    await own.close();
+    await drop();
+  });
+
   it('begins a new group behind what was dropped', async () => {
     const { db, drop } = await testDatabase();
     await db.script('update bus.head set position = 1000000, dropped = 1000000');
