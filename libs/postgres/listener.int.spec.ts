@@ -5,6 +5,7 @@ import { Listener } from './listener';
 /** What stands between a listener and the server, and may fall silent without ending a connection. */
 class Way {
   isSilent = false;
+  connections = 0;
   /** What holds this is let through no more, nor anything behind it. */
   until: string | undefined;
   /** What came while it was silent. */
@@ -15,6 +16,7 @@ class Way {
   constructor(to: URL) {
     // Half open: a machine that is gone does not take leave either.
     this.server = createServer({ allowHalfOpen: true }, (client) => {
+      this.connections++;
       const engine = connect(Number(to.port), to.hostname);
       for (const [from, other] of [
         [client, engine],
@@ -84,6 +86,17 @@ describe('a listener on a server that falls silent', () => {
       expect(heard).toContain('at last');
     });
     await listener.end();
+  });
+
+  it('has one connection, however many channels there are before it stands', async () => {
+    listenerWith({ connectMs: 60_000, closingMs: 2_000 });
+    listener.add('weather', (payload) => heard.push(payload));
+    await eventually(() => expect(heard).toEqual(['', '']));
+    await eventually(async () => {
+      await test.db.notify('weather', 'rain');
+      expect(heard).toContain('rain');
+    });
+    expect(way.connections).toBe(1);
   });
 
   it('says that something may have been missed when it listens, and not before', async () => {

@@ -12,6 +12,12 @@ describe('the database', () => {
     expect(await migrate(test.db)).toEqual([]);
   });
 
+  it('applies a file once when two processes begin at once', async () => {
+    await test.db.query("delete from public.schema_migration where name = '0270_said_later.sql'");
+    const both = await Promise.all([migrate(test.db), migrate(test.db)]);
+    expect(both.flat()).toEqual(['0270_said_later.sql']);
+  });
+
   it('refuses a database of a newer version', async () => {
     await test.db.query("insert into public.schema_migration (name) values ('9999_future.sql')");
     await expect(migrate(test.db)).rejects.toThrow('another version of Postledger: it holds 9999_future.sql');
