@@ -1,11 +1,29 @@
-import type { Kafka, Producer, ProducerBatch } from 'kafkajs';
+import type {
+  ICustomPartitioner,
+  Kafka,
+  PartitionMetadata,
+  Producer,
+  ProducerBatch,
+  ProducerConfig,
+  RecordMetadata,
+} from 'kafkajs';
 import { numbered } from '../conformance/ledger';
 import { KafkaProducer } from './kafka-producer';
 
 /** A producer whose sends come to what is told. */
-function producerOf(sendBatch: (batch: ProducerBatch) => Promise<never[]>): KafkaProducer {
-  const producer = { connect: async () => undefined, disconnect: async () => undefined, sendBatch };
-  return new KafkaProducer({ producer: () => producer as unknown as Producer } as Kafka, 30_000, async () => undefined);
+function producerOf(
+  sendBatch: (batch: ProducerBatch, partitionOf: ReturnType<ICustomPartitioner>) => Promise<RecordMetadata[]>,
+): KafkaProducer {
+  const make = ({ createPartitioner }: ProducerConfig): Producer => {
+    const partitionOf = createPartitioner!();
+    const send = (batch: ProducerBatch) => sendBatch(batch, partitionOf);
+    return {
+      connect: async () => undefined,
+      disconnect: async () => undefined,
+      sendBatch: send,
+    } as unknown as Producer;
+  };
+  return new KafkaProducer({ producer: make } as Kafka, 30_000, async () => undefined);
 }
 
 describe('a producer to Kafka', () => {
@@ -22,6 +40,23 @@ describe('a producer to Kafka', () => {
     void silent.publish([numbered('test.v1', 'a', 1)]);
     await new Promise(setImmediate);
     await silent.close();
+  });
+
+  it('takes nothing for sent of which no broker has told', async () => {
+    const topic = 'test.v1';
+    const partitionMetadata = [0, 1].map((partitionId) => ({ partitionId, leader: 1 }) as PartitionMetadata);
+    let untold = 1;
+    const producer = producerOf(async ({ topicMessages }, partitionOf) => {
+      const partitions = topicMessages![0]!.messages.map((message) =>
+        partitionOf({ topic, partitionMetadata, message }),
+      );
+      const told = [...new Set(partitions)].slice(untold);
+      return told.map((partition) => ({ topicName: topic, partition, errorCode: 0 }));
+    });
+    const messages = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => numbered(topic, key, 1));
+    await expect(producer.publish(messages)).rejects.toThrow(/^Kafka has not answered for test\.v1\/[01]$/);
+    untold = 0;
+    await producer.publish(messages);
   });
 
   it('sends by halves what a broker finds too large, from then on', async () => {

@@ -1,4 +1,4 @@
-import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import { CompressionTypes, Partitioners, type Kafka, type Producer, type RecordMetadata } from 'kafkajs';
 import { grouped } from '#kernel';
 import { Publisher } from '../outbox/publisher';
 import type { BusMessage } from '../port/bus';
@@ -20,6 +20,8 @@ export class KafkaProducer {
   private readonly publisher = new Publisher((messages) => this.write(messages));
   private producer: Promise<Producer> | undefined;
   private mostBytes = MOST_BYTES;
+  /** Partitions that the send under way is for. */
+  private readonly meant = new Set<string>();
 
   constructor(
     private readonly kafka: Kafka,
@@ -59,8 +61,9 @@ export class KafkaProducer {
 
   private async send(messages: readonly BusMessage[]): Promise<void> {
     const producer = await (this.producer ??= this.connect());
+    this.meant.clear();
     try {
-      await sendBatch(producer, messages);
+      this.checkAll(await sendBatch(producer, messages));
     } catch (error) {
       // Its sequence numbers may no longer be the broker's: the next send begins with a new producer id.
       this.producer = undefined;
@@ -70,8 +73,25 @@ export class KafkaProducer {
     }
   }
 
+  /**
+   * kafkajs 2.2.4 sends nothing more, when it tries again, to a broker that has answered before: what is of a partition whose lead went there in
+   * between goes nowhere, and nobody hears of it but by its missing among the answers.
+   */
+  private checkAll(answers: readonly RecordMetadata[]): void {
+    for (const { topicName, partition } of answers) this.meant.delete(`${topicName}/${partition}`);
+    if (this.meant.size > 0) throw new Error(`Kafka has not answered for ${[...this.meant].join(', ')}`);
+  }
+
   private async connect(): Promise<Producer> {
     const producer = this.kafka.producer({
+      createPartitioner: () => {
+        const choose = Partitioners.DefaultPartitioner();
+        return (of) => {
+          const partition = choose(of);
+          this.meant.add(`${of.topic}/${partition}`);
+          return partition;
+        };
+      },
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
@@ -87,10 +107,10 @@ export class KafkaProducer {
   }
 }
 
-async function sendBatch(producer: Producer, messages: readonly BusMessage[]): Promise<void> {
+async function sendBatch(producer: Producer, messages: readonly BusMessage[]): Promise<RecordMetadata[]> {
   const byTopic = grouped(messages, ({ topic }) => topic);
   const isLarge = messages.some(({ value }) => value.length > LARGE_BYTES);
-  await producer.sendBatch({
+  return producer.sendBatch({
     acks: -1,
     compression: isLarge ? CompressionTypes.GZIP : CompressionTypes.None,
     topicMessages: [...byTopic].map(([topic, same]) => ({ topic, messages: same.map(toKafka) })),
