@@ -51,14 +51,20 @@ describe('an endpoint that wants the latest only', () => {
     return rows.map(({ it }) => it);
   };
   const become = (...expected: string[]) => eventually(async () => expect(await outcomes()).toEqual(expected));
-  const nothingWaits = async () => expect(await world.test.db.query('select 1 from delivery.retry')).toEqual([]);
-
-  it('is not sent an older state again that failed after a newer one went through', async () => {
+  /** Two states of one entity, for which the receiver waits with its answer. */
+  const twoInHand = async (latestOnly = true): Promise<void> => {
     hold();
-    await register();
+    await register('core', latestOnly);
     await world.happen('a', 2);
     await world.pass(worker);
     await eventually(() => expect(held.size).toBe(2));
+  };
+  const replayFirst = () =>
+    world.test.db.query('select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1');
+  const nothingWaits = async () => expect(await world.test.db.query('select 1 from delivery.retry')).toEqual([]);
+
+  it('is not sent an older state again that failed after a newer one went through', async () => {
+    await twoInHand();
     answer(2, 204);
     await become('pending', 'delivered');
     answer(1, 500);
@@ -68,11 +74,7 @@ describe('an endpoint that wants the latest only', () => {
   });
 
   it('nor one that failed before it did and waits for its time', async () => {
-    hold();
-    await register();
-    await world.happen('a', 2);
-    await world.pass(worker);
-    await eventually(() => expect(held.size).toBe(2));
+    await twoInHand();
     held.get(1)!.writeHead(503, { 'retry-after': '3600' }).end();
     await become('retrying', 'pending');
     answer(2, 204);
@@ -125,11 +127,7 @@ describe('an endpoint that wants the latest only', () => {
   });
 
   it('makes a recorder wait for another of the same entity, so that neither misses what the other writes', async () => {
-    hold();
-    await register();
-    await world.happen('a', 2);
-    await world.pass(worker);
-    await eventually(() => expect(held.size).toBe(2));
+    await twoInHand();
     const { db } = world.test;
     const [older, newer] = await db.query<{ id: string; endpoint: number; sequence: number; key: string }>(
       'select id, endpoint, sequence, key || chr(10) || type as key from delivery.delivery order by sequence',
@@ -171,11 +169,7 @@ describe('an endpoint that wants the latest only', () => {
   };
 
   it('is not sent the older states that had failed before it asked for the latest only', async () => {
-    hold();
-    await register('core', false);
-    await world.happen('a', 2);
-    await world.pass(worker);
-    await eventually(() => expect(held.size).toBe(2));
+    await twoInHand(false);
     answer(1, 500);
     answer(2, 500);
     await become('retrying', 'retrying');
@@ -189,11 +183,7 @@ describe('an endpoint that wants the latest only', () => {
   });
 
   it('is sent the older states that wait, once it wants all of them', async () => {
-    hold();
-    await register();
-    await world.happen('a', 2);
-    await world.pass(worker);
-    await eventually(() => expect(held.size).toBe(2));
+    await twoInHand();
     answer(1, 500);
     await become('retrying', 'pending');
     await ask(false);
@@ -275,11 +265,7 @@ describe('an endpoint that wants the latest only', () => {
   });
 
   it('keeps an older state that waits when the newer one was refused for good', async () => {
-    hold();
-    await register();
-    await world.happen('a', 2);
-    await world.pass(worker);
-    await eventually(() => expect(held.size).toBe(2));
+    await twoInHand();
     answer(1, 500);
     await become('retrying', 'pending');
     answer(2, 410);
@@ -292,9 +278,7 @@ describe('an endpoint that wants the latest only', () => {
     await world.pass(worker);
     await become('delivered', 'delivered');
     receiver.script('/l', 500);
-    await world.test.db.query(
-      'select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1',
-    );
+    await replayFirst();
     await worker.parts.orderedLanes.allChanged();
     await become('retrying', 'delivered');
     await world.happen('a', 1);
@@ -311,9 +295,7 @@ describe('an endpoint that wants the latest only', () => {
     await world.pass(worker);
     await become('delivered', 'delivered');
     receiver.script('/l', 500);
-    await world.test.db.query(
-      'select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1',
-    );
+    await replayFirst();
     worker.parts.retries.wake();
     await become('retrying', 'delivered');
     await ask(true);
@@ -329,9 +311,7 @@ describe('an endpoint that wants the latest only', () => {
     await world.pass(worker);
     await become('delivered', 'delivered', 'delivered');
     receiver.script('/l', 500);
-    await world.test.db.query(
-      'select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1',
-    );
+    await replayFirst();
     worker.parts.retries.wake();
     await eventually(() => expect(receiver.on('/l').filter((it) => period(it) === 1)).toHaveLength(3));
     await become('delivered', 'delivered', 'delivered');

@@ -31,6 +31,11 @@ describe('what becomes of a delivery', () => {
   const listed = (endpointId: string, ...expected: object[]) =>
     eventually(async () => expect(await list(endpointId)).toEqual(expected.map((one) => expect.objectContaining(one))));
 
+  const replayAll = (endpointId: string, jobId: string, status: 'discarded' | null) => {
+    const by = world.by();
+    const since = by.at.replace(/^\d{4}/, '2020') as never;
+    return world.endpointCommand(endpointId, { type: 'RequestReplay', jobId, since, until: null, status, ...by });
+  };
   const byHand = async (type: 'RequestDeliveryReplay' | 'DiscardDelivery', endpointId: string, id: string) => {
     const by = world.by();
     await world.commands.handle(
@@ -268,14 +273,7 @@ describe('what becomes of a delivery', () => {
       ).toHaveLength(200),
     );
     await world.endpointCommand('whe_off', { type: 'EnableEndpoint', ...world.by() });
-    await world.endpointCommand('whe_off', {
-      type: 'RequestReplay',
-      jobId: 'job_1',
-      since: world.by().at.replace(/^\d{4}/, '2020') as never,
-      until: null,
-      status: 'discarded',
-      ...world.by(),
-    });
+    await replayAll('whe_off', 'job_1', 'discarded');
     await world.pass(worker);
     await eventually(async () =>
       expect(await deliveries.job('ws_1', 'job_1')).toEqual({
@@ -295,14 +293,7 @@ describe('what becomes of a delivery', () => {
     await world.happen('until');
     await world.pass(worker);
     await listed('whe_until', { status: 'delivered' });
-    await world.endpointCommand('whe_until', {
-      type: 'RequestReplay',
-      jobId: 'job_until',
-      since: world.by().at.replace(/^\d{4}/, '2020') as never,
-      until: null,
-      status: null,
-      ...world.by(),
-    });
+    await replayAll('whe_until', 'job_until', null);
     const request = await world.fresh();
     await world.happen('until');
     await world.pass(worker);
