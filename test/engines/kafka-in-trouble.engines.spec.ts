@@ -105,14 +105,17 @@ describe('the bus on Apache Kafka', () => {
     const grown = new KafkaBus(node.url, { partitions: 2, sessionTimeoutMs: 2_000, metadataAgeMs: 500 });
     await grown.ensureTopics([topic]);
     const ledger = new Ledger();
+    const news = new Ledger();
     await grown.subscribe({ group: 'grown', topics: [topic], onBatch: ledger.handle });
+    await grown.subscribe({ group: 'grown-news', topics: [topic], from: 'latest', onBatch: news.handle });
     const before = roundRobin(topic, KEYS, KEYS.length);
     await grown.publish(before);
     await eventually(() => expect(ledger.missing(before)).toEqual([]), { within: 60_000 });
     await withAdmin(node, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 8 }] }));
     const after = KEYS.map((key) => numbered(topic, key, 2));
     await bus.publish(after);
-    await eventually(() => expect(ledger.missing(after)).toEqual([]), { within: 60_000 });
+    for (const each of [ledger, news])
+      await eventually(() => expect(each.missing(after)).toEqual([]), { within: 60_000 });
     await grown.close();
   }, 180_000);
 

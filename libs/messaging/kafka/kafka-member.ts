@@ -122,9 +122,9 @@ export class KafkaMember {
   }
 
   private async run(): Promise<void> {
-    const { topics, from } = this.options;
     await this.consumer.connect();
-    await this.consumer.subscribe({ topics: [...topics], fromBeginning: from !== 'latest' });
+    // Also for who begins at the latest, whose offsets are set by then: all that a partition holds that is added later is news.
+    await this.consumer.subscribe({ topics: [...this.options.topics], fromBeginning: true });
     await this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
