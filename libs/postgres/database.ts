@@ -54,6 +54,8 @@ function named(url: string, name: string): { connectionString: string; applicati
   return { connectionString: address.href, application_name: `${name} (${given})` };
 }
 
+/** SQLSTATE of `cached plan must not change result type`. */
+const STALE_PLAN = '0A000';
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
 
@@ -178,6 +180,8 @@ export class Database implements Sql, Workspaces {
         throw new Error('The transaction was rolled back, since one of its statements had failed');
       return result;
     } catch (error) {
+      // What another release's migration has changed under a prepared statement is never planned anew on its connection.
+      if ((error as { code?: string }).code === STALE_PLAN) broken = error as Error;
       await client.query('rollback').catch((lost: Error) => (broken = lost));
       throw error;
     } finally {

@@ -1,5 +1,5 @@
 import { eventually, testDatabase, type TestDatabase } from '#testing';
-import type { Sql } from './database';
+import { Database, type Sql } from './database';
 import { migrate } from './migrate';
 import { schemaText } from './schema-text';
 
@@ -105,5 +105,16 @@ describe('the database', () => {
     });
     await expect(passedOver).rejects.toThrow('was rolled back');
     expect(await test.db.query("select to_regclass('half_done') as found")).toEqual([{ found: null }]);
+  });
+
+  it('goes on with statements whose table was changed by a migration meanwhile', async () => {
+    const old = new Database(test.url, { max: 1 });
+    const read = () => old.tx((sql) => sql.query('select * from widened'));
+    await test.db.script('create table widened (id int); insert into widened values (1)');
+    expect(await read()).toEqual([{ id: 1 }]);
+    await test.db.script('alter table widened add column more int');
+    await expect(read()).rejects.toThrow('cached plan must not change result type');
+    expect(await read()).toEqual([{ id: 1, more: null }]);
+    await old.end();
   });
 });
