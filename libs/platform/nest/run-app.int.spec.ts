@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { eventually, testDatabase } from '#testing';
+import { tcpProxy } from '#messaging/conformance/tcp-proxy';
+import { eventually, ownPort, testDatabase } from '#testing';
 import { loadSettings } from '../config/settings';
 import type { Engines } from '../engines';
 import { startApp, type AppDefinition } from './run-app';
@@ -8,13 +10,14 @@ interface Reply {
   code(status: number): { send(): void };
 }
 
-const settings = (url: string) =>
+const settings = (url: string, more: Record<string, string> = {}) =>
   loadSettings({
     POSTLEDGER_MODE: 'sandbox',
     POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 1).toString('base64'),
     DATABASE_URL: url,
     PORT: '0',
     LOG_LEVEL: 'silent',
+    ...more,
   });
 const app = (configure: AppDefinition['configure']): AppDefinition => ({
   name: 'test',
@@ -40,6 +43,49 @@ describe('the start of an app', () => {
     await expect(tries[0]!.db.query('select 1')).rejects.toThrow('after calling end');
     expect((await fetch(`${running.url}/health/live`)).status).toBe(200);
     await running.stop();
+    await test.drop();
+  });
+
+  it('answers meanwhile that it lives, for what it waits, and everything else with a 503', async () => {
+    const test = await testDatabase();
+    const away = new URL(test.url);
+    const engine = await tcpProxy(away.hostname, Number(away.port));
+    engine.shut();
+    away.port = `${engine.port}`;
+    const port = await ownPort();
+    const ask = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+      return { status: answer.status, retryAfter: answer.headers.get('retry-after'), body: await answer.json() };
+    };
+    const unready = (detail: unknown) => ({
+      status: 503,
+      retryAfter: '1',
+      body: { status: 'unavailable', parts: { process: { ok: false, detail } } },
+    });
+    let atLast: unknown;
+    const definition = app(async () => void (atLast = await ask('/health/ready')));
+    const begun = startApp(definition, settings(away.href, { PORT: `${port}` }), { onWait: () => undefined });
+    await eventually(async () =>
+      expect(await ask('/health/ready?verbose')).toEqual(
+        unready(expect.stringMatching(/^Waiting for PostgreSQL at 127\.0\.0\.1:/)),
+      ),
+    );
+    expect(await ask('/health/live')).toEqual({ status: 200, retryAfter: null, body: { status: 'live', app: 'test' } });
+    expect(await ask('/api/v1/posts')).toMatchObject({
+      status: 503,
+      retryAfter: '1',
+      body: { code: 'ENGINE_UNAVAILABLE' },
+    });
+    await expect(startApp(app(undefined), settings(away.href, { PORT: `${port}` }))).rejects.toThrow(`Port ${port} on`);
+    const halfAsked = connect(port, '127.0.0.1', () => halfAsked.write('GET /health/li')).on('error', () => undefined);
+    await once(halfAsked, 'ready');
+    engine.open();
+    const running = await begun;
+    expect(atLast).toEqual(unready('The process is starting.'));
+    expect(await ask('/health/ready')).toMatchObject({ status: 200, body: { status: 'ready' } });
+    expect(await ask('/api/v1/posts')).toMatchObject({ status: 404 });
+    await running.stop();
+    await engine.close();
     await test.drop();
   });
 

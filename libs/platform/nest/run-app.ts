@@ -7,11 +7,13 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { EmbeddedServerError, OtherHistoryError } from '#postgres';
 import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
+import { createLogger } from '../logger';
 import { isEngineOutage } from '../outage';
 import { reachDatabase } from '../wait-for';
 import { refuseHostless } from './hostless';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
+import { StartupServer } from './startup-server';
 import { refuseUnreadable } from './unreadable';
 import { refuseUnroutable } from './unroutable';
 import { endUnusedConnections } from './unused-connections';
@@ -47,32 +49,48 @@ const REQUEST_TIMEOUT_MS = 300_000;
 class RootModule {}
 
 /**
- * Opens the engines, starts the modules, listens. Where an engine goes away meanwhile it begins anew once that is back. Rejects with one clear
- * sentence when the port is taken.
+ * Opens the engines, starts the modules, listens. Where an engine goes away meanwhile it begins anew once that is back. Until it listens, the
+ * port answers that it starts. Rejects with one clear sentence when the port is taken.
  */
 export async function startApp(
   definition: AppDefinition,
   settings: Settings,
   options: Partial<OpenOptions> = {},
 ): Promise<RunningApp> {
+  const { name } = definition;
+  const { host, port = definition.port } = settings;
+  const startup = new StartupServer(name, { host, port });
+  const log = options.log ?? createLogger(name, settings.logLevel);
+  const onWait = (sentence: string) => {
+    startup.wait(sentence);
+    if (options.onWait) options.onWait(sentence);
+    else log.warn(sentence);
+  };
   const onOtherHistory = () => fail(new OtherHistoryError());
-  for (;;) {
-    const engines = await openEngines(settings, { name: definition.name, onOtherHistory, ...options });
-    const begun: Begun = { app: undefined };
-    try {
-      return await startOn(engines, definition, begun);
-    } catch (error) {
-      const isPassing = isEngineOutage(error);
-      if (isPassing) {
-        const say = options.onWait ?? ((sentence: string) => engines.log.warn(sentence));
-        say(`Beginning anew, for an engine went away during the start: ${(error as Error).message}`);
-        await new Promise((again) => setTimeout(again, BEGIN_AGAIN_MS));
-        // What is half up says goodbye to a database that answers.
-        await reachDatabase(engines.db, say);
+  try {
+    for (;;) {
+      await startup.open().catch((error: NodeJS.ErrnoException) => {
+        throw refused(error, 'PORT', host, port);
+      });
+      const engines = await openEngines(settings, { name, onOtherHistory, ...options, log, onWait });
+      startup.wait(undefined);
+      const begun: Begun = { app: undefined };
+      try {
+        return await startOn(engines, definition, begun, startup);
+      } catch (error) {
+        const isPassing = isEngineOutage(error);
+        if (isPassing) {
+          onWait(`Beginning anew, for an engine went away during the start: ${(error as Error).message}`);
+          await new Promise((again) => setTimeout(again, BEGIN_AGAIN_MS));
+          // What is half up says goodbye to a database that answers.
+          await reachDatabase(engines.db, onWait);
+        }
+        const isDown = await putDown(engines, begun);
+        if (!isPassing || !isDown) throw error;
       }
-      const isDown = await putDown(engines, begun);
-      if (!isPassing || !isDown) throw error;
     }
+  } finally {
+    await startup.close();
   }
 }
 
@@ -83,7 +101,12 @@ interface Begun {
   app: NestFastifyApplication | undefined;
 }
 
-async function startOn(engines: Engines, definition: AppDefinition, begun: Begun): Promise<RunningApp> {
+async function startOn(
+  engines: Engines,
+  definition: AppDefinition,
+  begun: Begun,
+  startup: StartupServer,
+): Promise<RunningApp> {
   const { settings } = engines;
   const root: DynamicModule = {
     module: RootModule,
@@ -113,6 +136,7 @@ async function startOn(engines: Engines, definition: AppDefinition, begun: Begun
   await app.init();
   await app.startAllMicroservices();
   const port = settings.port ?? definition.port;
+  await startup.close();
   await app.listen({ host: settings.host, port }).catch((error: NodeJS.ErrnoException) => {
     throw refused(error, 'PORT', settings.host, port);
   });
