@@ -3,6 +3,7 @@ export * from './instant';
 export * from './domain-error';
 export * from './decider';
 export * from './aggregate';
+export * from './entries';
 export * from './grouped';
 export * from './ids';
 export * from './recent';

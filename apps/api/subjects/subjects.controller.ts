@@ -1,5 +1,5 @@
 import { Inject, Param, Query } from '@nestjs/common';
-import { errorsOf } from '#kernel';
+import { allEntries, errorsOf } from '#kernel';
 import type { StoredKey } from '#personal-data';
 import { ENGINES, type Engines } from '#platform';
 import { SubjectsQuery, type Page, type SentView } from '#read-models';
@@ -83,7 +83,7 @@ export class SubjectsController {
   /** A person's data is also what was stored when they were invited, before they had an id. */
   private async find(id: string, call: Call): Promise<{ ids: string[]; keys: StoredKey[] }> {
     const { state: team } = await this.commands.load(teamAggregate, call.workspace, call.workspace);
-    const invitations = [...team.invitations].filter(([, { acceptedBy }]) => acceptedBy === id);
+    const invitations = allEntries(team.invitations).filter(([, { acceptedBy }]) => acceptedBy === id);
     const ids = [id, ...invitations.map(([inviteId]) => inviteId)];
     const keys = await this.engines.keys.of(call.workspace, ids);
     if (keys.length === 0) throw fail('SUBJECT_NOT_FOUND');

@@ -1,4 +1,5 @@
 import { Body, Param, Query } from '@nestjs/common';
+import { entry } from '#kernel';
 import { presentSubscription, type Page, type PaymentView, type SubscriptionView } from '#read-models';
 import { paymentKey, subscriptionAggregate, type SubscriptionCommand } from '#workspace';
 import { Commands, type Asked } from '../commands/commands';
@@ -81,7 +82,7 @@ export class SubscriptionController {
     const part = { view: this.things.models.payments.view, id: invoiceId };
     const { payments } = await this.parts.run(subscriptionAggregate, part, command, call);
     // Repeated with other figures it has no effect: the answer is what counts.
-    const counted = payments.get(paymentKey(outcome, invoiceId))!;
+    const counted = entry(payments, paymentKey(outcome, invoiceId))!;
     return {
       invoiceId,
       amountCents: counted.amountCents,

@@ -1,3 +1,4 @@
+import { entry, noEntries, withEntry, type Entries } from '#kernel';
 import type { PostOutcome } from './campaign.events';
 
 /** Where a post stands in its campaign. */
@@ -14,47 +15,27 @@ export type Place =
   /** Cancelled: it never comes back. */
   | { readonly in: false };
 
-/** The posts of a campaign and their counts. Immutable: a change copies one bucket of 256, so that folding a long stream stays cheap. */
+/** The posts of a campaign and their counts. */
 export interface CampaignPosts {
-  readonly buckets: readonly Readonly<Record<string, Place>>[];
+  readonly buckets: Entries<Place>;
   readonly total: number;
   readonly settled: number;
   readonly succeeded: number;
 }
 
-const BUCKETS = 256;
-
-export const noPosts: CampaignPosts = {
-  buckets: Array.from({ length: BUCKETS }, () => ({})),
-  total: 0,
-  settled: 0,
-  succeeded: 0,
-};
+export const noPosts: CampaignPosts = { buckets: noEntries, total: 0, settled: 0, succeeded: 0 };
 
 /** Where a post stands in its campaign; undefined for one that the campaign has never heard of. */
-export const placeOf = (posts: CampaignPosts, postId: string): Place | undefined => {
-  const bucket = posts.buckets[bucketOf(postId)]!;
-  return Object.hasOwn(bucket, postId) ? bucket[postId] : undefined;
-};
+export const placeOf = (posts: CampaignPosts, postId: string): Place | undefined => entry(posts.buckets, postId);
 
 /** The same posts with `postId` at another place, or (undefined) without a trace of it. */
 export function withPlace(posts: CampaignPosts, postId: string, place: Place | undefined): CampaignPosts {
-  const number = bucketOf(postId);
   const before = placeOf(posts, postId);
-  const { [postId]: _, ...others } = posts.buckets[number]!;
-  const bucket = place ? { ...others, [postId]: place } : others;
   const change = (counts: (place: Place | undefined) => boolean) => Number(counts(place)) - Number(counts(before));
   return {
-    buckets: posts.buckets.with(number, bucket),
+    buckets: withEntry(posts.buckets, postId, place),
     total: posts.total + change((it) => it?.in === true),
     settled: posts.settled + change((it) => it?.in === true && it.settled !== null),
     succeeded: posts.succeeded + change((it) => it?.in === true && it.settled?.outcome === 'published'),
   };
-}
-
-/** FNV-1a. */
-function bucketOf(postId: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < postId.length; index++) hash = Math.imul(hash ^ postId.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % BUCKETS;
 }

@@ -1,4 +1,4 @@
-import { apply, type Instant } from '#kernel';
+import { apply, noEntries, type Instant } from '#kernel';
 import {
   planAhead,
   planAt,
@@ -21,10 +21,10 @@ export interface SubscriptionView {
 }
 
 /** As it stands at `now`; a workspace without a row has `{ plans: [] }`. */
-export function presentSubscription({ plans }: SubscriptionRow, now: Instant): SubscriptionView {
-  const subscription = { plans, payments: new Map() };
-  return { plan: planAt(subscription, now), upcoming: planAhead(subscription, now) };
-}
+export const presentSubscription = (row: SubscriptionRow, now: Instant): SubscriptionView => ({
+  plan: planAt(row, now),
+  upcoming: planAhead(row, now),
+});
 
 const isPlanChange = (type: string): boolean => type.startsWith('Subscription');
 
@@ -35,7 +35,7 @@ export const subscriptionView: KeyedView<SubscriptionRow, SubscriptionRow> = {
   category: 'subscription',
   keys: (event) => (isPlanChange(event.type) ? ownKey(event) : []),
   evolve: (row, event) => {
-    const before: Subscription = { plans: row?.plans ?? [], payments: new Map() };
+    const before: Subscription = { plans: row?.plans ?? [], payments: noEntries };
     return { plans: apply(subscriptionDecider, before, event as unknown as SubscriptionEvent).plans };
   },
   columns: {},

@@ -1,4 +1,4 @@
-import type { Personal } from '#kernel';
+import { entry, type Personal } from '#kernel';
 import type { Role, Team, TeamEvent } from '#workspace';
 import type { KeyedView } from '../keyed/keyed-view';
 
@@ -15,7 +15,7 @@ export interface InvitationView {
 
 /** An invitation out of the team's state; undefined when it was never made. */
 export function invitationOf({ invitations }: Team, inviteId: string): InvitationView | undefined {
-  const found = invitations.get(inviteId);
+  const found = entry(invitations, inviteId);
   return found && { id: inviteId, ...found, status: found.acceptedBy === null ? 'pending' : 'accepted' };
 }
 

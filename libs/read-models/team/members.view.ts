@@ -1,3 +1,4 @@
+import { allEntries, entry } from '#kernel';
 import type { Role, Team, TeamEvent } from '#workspace';
 import type { KeyedView } from '../keyed/keyed-view';
 
@@ -11,8 +12,8 @@ export interface MemberView {
 
 /** A member out of the team's state; undefined for somebody who is none. */
 export function memberOf({ members, invitations }: Team, userId: string): MemberView | undefined {
-  const role = members.get(userId);
-  const accepted = [...invitations].find(([, { acceptedBy }]) => acceptedBy === userId);
+  const role = entry(members, userId);
+  const accepted = allEntries(invitations).find(([, { acceptedBy }]) => acceptedBy === userId);
   return role && accepted && { userId, role, inviteId: accepted[0] };
 }
 

@@ -11,13 +11,14 @@ import { presentCampaign } from '../campaigns/campaigns.view';
 import { presentContent } from '../content/content.view';
 import { presentDesign } from '../designs/designs.view';
 import { presentGallery } from '../galleries/galleries.view';
+import type { KeyedView } from '../keyed/keyed-view';
 import { presentMedia } from '../media/media.view';
 import { presentOperation } from '../operations/operations.view';
 import { presentPost } from '../posts/posts.view';
 import { presentRegion } from '../regions/regions.view';
 import { presentSubscription } from '../subscription/subscription.view';
-import { invitationOf } from '../team/invitations.view';
-import { memberOf } from '../team/members.view';
+import { invitationsView } from '../team/invitations.view';
+import { membersView } from '../team/members.view';
 import { presentEndpoint } from '../webhook-endpoints/webhook-endpoints.view';
 
 /** A thing as it stood at a time. */
@@ -37,12 +38,16 @@ function past<C extends CommandBase, E extends Message, S>(
   it: Aggregate<C, E, S>,
   show: (state: S, id: string, at: Instant) => object | undefined,
 ): [category: string, past: Past] {
-  const folded: Past = (events, id, at) => {
-    const upcast = events.map((event) => upcastBy(it.events[event.type as E['type']], event));
-    return show(fold(it.decider, upcast as readonly unknown[] as readonly E[]), id, at);
-  };
-  return [it.category, folded];
+  return [
+    it.category,
+    (events, id, at) => show(fold(it.decider, upcast(it, events) as readonly unknown[] as readonly E[]), id, at),
+  ];
 }
+
+const upcast = <C extends CommandBase, E extends Message, S>(
+  it: Aggregate<C, E, S>,
+  events: readonly RecordedEvent[],
+) => events.map((event) => upcastBy(it.events[event.type as E['type']], event));
 
 /** A thing that is absent is not shown. */
 const thing = <C extends CommandBase, E extends Message, S extends { readonly status: string }>(
@@ -52,6 +57,16 @@ const thing = <C extends CommandBase, E extends Message, S extends { readonly st
   past(it, (state) =>
     state.status === 'absent' ? undefined : show(state as Exclude<S, { readonly status: 'absent' }>),
   );
+
+/** All that a stream tells of, in the order in which it came. */
+function listed<Row extends object, Shown extends object>(
+  view: KeyedView<Row, Shown>,
+  events: readonly RecordedEvent[],
+): Shown[] {
+  const rows = new Map<string, Row>();
+  for (const event of events) for (const id of view.keys(event)) rows.set(id, view.evolve(rows.get(id), event, id));
+  return [...rows].map(([id, row]) => view.present(row, id));
+}
 
 const pasts: ReadonlyMap<string, Past> = new Map([
   thing(postAggregate, presentPost),
@@ -64,10 +79,13 @@ const pasts: ReadonlyMap<string, Past> = new Map([
   thing(studio.galleryAggregate, presentGallery),
   thing(studio.contentAggregate, presentContent),
   thing(studio.regionAggregate, presentRegion),
-  past(workspaces.teamAggregate, (team) => ({
-    members: [...team.members.keys()].map((userId) => memberOf(team, userId)),
-    invitations: [...team.invitations.keys()].map((inviteId) => invitationOf(team, inviteId)),
-  })),
+  [
+    workspaces.teamAggregate.category,
+    (past) => {
+      const events = upcast(workspaces.teamAggregate, past);
+      return { members: listed(membersView, events), invitations: listed(invitationsView, events) };
+    },
+  ],
   past(workspaces.subscriptionAggregate, (subscription, _, at) => presentSubscription(subscription, at)),
   thing(workspaces.workspaceAggregate, ({ workspaceId, name }) => ({ id: workspaceId, name })),
   thing(workspaces.apiKeyAggregate, ({ keyId, name, scopes, kind, status }) => ({

@@ -1,4 +1,4 @@
-import { decider, type Command, type Instant, type Personal } from '#kernel';
+import { decider, entry, noEntries, withEntry, type Command, type Entries, type Instant, type Personal } from '#kernel';
 import { ensure } from './subscription.errors';
 import { PLANS, type Plan, type SubscriptionEvent } from './subscription.events';
 
@@ -40,11 +40,11 @@ export interface Subscription {
   /** By time; the last may lie ahead. */
   readonly plans: readonly PlanFrom[];
   /** What was recorded first, by `paymentKey`. */
-  readonly payments: ReadonlyMap<string, RecordedPayment>;
+  readonly payments: Entries<RecordedPayment>;
 }
 
 export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEvent, Subscription>({
-  initial: { plans: [], payments: new Map() },
+  initial: { plans: [], payments: noEntries },
   decide: {
     ChangePlan: ({ at, workspaceId, plan: toPlan, effectiveAt }, subscription) => {
       const fromPlan = planBefore(subscription, toPlan, effectiveAt ?? at, at);
@@ -66,7 +66,7 @@ export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEven
 
     RecordPayment: (command, { payments }) => {
       const { workspaceId, invoiceId, amountCents, currency, outcome } = command;
-      if (payments.has(paymentKey(outcome, invoiceId))) return [];
+      if (entry(payments, paymentKey(outcome, invoiceId))) return [];
       const payment = { workspaceId, invoiceId, amountCents, currency };
       return command.outcome === 'succeeded'
         ? [{ type: 'PaymentSucceeded', data: payment }]
@@ -79,11 +79,11 @@ export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEven
     SubscriptionCancelled: replan,
     PaymentSucceeded: ({ plans, payments }, { invoiceId, amountCents, currency }) => ({
       plans,
-      payments: new Map(payments).set(paymentKey('succeeded', invoiceId), { amountCents, currency, reason: null }),
+      payments: withEntry(payments, paymentKey('succeeded', invoiceId), { amountCents, currency, reason: null }),
     }),
     PaymentFailed: ({ plans, payments }, { invoiceId, amountCents, currency, reason }) => ({
       plans,
-      payments: new Map(payments).set(paymentKey('failed', invoiceId), { amountCents, currency, reason }),
+      payments: withEntry(payments, paymentKey('failed', invoiceId), { amountCents, currency, reason }),
     }),
   },
 });
@@ -91,11 +91,11 @@ export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEven
 const rank = (plan: Plan): number => PLANS.indexOf(plan);
 
 /** The plan in force at `at`. */
-export const planAt = ({ plans }: Subscription, at: Instant): Plan =>
+export const planAt = ({ plans }: Pick<Subscription, 'plans'>, at: Instant): Plan =>
   plans.findLast(({ effectiveAt }) => effectiveAt <= at)?.plan ?? 'free';
 
 /** The change that lies ahead of `at`, if any. */
-export const planAhead = ({ plans }: Subscription, at: Instant): PlanFrom | null =>
+export const planAhead = ({ plans }: Pick<Subscription, 'plans'>, at: Instant): PlanFrom | null =>
   plans.find(({ effectiveAt }) => effectiveAt > at) ?? null;
 
 /**

@@ -1,4 +1,4 @@
-import { decider, type Command, type Personal } from '#kernel';
+import { decider, entry, noEntries, withEntry, type Command, type Entries, type Personal } from '#kernel';
 import { ensure } from './team.errors';
 import type { Role, TeamEvent } from './team.events';
 
@@ -17,29 +17,29 @@ export interface Invitation {
 
 /** One per workspace. There is always a team; at first it is empty. */
 export interface Team {
-  readonly invitations: ReadonlyMap<string, Invitation>;
+  readonly invitations: Entries<Invitation>;
   /** Roles by user id. */
-  readonly members: ReadonlyMap<string, Role>;
+  readonly members: Entries<Role>;
 }
 
 export const teamDecider = decider<TeamCommand, TeamEvent, Team>({
-  initial: { invitations: new Map(), members: new Map() },
+  initial: { invitations: noEntries, members: noEntries },
   decide: {
     InviteMember: ({ actor, inviteId, email, role }, { invitations }) => {
-      ensure(!invitations.has(inviteId), 'INVITATION_ALREADY_EXISTS');
+      ensure(!entry(invitations, inviteId), 'INVITATION_ALREADY_EXISTS');
       return [{ type: 'MemberInvited', data: { inviteId, email, role, invitedBy: actor } }];
     },
 
     AcceptInvitation: ({ inviteId, userId }, { invitations, members }) => {
-      const invitation = invitations.get(inviteId);
+      const invitation = entry(invitations, inviteId);
       ensure(invitation, 'INVITATION_NOT_FOUND');
       ensure(invitation.acceptedBy === null, 'INVITATION_ALREADY_ACCEPTED');
-      ensure(!members.has(userId), 'MEMBER_ALREADY_EXISTS');
+      ensure(!entry(members, userId), 'MEMBER_ALREADY_EXISTS');
       return [{ type: 'MemberJoined', data: { userId, inviteId, role: invitation.role } }];
     },
 
     ChangeRole: ({ actor, userId, role }, { members }) => {
-      const oldRole = members.get(userId);
+      const oldRole = entry(members, userId);
       ensure(oldRole, 'MEMBER_NOT_FOUND');
       return oldRole === role
         ? []
@@ -48,20 +48,20 @@ export const teamDecider = decider<TeamCommand, TeamEvent, Team>({
   },
   evolve: {
     MemberInvited: ({ invitations, members }, { inviteId, email, role, invitedBy }) => ({
-      invitations: new Map(invitations).set(inviteId, { email, role, invitedBy, acceptedBy: null }),
+      invitations: withEntry(invitations, inviteId, { email, role, invitedBy, acceptedBy: null }),
       members,
     }),
     MemberJoined: ({ invitations, members }, { userId, inviteId, role }) => {
-      const invitation = invitations.get(inviteId);
+      const invitation = entry(invitations, inviteId);
       if (!invitation) throw new Error(`Somebody joined by invitation ${inviteId}, which was never made`);
       return {
-        invitations: new Map(invitations).set(inviteId, { ...invitation, acceptedBy: userId }),
-        members: new Map(members).set(userId, role),
+        invitations: withEntry(invitations, inviteId, { ...invitation, acceptedBy: userId }),
+        members: withEntry(members, userId, role),
       };
     },
     RoleChanged: ({ invitations, members }, { userId, newRole }) => ({
       invitations,
-      members: new Map(members).set(userId, newRole),
+      members: withEntry(members, userId, newRole),
     }),
   },
 });
