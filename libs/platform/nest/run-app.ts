@@ -49,8 +49,8 @@ const REQUEST_TIMEOUT_MS = 300_000;
 class RootModule {}
 
 /**
- * Opens the engines, starts the modules, listens. Where an engine goes away meanwhile it begins anew once that is back. Until it listens, the
- * port answers that it starts. Rejects with one clear sentence when the port is taken.
+ * Opens the engines, starts the modules, listens. Where an engine goes away meanwhile it begins anew once that is back. While it waits for
+ * one, the port answers for what. Rejects with one clear sentence when the port is taken.
  */
 export async function startApp(
   definition: AppDefinition,
@@ -58,22 +58,19 @@ export async function startApp(
   options: Partial<OpenOptions> = {},
 ): Promise<RunningApp> {
   const { name } = definition;
-  const { host, port = definition.port } = settings;
-  const startup = new StartupServer(name, { host, port });
+  const at = { host: settings.host, port: settings.port ?? definition.port };
   const log = options.log ?? createLogger(name, settings.logLevel);
-  const onWait = (sentence: string) => {
-    startup.wait(sentence);
-    if (options.onWait) options.onWait(sentence);
-    else log.warn(sentence);
-  };
   const onOtherHistory = () => fail(new OtherHistoryError());
-  try {
-    for (;;) {
-      await startup.open().catch((error: NodeJS.ErrnoException) => {
-        throw refused(error, 'PORT', host, port);
-      });
+  for (;;) {
+    const startup = new StartupServer(name, at);
+    const onWait = (sentence: string) => {
+      startup.wait(sentence);
+      if (options.onWait) options.onWait(sentence);
+      else log.warn(sentence);
+    };
+    try {
       const engines = await openEngines(settings, { name, onOtherHistory, ...options, log, onWait });
-      startup.wait(undefined);
+      startup.goOn();
       const begun: Begun = { app: undefined };
       try {
         return await startOn(engines, definition, begun, startup);
@@ -88,9 +85,9 @@ export async function startApp(
         const isDown = await putDown(engines, begun);
         if (!isPassing || !isDown) throw error;
       }
+    } finally {
+      await startup.close();
     }
-  } finally {
-    await startup.close();
   }
 }
 

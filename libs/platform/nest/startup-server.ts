@@ -5,39 +5,46 @@ const STARTING: Refusal = [503, 'ENGINE_UNAVAILABLE', 'The process is starting.'
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Answers on the app's port while it starts, which may be long where it waits for an engine: it is live, it is not ready and says for what it
- * waits, and everything else is a 503 with Retry-After. So whoever watches it need not take a wait for a death.
+ * Answers on the app's port while its start waits for something: it is live, it is not ready and says for what it waits, and everything else is
+ * a 503 with Retry-After. So whoever watches it need not take a wait for a death.
  */
 export class StartupServer {
-  private server: Server | undefined;
+  private opening: Promise<Server | undefined> | undefined;
   private waitsFor: string | undefined;
+  private isOver = false;
 
   constructor(
     private readonly app: string,
     private readonly at: { readonly host: string; readonly port: number },
   ) {}
 
-  /** Does nothing when it is open, nor for port 0, which nobody could know. Rejects when the port cannot be had. */
-  async open(): Promise<void> {
-    if (this.server || this.at.port === 0) return;
-    const server = createServer(this.answer);
-    await new Promise<void>((done, fail) => server.once('error', fail).listen(this.at, done));
-    this.server = server;
-  }
-
-  /** What is waited for, in a sentence; undefined when it is there. */
-  wait(sentence: string | undefined): void {
+  /** What is waited for, in a sentence. From the first one on the port answers; where it cannot be had, the start itself will say so. */
+  wait(sentence: string): void {
     this.waitsFor = sentence;
+    // Nobody could know which port 0 is.
+    if (this.at.port !== 0 && !this.isOver) this.opening ??= this.open();
   }
 
-  /** Resolves when the port is free. */
+  /** It is there, and the start goes on. */
+  goOn(): void {
+    this.waitsFor = undefined;
+  }
+
+  /** Resolves when the port is free; it answers no more. */
   async close(): Promise<void> {
-    const { server } = this;
+    this.isOver = true;
+    const server = await this.opening;
     if (!server) return;
-    this.server = undefined;
     const closed = new Promise((done) => server.close(done));
     server.closeAllConnections();
     await closed;
+  }
+
+  private open(): Promise<Server | undefined> {
+    const server = createServer(this.answer);
+    return new Promise((done) => {
+      server.once('error', () => done(undefined)).listen(this.at, () => done(server));
+    });
   }
 
   private readonly answer: RequestListener = ({ url = '' }, response) => {
