@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import type { NewEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { eventIdOf } from '#kernel';
+import { eventually } from '#testing';
 import { LogFeed } from './log-feed';
 
 const metadata = {
@@ -70,6 +71,83 @@ describe('the log feed', () => {
     await store.append('thing-ws_1:new', [event(99)], -1);
     await Promise.all(waits);
     expect(woken).toEqual(['outbox', 'view']);
+    await feed.stop();
+    await store.close();
+  });
+
+  it('holds up nobody who is far ahead of the one that it began with', async () => {
+    const store = await storeOf(50);
+    let readOn: () => void = () => undefined;
+    const slow = Object.assign(Object.create(store) as MemoryEventStore, {
+      async *follow(options: Parameters<MemoryEventStore['follow']>[0]) {
+        await new Promise<void>((go) => (readOn = go));
+        yield* store.follow(options);
+      },
+    });
+    const feed = new LogFeed(slow, () => undefined);
+    const behind = consume(feed, 0, 51, 10);
+    expect(await consume(feed, 49, 1, 10)).toEqual([50]);
+    const ahead = consume(feed, 50, 1, 10);
+    await store.append('thing-ws_1:new', [event(99)], -1);
+    readOn();
+    expect([await ahead, await behind]).toEqual([[51], upTo(0, 51)]);
+    await feed.stop();
+    await store.close();
+  });
+
+  it('misses nothing that comes, and is read, while somebody who is ahead of it asks', async () => {
+    const store = await storeOf(3);
+    const slow = Object.assign(Object.create(store) as MemoryEventStore, {
+      readAll: async (options: Parameters<MemoryEventStore['readAll']>[0]) => {
+        const batch = await store.readAll(options);
+        if (batch.events.length > 0) return batch;
+        await store.append('thing-ws_1:new', [event(99)], -1);
+        await eventually(() => expect(feed.head).toBe(4));
+        return batch;
+      },
+    });
+    const feed = new LogFeed(slow, () => undefined);
+    const behind = consume(feed, 0, 4, 10);
+    expect([await consume(feed, 3, 1, 10), await behind]).toEqual([[4], upTo(0, 4)]);
+    await feed.stop();
+    await store.close();
+  });
+
+  it('goes by what it has read where nothing was in it, as where an engine keeps events of its own', async () => {
+    const store = await storeOf(1);
+    const [only] = (await store.readAll({ after: 0, limit: 1 })).events;
+    const gapped = Object.assign(Object.create(store) as MemoryEventStore, {
+      async *follow({ signal }: { signal: AbortSignal }) {
+        yield { events: [only!], position: 7 };
+        if (!signal.aborted) await new Promise((stopped) => signal.addEventListener('abort', stopped));
+      },
+    });
+    const feed = new LogFeed(gapped, () => undefined);
+    const { signal } = new AbortController();
+    expect(await feed.next(0, 10, signal)).toEqual({ events: [only], position: 7 });
+    const waiting = feed.next(7, 10, signal);
+    await feed.stop();
+    expect(await waiting).toBeUndefined();
+    await store.close();
+  });
+
+  it('reads the log no faster than it is taken', async () => {
+    const store = await storeOf(1);
+    const { events } = await store.readAll({ after: 0, limit: 1 });
+    let reads = 0;
+    const endless = Object.assign(Object.create(store) as MemoryEventStore, {
+      async *follow({ signal }: { signal: AbortSignal }) {
+        while (!signal.aborted) {
+          reads++;
+          yield { events, position: reads };
+          await new Promise(setImmediate);
+        }
+      },
+    });
+    const feed = new LogFeed(endless, () => undefined);
+    await feed.next(0, 10, new AbortController().signal);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(reads).toBe(1);
     await feed.stop();
     await store.close();
   });

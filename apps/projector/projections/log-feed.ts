@@ -10,8 +10,8 @@ interface Waiter {
 }
 
 /**
- * Reads the log once for all projections of this process. The newest stretch stays in memory; a projection that is behind it
- * reads on its own until it gets there. Nobody waits for a slower one.
+ * Reads the log once for all projections of this process. The newest stretch stays in memory; a projection that is behind it, or ahead
+ * while the reading began with one far behind, reads on its own until the two meet. Nobody waits for a slower one.
  */
 export class LogFeed {
   private events: RecordedEvent[] = [];
@@ -41,10 +41,12 @@ export class LogFeed {
   async next(after: Position, limit: number, signal: AbortSignal, urgent = false): Promise<LogBatch | undefined> {
     this.follow(after);
     while (!signal.aborted && !this.stopping.signal.aborted) {
-      if (after < this.start) {
+      const { end } = this;
+      if (after < this.start || after > end) {
         const batch = await this.store.readAll({ after, limit });
         if (batch.events.length > 0 || batch.position > after) return batch;
-        await this.grown(signal, urgent);
+        // What has come meanwhile woke nobody who was still asking.
+        if (this.end === end) await this.grown(signal, urgent);
       } else if (after < this.end) return this.slice(after, limit);
       else await this.grown(signal, urgent);
     }
