@@ -65,15 +65,15 @@ function read(file: string): string {
   }
 }
 
-/** Does what one process at a time may do in a folder. A lock that is left, as by a kill, counts for a while. */
-function alone(folder: string, work: () => void): void {
+/** Does what one process at a time may do in a folder that is there. A lock that is left, as by a kill, counts for a while. */
+export function alone<T>(folder: string, work: () => T): T {
   const lock = join(folder, 'owner.lock');
   while (!isMade(lock)) {
     if (Date.now() - madeAt(lock) > LEFT_MS) rmSync(lock, { recursive: true, force: true });
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
   }
   try {
-    work();
+    return work();
   } finally {
     rmSync(lock, { recursive: true, force: true });
   }
