@@ -1,4 +1,4 @@
-import { SecretBox } from './secret-box';
+import { SecretBox, SecretBoxError } from './secret-box';
 
 const key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
 
@@ -24,5 +24,12 @@ describe('a secret box', () => {
     const closed = box.encrypt('secret');
     const changed = closed.slice(0, -2) + (closed.endsWith('AA') ? 'BB' : 'AA');
     expect(() => box.decrypt(changed)).toThrow('The box was changed');
+  });
+
+  it('notices a box that was cut, wherever', () => {
+    const box = new SecretBox(key(1));
+    const closed = box.encrypt('secret');
+    for (let length = 0; length < closed.length; length++)
+      expect(() => box.decrypt(closed.slice(0, length))).toThrow(SecretBoxError);
   });
 });

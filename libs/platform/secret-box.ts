@@ -69,9 +69,9 @@ export class SecretBox {
     const key = this.keys.find((one) => one.id === id);
     if (version !== 'v1' || !key || !sealed) throw new SecretBoxError('The box was closed with another key');
     const bytes = Buffer.from(sealed, 'base64url');
-    const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, 12));
-    decipher.setAuthTag(bytes.subarray(-16));
     try {
+      const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, 12), { authTagLength: 16 });
+      decipher.setAuthTag(bytes.subarray(-16));
       return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8');
     } catch (cause) {
       throw new SecretBoxError('The box was changed', { cause });
