@@ -1,5 +1,6 @@
 import { DatabaseVersionError, isOutage, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
+import { sparingly } from './sparingly';
 
 const PAUSE_MS = 250;
 const SAY_EVERY_MS = 3_000;
@@ -15,15 +16,13 @@ const HOPELESS: Readonly<Record<string, (error: Error) => string>> = {
 
 /** Runs `attempt` until it succeeds, saying every few seconds what it waits for and why. SettingsErrors end the wait. */
 export async function until<T>(what: string, attempt: () => Promise<T>, say: (sentence: string) => void): Promise<T> {
-  for (let said = 0; ;) {
+  const now = sparingly(say, SAY_EVERY_MS);
+  for (;;) {
     try {
       return await attempt();
     } catch (error) {
       if (error instanceof SettingsError) throw error;
-      if (Date.now() - said >= SAY_EVERY_MS) {
-        say(`Waiting for ${what}: ${sentenceOf(error)}`);
-        said = Date.now();
-      }
+      now(() => `Waiting for ${what}: ${sentenceOf(error)}`);
     }
     await new Promise((again) => setTimeout(again, PAUSE_MS));
   }
