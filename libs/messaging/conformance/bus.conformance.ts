@@ -250,6 +250,25 @@ export function busConformance(name: string, start: () => Promise<BusLab>, { wit
       expect(next.ids).toEqual(['evt_pst_1_2']);
     });
 
+    it('is closed when all that reads on it is, also what somebody closes already', async () => {
+      const started = new Ledger();
+      let end: () => void = () => undefined;
+      const ending = new Promise<void>((done) => (end = done));
+      const closing = await consume(bus, async (messages) => {
+        await started.handle(messages);
+        await ending;
+      });
+      await bus.publish([numbered(topic, 'pst_1', 1)]);
+      await eventually(() => expect(started.ids).toHaveLength(1), { within });
+      const closed: string[] = [];
+      const both = [closing.close().then(() => closed.push('what reads')), bus.close().then(() => closed.push('bus'))];
+      await new Promise(setImmediate);
+      expect(closed).toEqual([]);
+      end();
+      await Promise.all(both);
+      expect(closed).toEqual(['what reads', 'bus']);
+    });
+
     it('tells how many messages wait for a group', async () => {
       let isOpen = false;
       const ledger = new Ledger();

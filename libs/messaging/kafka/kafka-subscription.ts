@@ -24,6 +24,7 @@ export class KafkaSubscription implements Subscription {
   private restart: NodeJS.Timeout | undefined;
   private failures = 0;
   private closing = false;
+  private closed: Promise<void> | undefined;
 
   constructor(
     private readonly parts: Parts,
@@ -49,8 +50,11 @@ export class KafkaSubscription implements Subscription {
   }
 
   /** Not for ever when the brokers are away: after a session they notice by themselves who is gone. */
-  async close(): Promise<void> {
-    if (this.closing) return;
+  close(): Promise<void> {
+    return (this.closed ??= this.end());
+  }
+
+  private async end(): Promise<void> {
     this.closing = true;
     clearInterval(this.timer);
     clearTimeout(this.restart);

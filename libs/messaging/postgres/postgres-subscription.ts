@@ -37,6 +37,8 @@ export class PostgresSubscription implements Subscription {
   private ahead: Promise<Fetched> | undefined;
   private inHand: AbortController | undefined;
   private closing = false;
+  private closed: Promise<void> | undefined;
+  private hasLeft = false;
   /** Claims with messages that were handled and not yet committed. */
   private readonly touched = new Set<Claim>();
   private commitTimer: NodeJS.Timeout | undefined;
@@ -86,8 +88,9 @@ export class PostgresSubscription implements Subscription {
     else this.wakeUp?.();
   }
 
-  /** Renews the lease; called out of turn when members came or went. */
+  /** Renews the lease; called out of turn when members came or went. One that has left is a member no more. */
   beat(): Promise<void> {
+    if (this.hasLeft) return Promise.resolve();
     if (this.beating) this.beatAgain = true;
     return (this.beating ??= this.renew().finally(() => {
       this.beating = undefined;
@@ -100,17 +103,21 @@ export class PostgresSubscription implements Subscription {
     return countLag(this.db, this.options.group, this.options.topics);
   }
 
-  async close(): Promise<void> {
-    if (this.closing) return this.loop;
+  close(): Promise<void> {
+    return (this.closed ??= this.end());
+  }
+
+  private async end(): Promise<void> {
     this.closing = true;
     this.inHand?.abort();
     this.wakeUp?.();
     await this.loop;
+    this.hasLeft = true;
     clearInterval(this.timer);
     clearTimeout(this.commitTimer);
     await this.beating;
-    this.onClosed();
     await this.member.leave().catch((error: Error) => this.fault(error));
+    this.onClosed();
   }
 
   private async renew(): Promise<void> {
