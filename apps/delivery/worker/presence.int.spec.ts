@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '#kernel';
+import { Database } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { Presence } from './presence';
 
@@ -29,9 +30,9 @@ describe('the presence of a worker', () => {
   });
 
   /** One that beats only when it is told to. */
-  const worker = async (): Promise<Presence> => {
+  const worker = async (db = test.db): Promise<Presence> => {
     const presence = new Presence({
-      db: test.db,
+      db,
       clock: systemClock,
       name: 'test',
       onBeat: () => undefined,
@@ -94,6 +95,26 @@ describe('the presence of a worker', () => {
     expect(tookOver).toEqual([0]);
     await beat(one);
     expect(tookOver).toEqual([0]);
+  });
+
+  it('ends nobody on a server that has just started, which has heard nobody yet', async () => {
+    const other = await worker();
+    await die(other);
+    // In front of the server's own function, for whoever looks here first.
+    await test.db.script(
+      "create function public.pg_postmaster_start_time() returns timestamptz language sql as 'select now()'",
+    );
+    const url = new URL(test.url);
+    url.searchParams.set('options', '-c search_path=public,pg_catalog');
+    const db = new Database(url.href);
+    const one = await worker(db);
+    expect(await workers()).toEqual(expect.arrayContaining([one.id, other.id]));
+    await test.db.script('drop function public.pg_postmaster_start_time()');
+    await beat(one);
+    expect([await workers(), tookOver]).toEqual([[one.id], [0]]);
+    await one.leave();
+    await db.end();
+    present.pop();
   });
 
   it('knows when others have ended it, and goes on as another', async () => {

@@ -24,6 +24,7 @@ describe('the bus on PostgreSQL, in trouble', () => {
     // It beats so seldom that what it hears of, it was told.
     bus = new PostgresBus(test.db, { leaseMs: 180_000, heartbeatMs: 60_000 });
   });
+  afterEach(() => jest.restoreAllMocks());
   afterAll(async () => {
     await bus.close();
     await test.drop();
@@ -286,6 +287,28 @@ describe('the bus on PostgreSQL, in trouble', () => {
     });
     await member.heartbeat();
     expect(member.claims.size).toBe(PARTITIONS);
+    await member.leave();
+  });
+
+  it('counts its lease from the moment in which it asked for it, however late the answer', async () => {
+    let now = performance.now();
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+    let late = 0;
+    const db = Object.assign(Object.create(test.db) as Database, {
+      query: async (text: string, params: unknown[]) => {
+        const rows = await test.db.query(text, params);
+        now += late;
+        return rows;
+      },
+    });
+    const member = new GroupMember(db, newGroup(), 60_000, () => undefined);
+    await member.join('earliest');
+    await member.rebalance();
+    late = 60_001;
+    await member.heartbeat();
+    expect(member.claims.size).toBe(PARTITIONS);
+    member.checkLease();
+    expect(member.claims.size).toBe(0);
     await member.leave();
   });
 
