@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandHandler } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { instant, Semaphore, uuidv7 } from '#kernel';
+import type { Database } from '#postgres';
 import { mediaAggregate } from '#studio';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { rebuildable } from '../projections/all-projections';
 import { LogFeed } from '../projections/log-feed';
 import { Progress } from '../projections/progress';
+import type { Projection } from '../projections/projection';
 import { ProjectionRunner } from '../projections/projection-runner';
 import { dropRetired, rebuild } from './rebuild';
 import { verifyProjection } from './verify';
@@ -169,5 +171,87 @@ describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
     await session.script('commit');
     session.release();
     expect(await dropRetired(test.db, projection, 0)).toEqual([2]);
+  });
+});
+
+describe.each([false, true])('a rebuild in many batches (each adds rows of its own: %s)', (isAppended) => {
+  const BATCH = isAppended ? 1_000 : 5_000;
+  const EVENTS = 2 * BATCH + 500;
+  let test: TestDatabase;
+  let store: MemoryEventStore;
+  beforeAll(async () => {
+    test = await testDatabase();
+    store = new MemoryEventStore();
+    const metadata = {
+      workspace: 'ws_1',
+      actor: 'usr_1',
+      correlationId: 'c',
+      causationId: null,
+      commandId: 'k',
+      schemaVersion: 1,
+      occurredAt: AT,
+    };
+    const events = Array.from({ length: EVENTS }, () => ({ id: uuidv7(), type: 'Counted', data: {}, metadata }));
+    await store.append('thing-ws_1:a', events, -1);
+  });
+  afterAll(() => test.drop());
+  beforeEach(() =>
+    test.db.script(
+      'drop table if exists public.counted; create table public.counted as select 0 as n; truncate projector.checkpoint',
+    ),
+  );
+
+  /** Counts events. What did not wait for a batch to be written would have time to overtake it. */
+  const counted: Projection = {
+    name: 'counted',
+    shape: '1',
+    paceMs: 0,
+    wants: () => true,
+    build: () => ({
+      isAppended,
+      prepare: async () => undefined,
+      changes: async (sql, { events }) => {
+        const before = isAppended ? 'n' : (await sql.query<{ n: number }>('select n from public.counted'))[0]!.n;
+        const text = `update public.counted set n = ${before} + $1::int from fence, pg_sleep(0.05)`;
+        return { writes: [{ text, params: [events.length] }] };
+      },
+    }),
+    scratch: () => {
+      throw new Error('Nobody verifies it');
+    },
+  };
+  /** How many were counted, and where the build is. */
+  const state = async () =>
+    (
+      await test.db.query(
+        'select n, position, status from public.counted, projector.checkpoint where name = $1 order by version',
+        [counted.name],
+      )
+    ).at(-1);
+
+  it('writes each on what the one before has written, and switches behind the last', async () => {
+    expect(await rebuild({ db: test.db, store }, counted)).toBe(1);
+    expect(await state()).toEqual({ n: EVENTS, position: EVENTS, status: 'current' });
+  });
+
+  it('passes over none that could not be written', async () => {
+    let fails = true;
+    const db = Object.assign(Object.create(test.db) as Database, {
+      query: async (text: string, params: unknown[]) => {
+        if (!fails || !text.includes('update public.counted')) return test.db.query(text, params);
+        fails = false;
+        throw new Error('away');
+      },
+    });
+    await expect(rebuild({ db, store }, counted)).rejects.toThrow('away');
+    expect(await rebuild({ db, store }, counted)).toBe(1);
+    expect(await state()).toEqual({ n: EVENTS, position: EVENTS, status: 'current' });
+  });
+
+  it('is stopped when what it has begun to write is written', async () => {
+    const stop = new AbortController();
+    const stopped = rebuild({ db: test.db, store }, counted, { signal: stop.signal, onProgress: () => stop.abort() });
+    expect(await stopped).toBeUndefined();
+    expect(await state()).toEqual({ n: BATCH, position: BATCH, status: 'building' });
   });
 });
