@@ -5,6 +5,12 @@ import { Leadership } from './leadership';
 const NAMES = ['one', 'two'];
 const TURN_MS = 50;
 
+/** What comes between a leader and its database. */
+interface Meddling {
+  readonly answered?: (statement: string) => Promise<void>;
+  readonly onFault?: () => void;
+}
+
 describe('leadership', () => {
   let test: TestDatabase;
   const open: Leadership[] = [];
@@ -17,7 +23,11 @@ describe('leadership', () => {
   const whenTold = (signal: AbortSignal) =>
     new Promise<void>((end) => signal.addEventListener('abort', () => end(), { once: true }));
   /** `work` is what it does while it leads: until it is told to end. */
-  const candidate = (tickMs = TURN_MS, work: (signal: AbortSignal, nth: number) => Promise<void> = whenTold) => {
+  const candidate = (
+    tickMs = TURN_MS,
+    work: (signal: AbortSignal, nth: number) => Promise<void> = whenTold,
+    { answered = async () => undefined, onFault = () => undefined }: Meddling = {},
+  ) => {
     const reigns: { name: string; epoch: number; signal: AbortSignal }[] = [];
     let asked = 0;
     const db = Object.assign(Object.create(test.db) as Database, {
@@ -25,7 +35,11 @@ describe('leadership', () => {
         const session = await test.db.session();
         const query = session.query.bind(session);
         return Object.assign(session, {
-          query: (...question: Parameters<typeof query>) => query(...question).finally(() => asked++),
+          query: async (...question: Parameters<typeof query>) => {
+            const rows = await query(...question).finally(() => asked++);
+            await answered(question[0]);
+            return rows;
+          },
         });
       },
     });
@@ -34,7 +48,7 @@ describe('leadership', () => {
       names: NAMES,
       process: 'test',
       tickMs,
-      onFault: () => undefined,
+      onFault,
       lead: (name, epoch, signal) => {
         return work(signal, reigns.push({ name, epoch, signal }));
       },
@@ -76,6 +90,72 @@ describe('leadership', () => {
     done();
     await stopping;
     await eventually(() => expect(b.led()).toEqual(NAMES));
+  });
+
+  it('begins nothing once it is stopped, also when it was about to', async () => {
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((go) => (goOn = go));
+    let fenced = 0;
+    const answered = async (statement: string) => {
+      if (statement.startsWith('update projector.checkpoint') && ++fenced === NAMES.length) await held;
+    };
+    const a = candidate(TURN_MS, whenTold, { answered });
+    await eventually(() => expect(fenced).toBe(NAMES.length));
+    const stopping = a.leadership.stop();
+    await new Promise(setImmediate);
+    goOn();
+    await stopping;
+    await new Promise(setImmediate);
+    expect(a.led()).toEqual([]);
+    expect(a.reigns.every(({ signal }) => signal.aborted)).toBe(true);
+  });
+
+  it('leaves none of its locks on a connection that others get, after a fault of one statement', async () => {
+    let fails = true;
+    const answered = async (statement: string) => {
+      if (!fails || !statement.startsWith('with seen')) return;
+      fails = false;
+      throw new Error('no');
+    };
+    let next: ReturnType<Database['session']> | undefined;
+    const onFault = () => void setImmediate(() => (next ??= test.db.session()));
+    const a = candidate(TURN_MS, whenTold, { answered, onFault });
+    await eventually(() => expect(next).toBeDefined());
+    const session = await next!;
+    const locks = "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()";
+    expect(await session.query(locks)).toEqual([]);
+    session.release();
+    await eventually(() => stillLeads(a, 4));
+  });
+
+  it('vouches for nobody who leads what it has lost, while it still ends its own reign', async () => {
+    let done: () => void = () => undefined;
+    const work = new Promise<void>((end) => (done = end));
+    const a = candidate(TURN_MS, (signal, nth) => (nth <= NAMES.length ? work : whenTold(signal)));
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    const held = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 7305003";
+    await eventually(async () => expect(await test.db.query(held)).toEqual([]));
+    const b = candidate(3_600_000);
+    await eventually(() => expect(b.led()).toEqual(NAMES));
+    const seen = () => test.db.query('select name, pid, seen_at from projector.leader order by name');
+    const before = await seen();
+    await a.turns();
+    expect([await seen(), a.led()]).toEqual([before, NAMES]);
+    done();
+  });
+
+  it('leaves a build by hand to whoever builds it', async () => {
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch)
+      values ('one', 1, '1', 'current', 1000), ('one', 2, '1', 'building', 1001)`);
+    const a = candidate();
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    const { epoch } = a.reigns.find(({ name }) => name === 'one')!;
+    expect(epoch).toBeGreaterThan(1001);
+    expect(await test.db.query('select status, epoch from projector.checkpoint order by version')).toEqual([
+      { status: 'current', epoch },
+      { status: 'building', epoch: 1001 },
+    ]);
+    await test.db.query('delete from projector.checkpoint');
   });
 
   it('leaves a leader alone that shows itself, however often another asks', async () => {

@@ -89,6 +89,16 @@ describe('how far projections are', () => {
     expect(faults).toEqual(['away']);
   });
 
+  it('is told after a fault as it is then', async () => {
+    let go: () => void = () => undefined;
+    [away, before] = [1, new Promise<void>((done) => (go = done))];
+    progress.announce(posts(5));
+    await eventually(() => expect(sent).toHaveLength(1));
+    progress.announce(posts(9));
+    go();
+    await eventually(async () => expect(await stored()).toContain('posts2:9'));
+  });
+
   it('is told to the last when this process stops', async () => {
     progress.announce(posts(7));
     await progress.stop();

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { publicEventId, uuidv7 } from '#kernel';
-import type { ReceivedMessage } from '#messaging';
+import type { ReceivedMessage, Subscription } from '#messaging';
 import { MemoryBus } from '#messaging/memory/memory-bus';
 import { MemoryKeyTable, SubjectKeys } from '#personal-data';
 import { Health } from '#platform';
@@ -13,8 +13,13 @@ describe('the relay', () => {
   it('leaves the other metrics alone while the outbox is away', async () => {
     const outbox = new MemoryBus();
     const subscribe = outbox.subscribe.bind(outbox);
-    outbox.subscribe = async (options) =>
-      Object.assign(await subscribe(options), { lag: () => Promise.reject(new Error('away')) });
+    const subscriptions: Subscription[] = [];
+    outbox.subscribe = async (options) => {
+      const subscription = await subscribe(options);
+      subscriptions.push(subscription);
+      jest.spyOn(subscription, 'close');
+      return Object.assign(subscription, { lag: () => Promise.reject(new Error('away')) });
+    };
     const [metrics, health] = [new Registry(), new Health()];
     const log = pino({ level: 'silent' });
     const relay = new BusRelay({ outbox, bus: new MemoryBus(), metrics, health, log, keys: {} as SubjectKeys });
@@ -22,6 +27,7 @@ describe('the relay', () => {
     expect(await metrics.metrics()).toContain('postledger_relay_lag_messages Nan');
     expect((await health.ready()).parts).toMatchObject({ relay: { ok: false, detail: 'away' } });
     await relay.stop();
+    expect(subscriptions.map(({ close }) => jest.mocked(close).mock.calls.length)).toEqual([1]);
   });
 
   it('says what is personal in clear, and sealed beside it for our own apps', async () => {
