@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +29,36 @@ describe('the owner of a data folder', () => {
       writeFileSync(owner, left);
       expect(holderOf(folder)).toBe(undefined);
     }
+  });
+
+  it('is nobody when it has ended and nobody has asked for its end yet', () => {
+    if (!hasProc) return;
+    const { pid } = spawn('true');
+    const fields = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+    // As long as this loops, nobody asks.
+    while (fields()[0] !== 'Z');
+    writeFileSync(owner, `${pid} ${fields()[19]}`);
+    expect(holderOf(folder)).toBe(undefined);
+  });
+
+  it('may claim it again, as after a start in a container that was killed under the same number', () => {
+    writeFileSync(owner, String(process.pid));
+    const release = claimDataDir(folder);
+    expect(holderOf(folder)).toBe(process.pid);
+    release();
+  });
+
+  it('gives back nothing that has become another’s', () => {
+    const release = claimDataDir(folder);
+    writeFileSync(owner, String(process.ppid));
+    release();
+    expect(holderOf(folder)).toBe(process.ppid);
+  });
+
+  it('leaves a folder alone that an other version made', () => {
+    writeFileSync(join(folder, 'layout'), '2\n');
+    expect(() => claimDataDir(folder)).toThrow(`${folder} was made by another version of Postledger (layout 2,`);
+    expect(existsSync(owner)).toBe(false);
   });
 
   it('is nobody when its number is of another process by now', () => {

@@ -20,6 +20,33 @@ describe('the health of a process', () => {
     });
   });
 
+  it('waits three seconds for a part, and says that it is silent', async () => {
+    jest.useFakeTimers();
+    try {
+      const health = new Health();
+      health.part('bus', () => new Promise(() => undefined));
+      health.part('database', () => ({ ok: true }));
+      const ready = health.ready();
+      await jest.advanceTimersByTimeAsync(3_000);
+      expect(await ready).toMatchObject({
+        status: 'unavailable',
+        parts: { bus: { ok: false, detail: 'No answer within 3000 ms' }, database: { ok: true } },
+      });
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('is not ready any more once the process takes no more work, and says so', async () => {
+    const health = new Health();
+    health.part('database', () => ({ ok: true }));
+    health.drain();
+    expect(await health.ready()).toEqual({
+      status: 'unavailable',
+      parts: { database: { ok: true }, process: { ok: false, detail: 'The process is shutting down' } },
+    });
+  });
+
   it('tells of a fault that a part has mended by itself, and stays ready', async () => {
     const health = new Health();
     health.part('relay', () => ({ ok: true, lag: 3 }));

@@ -54,6 +54,13 @@ describe('settings', () => {
     );
   });
 
+  it('take a secret key of 32 bytes, no less and no more', () => {
+    for (const bytes of [31, 33])
+      expect(() => loadSettings({ POSTLEDGER_SECRET_KEY: Buffer.alloc(bytes, 7).toString('base64') })).toThrow(
+        'POSTLEDGER_SECRET_KEY must be 32 bytes in base64',
+      );
+  });
+
   it('take no half of what is counted', () => {
     for (const variable of ['PORT', 'METRICS_PORT', 'BUS_PARTITIONS', 'DATABASE_POOL', 'DELIVERY_CONCURRENCY'])
       expect(() => loadSettings({ POSTLEDGER_MODE: 'sandbox', [variable]: '40.5' })).toThrow(
