@@ -45,6 +45,25 @@ describe('the secret key, rotated', () => {
     expect(await canRead(unused)).toBe(true);
   });
 
+  it('leaves no key of a subject that only the key before it opens, and none to whom was erased', async () => {
+    const { keys, db } = before.running.engines;
+    const { workspace } = before;
+    const sealed = (await keys.key(workspace, 'usr_ada')).seal('usr_ada/name', '"Ada"');
+    await keys.key(workspace, 'usr_gone');
+    await keys.destroy(workspace, [{ subject: 'usr_gone', generation: 1 }], '2026-05-01T10:00:00.000Z');
+    await restart(SECOND, FIRST);
+    const stored = await db.query<{ subject: string; box: string | null }>(
+      "select subject, box from subject.key where subject in ('usr_ada', 'usr_gone') order by 1",
+    );
+    expect(stored).toEqual([
+      { subject: 'usr_ada', box: expect.any(String) },
+      { subject: 'usr_gone', box: null },
+    ]);
+    expect(after.running.engines.secrets.isPresent(stored[0]!.box!)).toBe(true);
+    const said = JSON.stringify({ name: sealed });
+    expect((await after.running.engines.keys.open(workspace, said)).text).toBe('{"name":"Ada"}');
+  });
+
   /** As it is when the process died before it could answer. */
   const forgetAnswer = (key: string) =>
     before.running.engines.db.query(
