@@ -6,6 +6,9 @@ it('waits with its topics and groups for a bus that went away during the start, 
   const said: string[] = [];
   for (const step of ['ensureTopics', 'subscribe'] as const)
     jest.spyOn(bus, step).mockRejectedValueOnce(new Error(`Closed connection at ${step}`));
+  // What is not over yet is not said again.
+  jest.spyOn(bus, 'subscribe').mockRejectedValueOnce(new Error('Still closed'));
+  const close = jest.spyOn(bus, 'close');
   const patient = patientBus(bus, (sentence) => said.push(sentence));
   await patient.ensureTopics(['test.v1']);
   const heard: string[] = [];
@@ -24,6 +27,7 @@ it('waits with its topics and groups for a bus that went away during the start, 
   });
   await got;
   await patient.close();
+  expect(close).toHaveBeenCalledTimes(1);
   expect(heard).toEqual(['evt_1']);
   expect(said).toEqual(
     ['ensureTopics', 'subscribe'].map((step) => `Waiting for the bus: Closed connection at ${step}`),

@@ -88,6 +88,16 @@ describe('the start of an app', () => {
     await test.drop();
   });
 
+  it('leaves no connection to its database when it cannot begin', async () => {
+    const test = await testDatabase();
+    const unreadable = { ...settings(test.url), busUrl: 'kafka://a:port' };
+    await expect(startApp(app(undefined), unreadable)).rejects.toThrow('BUS_URL is not of the form');
+    const left =
+      "select from pg_stat_activity where datname = current_database() and application_name = 'postledger test'";
+    await eventually(async () => expect(await test.db.query(left)).toEqual([]));
+    await test.drop();
+  });
+
   it('ends at what will not pass', async () => {
     const test = await testDatabase();
     const failing = app((_, { db }) => db.script('select 1 / 0'));
