@@ -269,6 +269,14 @@ export function busConformance(name: string, start: () => Promise<BusLab>, { wit
       expect(closed).toEqual(['what reads', 'bus']);
     });
 
+    it('is closed when all that was published by it is there', async () => {
+      let isThere = false;
+      const published = bus.publish([numbered(topic, 'pst_1', 1)]).then(() => (isThere = true));
+      await bus.close();
+      expect(isThere).toBe(true);
+      await published;
+    });
+
     it('tells how many messages wait for a group', async () => {
       let isOpen = false;
       const ledger = new Ledger();

@@ -6,7 +6,7 @@ import { Database, EmbeddedServer, migrate } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { Ledger, numbered, roundRobin } from '../conformance/ledger';
 import { PARTITIONS, partitionOf, writeOutbox } from '../outbox/outbox';
-import { deadLetters } from './dead-letters';
+import { deadLetters, park } from './dead-letters';
 import { BEGINNING, fetchNext } from './fetch';
 import { GroupMember } from './group-member';
 import { PostgresBus } from './postgres-bus';
@@ -312,6 +312,31 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await member.leave();
   });
 
+  it('takes what is free also when its lease has ended before the answer to its beat', async () => {
+    const member = new GroupMember(test.db, newGroup(), -1_000, () => undefined);
+    await member.join('earliest');
+    await member.rebalance();
+    expect(member.claims.size).toBe(PARTITIONS);
+    await member.leave();
+  });
+
+  it('does not go on asking for what others have taken in between', async () => {
+    const group = newGroup();
+    const [one, other] = [1, 2].map(() => new GroupMember(test.db, group, 60_000, () => undefined)) as [
+      GroupMember,
+      GroupMember,
+    ];
+    await one.join('earliest');
+    await other.join('earliest');
+    await other.rebalance();
+    expect(one.isUnbalanced()).toBe(true);
+    await one.rebalance();
+    expect([one.claims.size, other.claims.size]).toEqual([PARTITIONS / 2, PARTITIONS / 2]);
+    expect(one.isUnbalanced()).toBe(false);
+    await one.leave();
+    await other.leave();
+  });
+
   it('takes partitions anew that may have been of another, when its lease has ended before it takes more', async () => {
     const group = newGroup();
     const [late, guest] = [200, 60_000].map((leaseMs) => new GroupMember(test.db, group, leaseMs, () => undefined)) as [
@@ -382,6 +407,38 @@ describe('the bus on PostgreSQL, in trouble', () => {
       ]),
     );
     await subscription.close();
+  });
+
+  it('has no member of a subscription that could not be made', async () => {
+    const group = newGroup();
+    let [isAway, beats] = [true, 0];
+    const db = Object.assign(Object.create(test.db) as Database, {
+      query: async (text: string, params: unknown[]) => {
+        if (isAway) throw new Error('away');
+        const rows = await test.db.query(text, params);
+        if (text.includes('bus.heartbeat')) beats++;
+        return rows;
+      },
+    });
+    const own = new PostgresBus(db, { leaseMs: 180_000, heartbeatMs: 60_000 });
+    const subscribe = () => own.subscribe({ group, topics: [TOPIC], onBatch: async () => undefined });
+    await expect(subscribe()).rejects.toThrow('away');
+    isAway = false;
+    await subscribe();
+    await eventually(async () => {
+      await test.db.notify('bus_rebalance', group);
+      expect(beats).toBeGreaterThan(3);
+    });
+    expect(await test.db.query('select from bus.group_member where group_name = $1', [group])).toHaveLength(1);
+    await own.close();
+  });
+
+  it('keeps once what is parked again, as after a crash before its offset was committed', async () => {
+    const group = newGroup();
+    const message = { ...numbered(TOPIC, 'pst_1', 1), partition: 0, offset: 1 };
+    for (const reason of ['at first', 'again']) await park(test.db, group, message, reason);
+    await park(test.db, newGroup(), message, 'by another group');
+    expect(await deadLetters(test.db, group)).toMatchObject([{ id: message.id, reason: 'at first' }]);
   });
 
   it('parks nothing that is not in the batch, and hands the batch over again', async () => {
