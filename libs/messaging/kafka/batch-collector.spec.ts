@@ -103,6 +103,28 @@ describe('a collector of partitions', () => {
     expect(commits).toEqual([3]);
   });
 
+  it('parks nothing that is not in the batch, nor takes for parked what could not be', async () => {
+    const [given, faults, parked]: [number[], string[], string[]] = [[], [], []];
+    const it = new BatchCollector(
+      {
+        onBatch: async (messages) => {
+          if (given.push(messages.length) === 1) throw new PoisonMessageError(of(1, 1)[0]!, 'of another batch');
+          if (messages.length > 1) throw new PoisonMessageError(messages[0]!, 'bad');
+        },
+        onFault: ({ message }) => faults.push(message),
+      },
+      async ({ poison }) => {
+        if (given.length === 2) throw new Error('away');
+        parked.push(poison.id);
+      },
+      async () => undefined,
+    );
+    expect(await it.handle(of(0, 2))).toBe(true);
+    expect(given).toEqual([2, 2, 2, 1]);
+    expect(faults).toEqual([expect.stringContaining('of another batch'), 'away']);
+    expect(parked).toEqual(['evt_key-0_1']);
+  });
+
   it('when stopped, ends what is in hand and lets go of the rest', async () => {
     let finish: () => void = () => undefined;
     let aborted = false;

@@ -13,13 +13,14 @@ import { KafkaProducer } from './kafka-producer';
 /** A producer whose sends come to what is told. */
 function producerOf(
   sendBatch: (batch: ProducerBatch, partitionOf: ReturnType<ICustomPartitioner>) => Promise<RecordMetadata[]>,
+  life: string[] = [],
 ): KafkaProducer {
   const make = ({ createPartitioner }: ProducerConfig): Producer => {
     const partitionOf = createPartitioner!();
     const send = (batch: ProducerBatch) => sendBatch(batch, partitionOf);
     return {
-      connect: async () => undefined,
-      disconnect: async () => undefined,
+      connect: async () => void life.push('connected'),
+      disconnect: async () => void life.push('disconnected'),
       sendBatch: send,
     } as unknown as Producer;
   };
@@ -57,6 +58,20 @@ describe('a producer to Kafka', () => {
     await expect(producer.publish(messages)).rejects.toThrow(/^Kafka has not answered for test\.v1\/[01]$/);
     untold = 0;
     await producer.publish(messages);
+  });
+
+  it('begins anew after a send that failed, and waits no more for what was in that one', async () => {
+    const life: string[] = [];
+    const producer = producerOf(async ({ topicMessages }, partitionOf) => {
+      const { topic, messages } = topicMessages![0]!;
+      const partitionMetadata = [{ partitionId: 0, leader: 1 } as PartitionMetadata];
+      for (const message of messages) partitionOf({ topic, partitionMetadata, message });
+      if (topic === 'gone.v1') throw new Error('away');
+      return [{ topicName: topic, partition: 0, errorCode: 0 }];
+    }, life);
+    await expect(producer.publish([numbered('gone.v1', 'a', 1)])).rejects.toThrow('away');
+    await producer.publish([numbered('test.v1', 'a', 1)]);
+    expect(life).toEqual(['connected', 'disconnected', 'connected']);
   });
 
   it('sends by halves what a broker finds too large, from then on', async () => {
