@@ -121,7 +121,6 @@ export class Lane {
 
   /** Head and body in one write where both are text: one system call. */
   private write(socket: Socket, head: string, body: string | Buffer): void {
-    this.keptUntil = Infinity;
     socket.ref();
     this.reader = new ResponseReader(this.exchange!);
     this.exchange!.onConnect();
