@@ -74,6 +74,19 @@ describe('a switch of positions', () => {
     );
   });
 
+  it.each(['outbox', 'policies'])('is refused while %s has not read all of the source', async (name) => {
+    await audit(...ids);
+    await db.script(`insert into projector.checkpoint (name, version, shape, status, epoch, position)
+        values ('policies', 1, 'x', 'current', 1, 3), ('posts', 1, 'x', 'current', 1, 2);
+      update projector.checkpoint set position = 2 where name = '${name}'`);
+    await expect(switchPositions(db, { source, target })).rejects.toThrow(
+      `The projector has not told all of the source (${name} is at 2 of 3)`,
+    );
+    await db.script(`update projector.checkpoint set position = 3 where name = '${name}'`);
+    expect(await switchPositions(db, { source, target })).toEqual({ isNew: true, events: 3 });
+    expect(await position()).toBe(4);
+  });
+
   it('says in a sentence what is wrong with the Kafka between, and not its password', async () => {
     await audit(...ids);
     await db.query("insert into bus.group_offset (group_name, partition, position) values ('relay', 0, 0)");
