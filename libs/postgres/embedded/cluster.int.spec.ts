@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initialise } from './cluster';
@@ -32,6 +41,28 @@ describe('a cluster that is made', () => {
     expect(asked.slice(0, 2)).toEqual(['-D', `${folder}/cluster.${process.pid}`]);
     expect(asked.filter((it) => ['-N', '--no-sync'].includes(it))).toEqual([]);
     expect(initialise(folder, join(folder, 'cluster'), 'no-initdb', OURSELVES)).toBe(password);
+  });
+
+  it('is entered by a password that its owner alone reads', () => {
+    const password = initialise(folder, join(folder, 'cluster'), initdb('mkdir "$2"'), OURSELVES);
+    expect(readFileSync(join(folder, 'password'), 'utf8').trim()).toBe(password);
+    expect(statSync(join(folder, 'password')).mode & 0o777).toBe(0o600);
+  });
+
+  it('takes away what is left of one whose making was killed, and nothing else', () => {
+    for (const name of ['cluster.17', 'cluster.old']) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, 'cluster.17/PG_VERSION'), '18');
+    initialise(folder, join(folder, 'cluster'), initdb('mkdir "$2"'), OURSELVES);
+    expect(readdirSync(folder).sort()).toEqual(['cluster', 'cluster.old', 'initdb', 'password']);
+  });
+
+  it('is not taken over from another version of PostgreSQL', () => {
+    mkdirSync(join(folder, 'cluster'));
+    writeFileSync(join(folder, 'cluster/PG_VERSION'), '17\n');
+    writeFileSync(join(folder, 'password'), 'x');
+    expect(() => initialise(folder, join(folder, 'cluster'), 'no-initdb', OURSELVES)).toThrow(
+      `${folder}/cluster was made by PostgreSQL 17, and this build runs 18`,
+    );
   });
 
   it('leaves a folder in its place alone', () => {
