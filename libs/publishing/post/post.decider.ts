@@ -60,7 +60,7 @@ export const postDecider = decider<PostCommand, PostEvent, Post>({
         'DESTINATION_NOT_FOUND',
       );
       // Due by the clock is due: a publisher that is faster than the timer is not sent away.
-      const begun = begin(post, destinationId, attempt, at);
+      const begun = begin(post, destinationId, at);
       const now = after(post, begun);
       const destination = now.destinations.find(({ id }) => id === destinationId)!;
       if (isKnown(now, destination, attempt, outcome)) return [];
@@ -130,11 +130,11 @@ const start = (post: ExistingPost, at: Instant): readonly PostEvent[] =>
 const tryAgain = (post: ExistingPost, it: DestinationState, at: Instant): readonly PostEvent[] =>
   it.retryAt !== null && at >= it.retryAt ? [due(post, it)] : [];
 
-/** What the clock has made due before a report about `attempt` is looked at. */
-function begin(post: ExistingPost, destinationId: string, attempt: number | null, at: Instant): readonly PostEvent[] {
+/** What the clock has made due before a report is looked at. */
+function begin(post: ExistingPost, destinationId: string, at: Instant): readonly PostEvent[] {
   if (post.status === 'scheduled') return start(post, at);
   const it = post.destinations.find(({ id }) => id === destinationId)!;
-  return attempt === null || attempt > it.attempts ? tryAgain(post, it, at) : [];
+  return tryAgain(post, it, at);
 }
 
 /** True for a repeat of what was reported; throws when nothing is due or another outcome stands. */
