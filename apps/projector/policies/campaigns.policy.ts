@@ -1,6 +1,7 @@
+import type { Instant } from '#kernel';
 import type { PostOutcome, Settlement } from '#publishing';
 import type { TimerKind } from '../timers/owed-commands';
-import type { Policy, Step, Where } from './policy';
+import type { Policy, Step, When } from './policy';
 
 interface OfCampaign {
   readonly postId: string;
@@ -11,7 +12,7 @@ interface OfCampaign {
 const tell = (
   kind: TimerKind,
   { postId, campaignId }: OfCampaign,
-  at: Where['at'],
+  at: Instant,
   more: object = {},
   name = postId,
 ): readonly Step[] =>
@@ -31,7 +32,7 @@ const tell = (
 
 const settled =
   (outcome: PostOutcome) =>
-  (settlement: Settlement, { at, eventId }: Where): readonly Step[] => {
+  (settlement: Settlement, { at, eventId }: When): readonly Step[] => {
     const { round, postId } = settlement;
     return tell(
       'campaign_post_settled',

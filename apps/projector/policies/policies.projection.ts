@@ -1,11 +1,11 @@
-import { parseStream, type RecordedEvent } from '#event-store';
+import type { RecordedEvent } from '#event-store';
 import type { Instant } from '#kernel';
 import { eventSchemas, upcast, type DomainEvent } from '#public-messages';
 import type { Projection } from '../projections/projection';
 import { timerKey, timerWrites, type TimerChange } from '../timers/timer-table';
 import { accountsPolicy } from './accounts.policy';
 import { campaignsPolicy } from './campaigns.policy';
-import type { Policy, Step, Where } from './policy';
+import type { Policy, Step, When } from './policy';
 import { postsPolicy } from './posts.policy';
 
 const policies: readonly Policy[] = [postsPolicy, accountsPolicy, campaignsPolicy];
@@ -15,12 +15,11 @@ const passOver = new Set(Object.keys(eventSchemas).filter((type) => !reactTo.has
 
 /** What an event leads to: timers set and cleared. */
 export function stepsOf(event: RecordedEvent): readonly Step[] {
-  const { workspace, occurredAt } = event.metadata;
-  const where = { workspace, id: parseStream(event.stream).id, at: occurredAt as Where['at'], eventId: event.id };
+  const when: When = { at: event.metadata.occurredAt as Instant, eventId: event.id };
   return policies.flatMap((policy) => {
     const react = policy[event.type as DomainEvent['type']] as
-      ((data: object, where: Where) => readonly Step[]) | undefined;
-    return react ? react(event.data, where) : [];
+      ((data: object, when: When) => readonly Step[]) | undefined;
+    return react ? react(event.data, when) : [];
   });
 }
 

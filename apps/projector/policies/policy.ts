@@ -2,10 +2,8 @@ import type { DataOf, Instant } from '#kernel';
 import type { DomainEvent } from '#public-messages';
 import type { TimerKind } from '../timers/owed-commands';
 
-/** Where an event happened, beside its data. */
-export interface Where {
-  readonly workspace: string;
-  readonly id: string;
+/** When an event happened, and its id. */
+export interface When {
   readonly at: Instant;
   readonly eventId: string;
 }
@@ -26,5 +24,5 @@ export type Step = { readonly set: Timer } | { readonly clear: { readonly kind: 
 
 /** Pure: events in, timers out. A command that is owed at once is a timer that is due now, so that it is as durable. */
 export type Policy = {
-  readonly [T in DomainEvent['type']]?: (data: DataOf<DomainEvent, T>, where: Where) => readonly Step[];
+  readonly [T in DomainEvent['type']]?: (data: DataOf<DomainEvent, T>, when: When) => readonly Step[];
 };
