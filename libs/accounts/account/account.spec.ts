@@ -78,8 +78,9 @@ describe('a credential', () => {
     given(connected, disconnected('token_expired'))
       .when(renew)
       .then({ type: 'AccountConnected', data: { ...account, credentialExpiresAt: july } }));
-  it('does not bring back what was revoked', () =>
-    given(connected, disconnected('token_revoked')).when(renew).fails('ACCOUNT_NOT_CONNECTED'));
+  it.each(['token_revoked', 'left the band'])('does not bring back what was taken away otherwise: %s', (reason) =>
+    given(connected, disconnected(reason)).when(renew).fails('ACCOUNT_NOT_CONNECTED'),
+  );
 });
 
 describe('an account that a post is to go to', () => {

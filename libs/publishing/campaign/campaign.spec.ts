@@ -105,6 +105,7 @@ describe('joining a campaign', () => {
     given(created, reserved('pst_1'), progressed('pst_1', 'failed', [1, 1, 0]))
       .when(leave('pst_1'))
       .then();
+    given(created, reserved('pst_1'), reopened('pst_1')).when(leave('pst_1')).then();
   });
   it('lets a post in that was scheduled after its reservation ran out', () =>
     given(created, reserved('pst_1'), left('pst_1', 'not_scheduled')).when(add('pst_1')).then(joined('pst_1')));

@@ -297,9 +297,13 @@ describe('an outcome', () => {
     given(...partial)
       .when(report(ok, linkedin))
       .fails('OUTCOME_CONTRADICTED');
-    given(...partial)
-      .when(report({ ...refused, error: 'Another sentence' }, linkedin))
+    given(...started, publishedOn(instagram))
+      .when(report({ ...ok, platformPostId: '179' }))
       .fails('OUTCOME_CONTRADICTED');
+    for (const other of [{ error: 'Another sentence' }, { errorCode: 'another_code' }, { retryable: true }])
+      given(...partial)
+        .when(report({ ...refused, ...other }, linkedin))
+        .fails('OUTCOME_CONTRADICTED');
   });
   it('is refused before the post is due', () =>
     given(scheduled)

@@ -97,6 +97,8 @@ describe('progress', () => {
     given(started(), progressed(3, 1)).when(report(3, 1)).then();
     given(started()).when(report(0)).then();
   });
+  it('is told when only more has failed', () =>
+    given(started(), progressed(3, 1)).when(report(3, 2)).then(progressed(3, 2)));
   it('keeps what had failed when that is not reported again', () =>
     given(started(), progressed(3, 1)).when(report(5, null)).then(progressed(5, 1)));
   it('may reach the total', () => given(started()).when(report(9, 1)).then(progressed(9, 1)));

@@ -28,6 +28,7 @@ describe('a delivery', () => {
     given(parked(10)).when(park(10)).then();
     given(parked(10), replayed).when(park(10)).then();
     given(parked(10), replayed).when(park(20)).then(parked(20));
+    given(parked(10), parked(20)).when(park(10)).then();
   });
   it('is parked again after a replay of its whole endpoint', () => given(parked(10)).when(park(20)).then(parked(20)));
   it('is replayed as often as one asks', () => {

@@ -157,6 +157,21 @@ describe('a rotated secret', () => {
     given(registered)
       .when(rotate('2', noon, 0))
       .then(rotated(noon, noon, '2', [])));
+  it('ends every older one with it where it has the shorter overlap', () => {
+    const evening = plus(noon, 6 * HOUR);
+    const soon = plus(evening, HOUR);
+    given(registered, once)
+      .when(rotate('3', evening, HOUR))
+      .then(
+        rotated(evening, soon, '3', [
+          { ...second, expiresAt: soon },
+          { ...first, expiresAt: soon },
+        ]),
+      );
+    given(registered, once)
+      .when(rotate('3', evening, 0))
+      .then(rotated(evening, evening, '3', []));
+  });
   it('does not lengthen the overlap of an older one', () => {
     const evening = plus(noon, 6 * HOUR);
     given(registered, once)

@@ -118,6 +118,12 @@ describe('the plan in force', () => {
     expect(at(may, ...events)).toBe('pro');
     expect(planAhead(fold(subscriptionDecider, events), noon)).toBeNull();
   });
+  it('stays free when the first upgrade is called off for a moment before it', () => {
+    const lastOfApril = instant('2026-04-30T00:00:00.000Z');
+    const events = [upgraded('free', 'pro', may), cancelled('pro', lastOfApril)];
+    expect(at(june, ...events)).toBe('free');
+    expect(planAhead(fold(subscriptionDecider, events), noon)).toBeNull();
+  });
   it('tells what lies ahead', () =>
     expect(planAhead(fold(subscriptionDecider, [upgraded('free', 'pro', may)]), noon)).toEqual({
       plan: 'pro',
@@ -145,5 +151,18 @@ describe('a payment', () => {
     given().when(fail).then(failed);
     given(failed).when(fail).then();
     given(failed).when(pay).then(paid);
+  });
+  it('leaves what was known before it as it was', () => {
+    for (const event of [paid, failed]) {
+      fold(subscriptionDecider, [event]);
+      expect(subscriptionDecider.initial.payments.size).toBe(0);
+    }
+  });
+  it('is known as it was recorded', () => {
+    const { payments } = fold(subscriptionDecider, [failed, paid]);
+    expect([...payments]).toEqual([
+      ['failed in_1', { amountCents: 2900, currency: 'usd', reason: 'card declined' }],
+      ['succeeded in_1', { amountCents: 2900, currency: 'usd', reason: null }],
+    ]);
   });
 });
