@@ -1,16 +1,14 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
-import { CommandHandler, type CommandContext } from '#event-store';
+import { CommandHandler, EventStoreUnavailableError, type CommandContext } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
-import { systemClock } from '#kernel';
+import { instant, MINUTE, plus, systemClock, type Instant } from '#kernel';
 import { MemoryBus } from '#messaging/memory/memory-bus';
 import { messagesOf, toBusMessage } from '#public-messages';
 import { postAggregate, type ExistingPost } from '#publishing';
 import { eventually } from '#testing';
 import { Publisher } from './publisher';
-
-const WORKSPACE = 'ws_1';
 
 describe('the publisher', () => {
   let store: MemoryEventStore;
@@ -20,11 +18,12 @@ describe('the publisher', () => {
   let metrics: Registry;
   let published = 0;
   let ids = 0;
+  let workspace: string;
   /** Whether nobody can read a name any more. */
   let erased = false;
 
   const context = (): CommandContext => ({
-    workspace: WORKSPACE,
+    workspace,
     actor: 'usr_1',
     correlationId: 'corr-1',
     causationId: null,
@@ -32,10 +31,10 @@ describe('the publisher', () => {
     at: systemClock(),
   });
   const connect = async (username: string): Promise<string> => {
-    const accountId = `acct_${username}`;
+    const accountId = `acct_${username.split('.')[0]}`;
     const command = { type: 'ConnectAccount', at: systemClock(), actor: 'usr_1' } as const;
     const facts = { accountId, platform: 'mastodon', username, profileId: 'prof_1', credentialExpiresAt: null };
-    const { state: known } = await commands.load(accountAggregate, WORKSPACE, accountId);
+    const { state: known } = await commands.load(accountAggregate, workspace, accountId);
     if (known.status === 'absent')
       await commands.handle(accountAggregate, accountId, { ...command, ...facts }, context());
     return accountId;
@@ -58,7 +57,7 @@ describe('the publisher', () => {
     await bus.publish(events.flatMap((event) => messagesOf(event)).map(toBusMessage));
   };
   const state = async (postId: string): Promise<ExistingPost> =>
-    (await commands.load(postAggregate, WORKSPACE, postId)).state as ExistingPost;
+    (await commands.load(postAggregate, workspace, postId)).state as ExistingPost;
   const start = async (slowMs: number): Promise<Publisher> => {
     const log = pino({ level: 'silent' });
     metrics = new Registry();
@@ -69,7 +68,7 @@ describe('the publisher', () => {
       clock: systemClock,
       log,
       metrics,
-      retryScale: 1,
+      retryScale: 2,
       slowMs,
     });
     await it.start();
@@ -82,6 +81,7 @@ describe('the publisher', () => {
     bus = new MemoryBus();
     published = 0;
     erased = false;
+    workspace = 'ws_1';
     publisher = await start(60_000);
   });
   afterEach(async () => {
@@ -113,6 +113,45 @@ describe('the publisher', () => {
     await relay();
     await eventually(async () => expect((await state('pst_1')).destinations[0]!.retryAt).not.toBeNull());
     expect((await state('pst_1')).status).toBe('publishing');
+    const { data, metadata } = (await store.read(`post-${workspace}:pst_1`)).at(-1)!;
+    const { retryAt: at, destinationId } = data as { retryAt: Instant; destinationId: string };
+    expect(at).toBe(plus(instant(metadata.occurredAt), 2 * MINUTE));
+    const again = { type: 'MarkDestinationDue', at, actor: 'system', destinationId, attempt: 2 } as const;
+    await commands.handle(postAggregate, 'pst_1', again, context());
+    await relay();
+    await eventually(async () => expect((await state('pst_1')).status).toBe('published'));
+  });
+
+  it('tells an account from another of its id in another workspace', async () => {
+    await publisher.close();
+    publisher = await start(1);
+    await post('pst_quick', 'ann');
+    await relay();
+    await eventually(async () => expect((await state('pst_quick')).status).toBe('published'));
+    workspace = 'ws_2';
+    await post('pst_slow', 'ann.slow');
+    await relay();
+    await eventually(async () => expect((await state('pst_slow')).status).toBe('published'));
+  });
+
+  it('takes nothing for done that the log has not taken', async () => {
+    await post('pst_1', 'ann');
+    jest.spyOn(store, 'append').mockRejectedValueOnce(new EventStoreUnavailableError('away'));
+    await relay();
+    await eventually(async () => expect((await state('pst_1')).status).toBe('published'));
+  });
+
+  it('is not held up by what somebody else has reported otherwise', async () => {
+    await post('pst_1', 'ann');
+    const outcome = { ok: false, errorCode: 'x', error: 'By hand', retryable: false } as const;
+    const report = { type: 'ReportOutcome', at: systemClock(), actor: 'key_1', destinationId: 'dst_ann' } as const;
+    await commands.handle(postAggregate, 'pst_1', { ...report, attempt: 1, outcome, retryDelaysMs: [] }, context());
+    await relay();
+    await post('pst_2', 'ben');
+    await relay();
+    await eventually(async () => expect((await state('pst_2')).status).toBe('published'));
+    await eventually(async () => expect(await publisher.lag()).toBe(0));
+    expect((await state('pst_1')).status).toBe('failed');
   });
 
   it('reports once what the bus hands over twice', async () => {
@@ -125,7 +164,7 @@ describe('the publisher', () => {
     await post('pst_2', 'ben');
     await relay();
     await eventually(async () => expect((await state('pst_2')).status).toBe('published'));
-    const ofFirst = await store.read(`post-${WORKSPACE}:pst_1`);
+    const ofFirst = await store.read(`post-${workspace}:pst_1`);
     expect(ofFirst.at(-1)!.position).toBeLessThanOrEqual(head);
   });
 
@@ -171,7 +210,7 @@ describe('the publisher', () => {
     await post('pst_1', 'ann');
     await relay();
     await eventually(async () => expect((await state('pst_1')).status).toBe('published'));
-    const events = await store.read(`post-${WORKSPACE}:pst_1`);
+    const events = await store.read(`post-${workspace}:pst_1`);
     const due = events.find(({ type }) => type === 'DestinationDue')!;
     const outcome = events.find(({ type }) => type === 'DestinationPublished')!;
     expect(outcome.metadata).toMatchObject({
