@@ -1,9 +1,11 @@
+import { instant, MINUTE, plus, systemClock, uuidv7 } from '#kernel';
+import { campaignAggregate } from '#publishing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 describe('posts over HTTP', () => {
   let api: BootedApi;
   beforeAll(async () => {
-    api = await bootApi({ views: true });
+    api = await bootApi({ views: true, env: { RETRY_SCALE: '2' } });
     for (const [id, platform] of [
       ['acct_ig', 'instagram'],
       ['acct_li', 'linkedin'],
@@ -209,6 +211,8 @@ describe('posts over HTTP', () => {
       status: 409,
       body: { code: 'POST_NOT_DUE' },
     });
+    const { data, metadata } = (await api.running.engines.store.read(`post-${api.workspace}:pst_again`)).at(-1)!;
+    expect(data).toMatchObject({ retryAt: plus(instant(metadata.occurredAt), 2 * MINUTE) });
     const final = await scheduled('pst_final');
     await final.report(0, failed(false));
     expect((await final.report(1, failed(false))).at('status')).toBe('failed');
@@ -218,6 +222,24 @@ describe('posts over HTTP', () => {
       'failed',
       'publishing',
     ]);
+  });
+
+  it('has told its campaign of a retry when it answers, whoever closes that next', async () => {
+    await api.send('POST', '/campaigns', { id: 'cmp_again', name: 'Spring', profileId: 'prof_1' });
+    const scheduled = await api.send('POST', '/posts', post({ id: 'pst_of_campaign', campaignId: 'cmp_again' }));
+    const path = `/posts/pst_of_campaign/destinations/${scheduled.at('destinations', 0, 'id')}/outcome`;
+    await api.send('POST', path, { outcome: 'failed', error: { code: 'x', message: 'y' }, retryable: false });
+    // As the policy does: nobody else here tells the campaign anything.
+    const at = systemClock();
+    const about = { campaignId: 'cmp_again', postId: 'pst_of_campaign' };
+    const settled = { type: 'RecordPostSettled', outcome: 'failed', round: 1, sourceEventId: 'evt_1' } as const;
+    const context = { workspace: api.workspace, correlationId: 'c', causationId: null, commandId: uuidv7(), at };
+    const actor = 'system';
+    const { commands } = api.running.engines;
+    const told = { ...settled, ...about, at, actor };
+    await commands.handle(campaignAggregate, 'cmp_again', told, { ...context, actor });
+    expect((await api.send('POST', '/posts/pst_of_campaign/retry')).status).toBe(200);
+    expect((await api.send('POST', '/campaigns/cmp_again/close')).body).toMatchObject({ status: 'closed' });
   });
 
   it('wants of an outcome what belongs to it, and nothing else', async () => {
