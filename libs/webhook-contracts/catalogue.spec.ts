@@ -49,3 +49,8 @@ describe.each([...contracts.values()])('the catalogue of $name', (contract) => {
 
   it('refuses a sample of a type it lacks', () => expect(() => sample(contract, 'no.such')).toThrow(RangeError));
 });
+
+it('shows of a type that several core types become what the first of them, in the order of the catalogue, does', () => {
+  const entry = catalogue(contracts.get('post-ez')).find(({ type }) => type === 'post.published');
+  expect(entry!.example).toMatchObject({ data: { published: 1, failed: 0, total: 1 } });
+});
