@@ -250,6 +250,12 @@ describe('the command handler', () => {
       expect(await store.read(stream)).toEqual([]);
     });
 
+    it('says of what has changed that it has, before anything else', async () => {
+      await handle(here, open(), by('k1'));
+      await handle(here, add(90), by('k2'));
+      await expect(handle(here, add(50), by('k3'), 0)).rejects.toMatchObject({ code: 'REVISION_STALE' });
+    });
+
     it('refuses when another process was faster', async () => {
       await handle(here, open(), by('k1'));
       store.beforeAppend = () => handle(elsewhere, add(1), by('k2'));

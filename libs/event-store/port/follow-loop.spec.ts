@@ -43,6 +43,34 @@ describe('a follower of the log', () => {
     await following;
   });
 
+  it('rests when it has read what there is, also after it was woken', async () => {
+    const stopping = new AbortController();
+    const turn = () => new Promise((next) => setImmediate(next));
+    let wake = (): void => undefined;
+    let reads = 0;
+    const log: LogReader = {
+      readAll: async ({ after }) => {
+        await turn();
+        reads++;
+        return { events: [], position: after };
+      },
+      onAppend: (hear) => {
+        wake = hear;
+        return () => undefined;
+      },
+    };
+    const following = (async () => {
+      for await (const _ of followLoop(log, { after: 0, maxBatch: 1, signal: stopping.signal }));
+    })();
+    await eventually(() => reads === 1);
+    wake();
+    for (let turns = 0; turns < 100; turns++) await turn();
+    // Once when it was woken; and should a second have gone by, at its poll.
+    expect([2, 3]).toContain(reads);
+    stopping.abort();
+    await following;
+  });
+
   it('leaves nothing behind when it has ended', async () => {
     const stopping = new AbortController();
     const hearers = new Set<() => void>();

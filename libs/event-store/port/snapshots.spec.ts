@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { DomainError, instant, uuidv7, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { campaignAggregate } from '#publishing';
-import { operationAggregate, type OperationCommand } from '#studio';
+import { assetAggregate, operationAggregate, type OperationCommand } from '#studio';
 import { teamAggregate, type TeamCommand } from '#workspace';
 import { MemoryEventStore } from '../memory/memory-event-store';
 import { CommandHandler, type CommandContext } from './command-handler';
@@ -142,7 +142,7 @@ describe('a stream with more events than the limit', () => {
     snapshots.kept.set(STREAM, { ...snapshots.kept.get(STREAM)!, ...other, state: { status: 'nonsense' } });
     expect(await fresh().load(operationAggregate, WORKSPACE, 'op_1')).toMatchObject({
       revision: 30,
-      state: { done: 30 },
+      state: { status: 'running', done: 30 },
     });
   });
 
@@ -173,6 +173,21 @@ describe('a stream with more events than the limit', () => {
         expect(again.events.map(({ id }) => id)).toEqual(first.events.map(({ id }) => id));
       }
       expect(await store.read(STREAM)).toHaveLength(61);
+    });
+
+    it('takes a command that comes again no second time, though it could be decided once more', async () => {
+      const organize = (handler: CommandHandler, folder: string, context = by()) => {
+        const placement = { assetId: 'ast_1', clientId: 'c', folder, campaignId: null };
+        return handler.handle(assetAggregate, 'ast_1', { ...stamp, type: 'OrganizeAsset', ...placement }, context);
+      };
+      const handler = fresh();
+      await organize(handler, 'first', by('k0', { repeatable: true }));
+      for (let n = 1; n < 30; n++) await organize(handler, `${n}`);
+      const knowing = fresh();
+      await knowing.load(assetAggregate, WORKSPACE, 'ast_1');
+      const again = await organize(knowing, 'first', by('k0', { repeatable: true }));
+      expect(again).toMatchObject({ revision: 0, state: { folder: 'first' } });
+      expect(await store.read('asset-ws_1:ast_1')).toHaveLength(30);
     });
   });
 
@@ -215,15 +230,17 @@ describe('the shape of a state', () => {
     expect(shapeOf({ ...operationAggregate })).toBe(all[0]);
   });
 
-  it('is another when the state begins, is folded or is declared otherwise', () => {
+  it('is another when the state begins, is folded, is declared or is told otherwise', () => {
     const { evolve } = operationAggregate.decider;
     const changed = [
+      // What older events say is read otherwise from then on.
+      { ...operationAggregate, events: { ...operationAggregate.events, OperationStarted: { version: 2 } } },
       otherwise({ stateVersion: 2 }),
       otherwise({ initial: { status: 'none' } }),
       otherwise({ evolve: { ...evolve, OperationFailed: (state: object) => ({ ...state, failed: true }) } }),
     ];
     const shapes = [operationAggregate, ...changed].map((it) => shapeOf(it as typeof operationAggregate));
-    expect(new Set(shapes).size).toBe(4);
+    expect(new Set(shapes).size).toBe(5);
   });
 });
 
