@@ -109,6 +109,14 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
     );
   });
 
+  it('leaves no subscription behind when its follower has ended', async () => {
+    const { done } = follow(0);
+    await eventually(() => expect(double.subscribers).toBe(1));
+    control.abort();
+    await done;
+    await eventually(() => expect(double.subscribers).toBe(0));
+  });
+
   it('notices that a subscription has gone silent while the log goes on', async () => {
     const { events } = follow(0);
     await appendMany(0, 3);

@@ -85,6 +85,43 @@ it('tells a follower in another process of an append at once, not at its next po
   await test.drop();
 });
 
+it('takes the appends to one stream in the order in which they were asked for, also where a later one would fit first', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db, { maxBatchEvents: 2 });
+  const appended = await Promise.all([
+    store.append('thing-ws_1:a', [happened()], -1),
+    store.append('thing-ws_1:b', [happened(), happened()], -1),
+    store.append('thing-ws_1:b', [happened()], 1),
+    store.append('thing-ws_1:b', [happened()], 2),
+  ]);
+  expect(appended.map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
+  await store.close();
+  await test.drop();
+});
+
+it('listens for a follower no longer than it follows', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  const listen = test.db.listen.bind(test.db);
+  let listening = 0;
+  jest.spyOn(test.db, 'listen').mockImplementation((...asked) => {
+    const stop = listen(...asked);
+    listening++;
+    return () => {
+      listening--;
+      stop();
+    };
+  });
+  const control = new AbortController();
+  const { done } = collect(store.follow({ after: 0, maxBatch: 10, signal: control.signal }));
+  await eventually(() => expect(listening).toBe(1));
+  control.abort();
+  await done;
+  expect(listening).toBe(0);
+  await store.close();
+  await test.drop();
+});
+
 it('tells where an event stands by its id, within its workspace', async () => {
   const test = await testDatabase();
   const store = new PostgresEventStore(test.db);
