@@ -99,6 +99,21 @@ it('takes the appends to one stream in the order in which they were asked for, a
   await test.drop();
 });
 
+it('gives up together what travelled with a refused append when the server answers no more', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db, { deadlineMs: 50 });
+  const asked = jest.spyOn(test.db, 'query').mockImplementation(() => new Promise(() => undefined));
+  asked.mockRejectedValueOnce(Object.assign(new Error('refused'), { code: '23505' }));
+  const appends = ['a', 'b', 'c'].map((name) => store.append(`thing-ws_1:${name}`, [happened()], -1));
+  for (const outcome of await Promise.allSettled(appends))
+    expect(outcome).toMatchObject({ reason: expect.any(EventStoreUnavailableError) });
+  // Together, and the first of them alone.
+  expect(asked).toHaveBeenCalledTimes(2);
+  asked.mockRestore();
+  await store.close();
+  await test.drop();
+});
+
 it('listens for a follower no longer than it follows', async () => {
   const test = await testDatabase();
   const store = new PostgresEventStore(test.db);

@@ -156,7 +156,12 @@ export class PostgresEventStore implements EventStore {
     } catch (error) {
       // One caller's event that PostgreSQL refuses (an id that stands elsewhere) must not fail its neighbours.
       if (batch.length === 1 || error instanceof EventStoreUnavailableError) throw error;
-      for (const one of batch) await this.send([one]).catch(one.reject);
+      for (const one of batch)
+        await this.send([one]).catch((fault: Error) => {
+          // A server that answers no more is not asked for the others one by one: they are given up with this one.
+          if (fault instanceof EventStoreUnavailableError) throw fault;
+          one.reject(fault);
+        });
       return;
     }
     let newest = 0;
