@@ -54,6 +54,16 @@ describe('the keys of subjects', () => {
     ]);
   });
 
+  it('fail whoever asks while they cannot be had, and are there for the next', async () => {
+    const { table, keys } = keysOf();
+    // The first is asked for at once, and those that come meanwhile together.
+    jest.spyOn(table, 'take').mockRejectedValueOnce(new Error('away')).mockRejectedValueOnce(new Error('away'));
+    const asked = ['usr_ada', 'usr_ada', 'usr_bob'].map(async (subject) => keys.key('ws_1', subject));
+    for (const outcome of await Promise.allSettled(asked))
+      expect(outcome).toMatchObject({ status: 'rejected', reason: new Error('away') });
+    expect(await keys.key('ws_1', 'usr_ada')).toBeDefined();
+  });
+
   it('read null once they are destroyed, and nothing else does', async () => {
     const { keys } = keysOf();
     const json = JSON.stringify([await sealed(keys, 'mine'), await sealed(keys, 'yours', 'usr_bob')]);
@@ -84,7 +94,10 @@ describe('the keys of subjects', () => {
     const text = async (workspace: string, value: string) =>
       (await keys.open(workspace, JSON.stringify({ $sealed: value }))).text;
     expect(await text('ws_1', $sealed)).toBe('"mine"');
-    expect(await text('ws_1', `${$sealed.slice(0, -3)}AAA`)).toBe('null');
+    const changed = `${$sealed.slice(0, -3)}AAA`;
+    expect(await text('ws_1', changed)).toBe('null');
+    // It is not erased by that.
+    expect((await keys.open('ws_1', JSON.stringify({ $sealed: changed }))).erased).toBe(false);
     expect(await text('ws_1', $sealed.replace('usr_ada', 'usr_bob'))).toBe('null');
     expect(await text('ws_2', $sealed)).toBe('null');
   });
@@ -169,9 +182,10 @@ describe('an answer', () => {
   const [kept, gone] = [{ $sealed: 'kept' }, { $sealed: 'gone' }];
 
   it('says of each thing that it has lost something', () => {
-    expect(openThing({ id: 'pst_1', content: { text: gone } }, open)).toEqual({
+    expect(openThing({ id: 'pst_1', content: { text: gone }, campaignId: null }, open)).toEqual({
       id: 'pst_1',
       content: { text: null },
+      campaignId: null,
       erased: true,
     });
     expect(
