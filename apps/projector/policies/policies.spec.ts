@@ -119,3 +119,14 @@ it('stops at an event that only a newer build knows, which may owe something for
     'Unknown event type Surprise',
   );
 });
+
+it('wakes the timers for the first of those that it set', async () => {
+  const woken: Instant[] = [];
+  const events = ['2026-05-03', '2026-05-02', '2026-05-04'].map((day, n) =>
+    happened('PostScheduled', { ...post, postId: `pst_${n}`, scheduledAt: instant(day) }),
+  );
+  const { build } = policiesProjection((due) => woken.push(due));
+  const { done } = await build(1).changes({} as never, { events, position: 3 });
+  done!([]);
+  expect(woken).toEqual([instant('2026-05-02')]);
+});

@@ -1,10 +1,11 @@
-import { CommandHandler, EventStoreUnavailableError, type CommandContext } from '#event-store';
+import { CommandHandler, EventStoreUnavailableError, type CommandContext, type RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { DomainError, instant, MINUTE, plus, type Instant } from '#kernel';
 import { OPEN, writeFenced } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import type { Owed } from './owed-commands';
-import { nextDue, timerWrites, type StoredTimer } from './timer-table';
+import { policiesProjection } from '../policies/policies.projection';
+import { dueTimers, nextDue, timerWrites, type StoredTimer } from './timer-table';
 import { TimerRunner } from './timer-runner';
 
 const NOON = instant('2026-05-01T12:00:00.000Z');
@@ -130,6 +131,38 @@ describe('the timers', () => {
     expect(sent[2]!.causationId).toBe('evt_00000000-0000-8000-8000-000000000002');
     // What it did is looked for before anything is decided.
     expect(sent.every(({ repeatable }) => repeatable)).toBe(true);
+  });
+
+  it('is kept with all of the event that it follows from', async () => {
+    const metadata = { actor: 'usr_1', causationId: null, commandId: 'k', schemaVersion: 1, occurredAt: NOON };
+    const event: RecordedEvent = {
+      id: '00000000-0000-8000-8000-000000000007',
+      type: 'PostScheduled',
+      data: { postId: 'pst_1', scheduledAt: NOON, campaignId: null },
+      stream: 'post-ws_1:pst_1',
+      revision: 0,
+      position: 7,
+      metadata: { ...metadata, workspace: 'ws_1', correlationId: 'c', traceparent: '00-1-2-01' },
+    };
+    const { writes } = await policiesProjection(() => undefined)
+      .build(1)
+      .changes({} as never, { events: [event], position: 7 });
+    await writeFenced(test.db, OPEN, writes);
+    expect(await dueTimers(test.db, NOON, 10)).toEqual([
+      {
+        key: 'post_due:ws_1:pst_1',
+        kind: 'post_due',
+        workspace: 'ws_1',
+        target: 'pst_1',
+        dueAt: NOON,
+        payload: { postId: 'pst_1' },
+        cause: event.id,
+        position: 7,
+        correlationId: 'c',
+        traceparent: '00-1-2-01',
+        failures: 0,
+      },
+    ]);
   });
 
   it('sends it on the trace of the event that led to it', async () => {
