@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
 import { CommandHandler, EventStoreUnavailableError, type CommandContext } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
-import { instant, MINUTE, plus, systemClock, type Instant } from '#kernel';
+import { instant, MINUTE, plus, systemClock, type Clock, type Instant } from '#kernel';
 import { MemoryBus } from '#messaging/memory/memory-bus';
 import { messagesOf, toBusMessage } from '#public-messages';
 import { postAggregate, type ExistingPost } from '#publishing';
@@ -19,6 +19,8 @@ describe('the publisher', () => {
   let published = 0;
   let ids = 0;
   let workspace: string;
+  /** The time at which commands come. */
+  let now: Clock;
   /** Whether nobody can read a name any more. */
   let erased = false;
 
@@ -28,7 +30,7 @@ describe('the publisher', () => {
     correlationId: 'corr-1',
     causationId: null,
     commandId: `command-${++ids}`,
-    at: systemClock(),
+    at: now(),
   });
   const connect = async (username: string): Promise<string> => {
     const accountId = `acct_${username.split('.')[0]}`;
@@ -41,7 +43,7 @@ describe('the publisher', () => {
   };
   /** Schedules a post and makes it due, as the projector's policy does. */
   const post = async (postId: string, ...usernames: string[]): Promise<void> => {
-    const at = systemClock();
+    const at = now();
     const destinations = await Promise.all(
       usernames.map(async (name) => ({ id: `dst_${name}`, accountId: await connect(name), platform: 'mastodon' })),
     );
@@ -82,6 +84,7 @@ describe('the publisher', () => {
     published = 0;
     erased = false;
     workspace = 'ws_1';
+    now = systemClock;
     publisher = await start(60_000);
   });
   afterEach(async () => {
@@ -175,6 +178,13 @@ describe('the publisher', () => {
     await relay();
     await eventually(async () => expect((await state('pst_quick')).status).toBe('published'));
     expect((await state('pst_slow')).status).toBe('publishing');
+  });
+
+  it('counts the time of a slow network from when the attempt was due, not from when it was taken', async () => {
+    now = () => plus(systemClock(), -MINUTE);
+    await post('pst_slow', 'dan.slow');
+    await relay();
+    await eventually(async () => expect((await state('pst_slow')).status).toBe('published'));
   });
 
   it('stops at once while a slow network is silent, and the next publisher asks again', async () => {
