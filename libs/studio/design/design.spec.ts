@@ -1,4 +1,4 @@
-import { instant } from '#kernel';
+import { fold, instant } from '#kernel';
 import { scenariosOf } from '#testing';
 import { designDecider, type DesignCommand } from './design.decider';
 import type { DesignEvent } from './design.events';
@@ -47,6 +47,14 @@ describe('a design', () => {
       given(created, submitted(1), approved(1)).when(command).fails('DESIGN_NOT_IN_REVIEW');
     }
   });
+  it('shows the note of its last decision until it is submitted anew', () => {
+    const shown = (...events: DesignEvent[]) => fold(designDecider, [created, submitted(1), ...events]);
+    expect(shown(revised(1))).toMatchObject({ note: 'Bigger logo' });
+    expect(shown(revised(1), submitted(2))).toMatchObject({ note: null });
+    expect(shown({ type: 'DesignApproved', data: { ...of, revision: 1, note: 'Fine' } })).toMatchObject({
+      note: 'Fine',
+    });
+  });
   it('must exist', () => {
     for (const command of [submit, approve, revise, check()]) given().when(command).fails('DESIGN_NOT_FOUND');
   });
@@ -59,4 +67,15 @@ describe('brand compliance', () => {
     given(created, submitted(1))
       .when(check('too small'))
       .then({ type: 'BrandViolated', data: { ...checked, violations: ['too small'] } }));
+  it('is shown as the last check found it', () => {
+    const { guidelines, manualReview } = checked;
+    const violated: DesignEvent = { type: 'BrandViolated', data: { ...checked, violations: ['too small'] } };
+    const compliant: DesignEvent = { type: 'BrandCompliant', data: checked };
+    expect(fold(designDecider, [created, compliant, violated])).toMatchObject({
+      compliance: { guidelines, violations: ['too small'], manualReview },
+    });
+    expect(fold(designDecider, [created, violated, compliant])).toMatchObject({
+      compliance: { guidelines, violations: [], manualReview },
+    });
+  });
 });

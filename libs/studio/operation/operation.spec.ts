@@ -1,4 +1,4 @@
-import { instant } from '#kernel';
+import { fold, instant } from '#kernel';
 import { scenariosOf } from '#testing';
 import { operationDecider, type OperationCommand } from './operation.decider';
 import type { OperationEvent, OperationKind } from './operation.events';
@@ -116,6 +116,12 @@ describe('progress', () => {
 describe('the end of an operation', () => {
   it('is a completion', () => given(started()).when(complete()).then(completed()));
   it('is a failure, with what went wrong', () => given(started()).when(fail).then(failed));
+  it('is shown with what came of it', () => {
+    const result = { ...nothing, url: 'https://cdn.example/1.png' };
+    const operation = fold(operationDecider, [started({ kind: 'image' }), completed({ kind: 'image' }, result)]);
+    expect(operation).toMatchObject({ status: 'completed', result, error: null });
+    expect(fold(operationDecider, [started(), failed])).toMatchObject({ status: 'failed', result: null, error });
+  });
   it('of an image may have a url', () => {
     const url = 'https://cdn.example/1.png';
     given(started({ kind: 'image' }))
