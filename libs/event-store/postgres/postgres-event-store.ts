@@ -164,21 +164,17 @@ export class PostgresEventStore implements EventStore {
         });
       return;
     }
-    let newest = 0;
     const appended: RecordedEvent[] = [];
     batch.forEach(({ request, resolve, reject }, index) => {
       const { stream, expected } = request;
       const { outcome, revision, position } = answers[index]!;
       if (outcome === 'wrong') return reject(new WrongRevisionError(stream, expected, revision));
-      if (outcome === 'appended') {
-        newest = Math.max(newest, position);
-        appended.push(...recordedOf(request, position));
-      }
+      if (outcome === 'appended') appended.push(...recordedOf(request, position));
       resolve({ revision, position, repeated: outcome === 'same' });
     });
-    if (newest === 0) return;
+    if (appended.length === 0) return;
     this.recent.add(appended);
-    this.announce(newest);
+    this.announce(this.recent.newest);
   }
 
   private async fetch(batch: readonly Waiting<ReadRequest, readonly RecordedEvent[]>[]): Promise<void> {
