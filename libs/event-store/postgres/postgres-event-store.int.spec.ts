@@ -164,6 +164,16 @@ it('reads from the beginning what was put before the first position too', async 
   await test.drop();
 });
 
+it('goes back behind no position that it was asked to read after, though it has not come so far', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  await store.append('thing-ws_1:a', [happened()], -1);
+  for (const whose of [{}, { workspace: 'ws_1' }, { workspace: 'ws_nobody' }])
+    expect(await store.readAll({ after: 1_000, limit: 10, ...whose })).toEqual({ events: [], position: 1_000 });
+  await store.close();
+  await test.drop();
+});
+
 it('reads on behind an event of which somebody has put away what is known of it', async () => {
   const test = await testDatabase();
   const store = new PostgresEventStore(test.db);

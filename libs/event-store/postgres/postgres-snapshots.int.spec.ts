@@ -89,6 +89,15 @@ describe('snapshots in PostgreSQL', () => {
     }
   });
 
+  it('brings back nothing that was thrown away', async () => {
+    const snapshots = kept(60_000);
+    snapshots.offer('team-ws_6:a', 'shape', { state: {}, revision: 1, position: 10 });
+    await snapshots.write();
+    await test.db.query("delete from log.snapshot where workspace = 'ws_6'");
+    await snapshots.write();
+    expect(await snapshots.find('team-ws_6:a', 'shape')).toBeUndefined();
+  });
+
   it('keeps one of the shape that was offered last', async () => {
     const snapshots = kept(60_000);
     for (const n of [1, 2]) {
