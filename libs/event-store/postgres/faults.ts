@@ -3,10 +3,10 @@ import { EventStoreUnavailableError } from '../port/event-store';
 /** SQLSTATE classes and codes that pass: lost connection, no resources, operator, rollback for order, read-only after a failover. */
 const PASSING = /^(08|53|57|40|58|25006|55P03|XX000)/;
 
-/** An error of the connection has no SQLSTATE (`ECONNREFUSED` is not five characters of it). */
+/** An error of the connection has no SQLSTATE: its codes (`ECONNREFUSED`, `EPIPE`) begin with an E, and no SQLSTATE does. */
 const sqlState = (error: unknown): string | undefined => {
   const { code } = error as { code?: unknown };
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE' ? code : undefined;
+  return typeof code === 'string' && /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code) ? code : undefined;
 };
 
 /** Whether the statement itself was refused, so that it would be refused again. */
