@@ -1,34 +1,57 @@
-import { Database } from '#postgres';
 import { testDatabase, type TestDatabase } from '#testing';
 import { PostgresKeyTable } from './key-table';
 
-describe('the keys of subjects in PostgreSQL', () => {
-  let test: TestDatabase;
-  beforeAll(async () => (test = await testDatabase()));
-  afterAll(() => test.drop());
+const ADA = { subject: 'usr_ada', generation: 1 };
+const [FIRST, LATER] = ['2026-05-01T10:00:00.000Z', '2026-05-02T10:00:00.000Z'];
 
-  it('are wrapped anew, and one that is destroyed in that moment stays destroyed', async () => {
-    const [workspace, names] = ['ws_1', ['usr_ada', 'usr_gone']];
-    const table = new PostgresKeyTable(test.db);
-    await table.take(
-      names.map((subject) => ({ workspace, subject })),
-      () => 'former',
+describe('the keys of subjects on PostgreSQL', () => {
+  let test: TestDatabase;
+  let table: PostgresKeyTable;
+  beforeAll(async () => {
+    test = await testDatabase();
+    table = new PostgresKeyTable(test.db);
+  });
+  afterAll(() => test.drop());
+  beforeEach(() => test.db.script('truncate subject.key'));
+  afterEach(() => jest.restoreAllMocks());
+
+  const take = (...workspaces: string[]) =>
+    table.take(
+      workspaces.map((workspace) => ({ workspace, subject: ADA.subject })),
+      () => 'old box',
     );
-    const meanwhile = Object.assign(Object.create(test.db) as Database, {
-      query: async (text: string, params: unknown[]) => {
-        if (text.startsWith('update'))
-          await table.destroy(workspace, [{ subject: 'usr_gone', generation: 1 }], '2026-05-01T10:00:00.000Z');
-        return test.db.query(text, params);
-      },
+  const rewrap = () =>
+    table.rewrap(
+      (box) => box.startsWith('old'),
+      (box) => box.replace('old', 'new'),
+    );
+
+  it('are wrapped anew where they were wrapped before, and left as they are else', async () => {
+    await take('ws_1', 'ws_2');
+    expect(await rewrap()).toBe(2);
+    expect(await rewrap()).toBe(0);
+    expect(await table.of('ws_1', [ADA.subject])).toMatchObject([{ box: 'new box', generation: 1 }]);
+  });
+
+  it('do not come back when they are destroyed while they are wrapped anew', async () => {
+    await take('ws_1');
+    const query = test.db.query.bind(test.db) as (text: string, params?: readonly unknown[]) => Promise<never[]>;
+    jest.spyOn(test.db, 'query').mockImplementation(async (text: string, params?: readonly unknown[]) => {
+      if (text.startsWith('update')) await new PostgresKeyTable(test.db).destroy('ws_1', [ADA], FIRST);
+      return query(text, params);
     });
-    const count = await new PostgresKeyTable(meanwhile).rewrap(
-      (box) => box === 'former',
-      (box) => `present of ${box}`,
-    );
-    expect(count).toBe(2);
-    expect(await table.of(workspace, names)).toMatchObject([
-      { subject: 'usr_ada', box: 'present of former', erasedAt: null },
-      { subject: 'usr_gone', box: null, erasedAt: '2026-05-01T10:00:00.000Z' },
-    ]);
+    await rewrap();
+    expect(await table.of('ws_1', [ADA.subject])).toMatchObject([{ box: null }]);
+  });
+
+  it('are destroyed in their workspace alone, and once', async () => {
+    await take('ws_1', 'ws_2');
+    await table.destroy('ws_1', [ADA], FIRST);
+    await table.destroy('ws_1', [ADA], LATER);
+    const [mine] = await table.find('ws_1', [ADA]);
+    expect(mine!.box).toBeNull();
+    expect(new Date(mine!.erasedAt!).toISOString()).toBe(FIRST);
+    expect(await table.find('ws_2', [ADA])).toMatchObject([{ workspace: 'ws_2', box: 'old box' }]);
+    expect(await take('ws_1')).toMatchObject([{ generation: 2 }]);
   });
 });
