@@ -187,6 +187,15 @@ describe('the publisher', () => {
     await eventually(async () => expect((await state('pst_slow')).status).toBe('published'));
   });
 
+  it('knows a slow network again at its next post', async () => {
+    now = () => plus(systemClock(), -MINUTE);
+    for (const id of ['pst_1', 'pst_2']) {
+      await post(id, 'dan.slow');
+      await relay();
+      await eventually(async () => expect((await state(id)).status).toBe('published'));
+    }
+  });
+
   it('stops at once while a slow network is silent, and the next publisher asks again', async () => {
     await post('pst_slow', 'dan.slow');
     await relay();
