@@ -1,4 +1,4 @@
-import { fold, instant } from '#kernel';
+import { entry, fold, instant } from '#kernel';
 import { scenariosOf } from '#testing';
 import { teamDecider, type TeamCommand } from './team.decider';
 import type { Role, TeamEvent } from './team.events';
@@ -61,7 +61,7 @@ describe('a role', () => {
   it('that changes leaves what was known before it as it was', () => {
     const before = fold(teamDecider, team);
     fold(teamDecider, [changed('editor', 'admin')], before);
-    expect(before.members.get('usr_1')).toBe('editor');
+    expect(entry(before.members, 'usr_1')).toBe('editor');
   });
   it('belongs to a member', () => given(invited('inv_1')).when(make('usr_1', 'admin')).fails('MEMBER_NOT_FOUND'));
 });
