@@ -23,7 +23,7 @@ export interface EdgeParts {
 
 /** The header that says in an answer that it is one kept under its Idempotency-Key. */
 const REPLAYED = 'idempotency-replayed';
-const KEPT_HEADERS = ['etag', 'location', 'content-type', 'cache-control', 'retry-after', 'allow'];
+const KEPT_HEADERS = ['etag', 'content-type'];
 const CHANGING = new Set(['POST', 'PATCH', 'PUT', 'DELETE']);
 
 /** Sends a problem as `application/problem+json`. */
@@ -197,9 +197,7 @@ function reserve(
         return done();
       }
       const { status, headers, body } = reserved.answer;
-      reply.code(status).headers(headers).header(REPLAYED, 'true');
-      // A 204 has no body; an empty string would give it a length.
-      reply.send(body === '' ? undefined : body);
+      reply.code(status).headers(headers).header(REPLAYED, 'true').send(body);
     })
     .catch((error: unknown) => fail(error, request, reply, parts));
 }
@@ -250,7 +248,7 @@ async function openedAnew(workspace: string, payload: string, personal: SubjectK
   return JSON.stringify(openThing(JSON.parse(payload), open));
 }
 
-/** Keeps the answer, or gives the key back when the failure is ours. */
+/** Keeps the answer, or gives the key back when the failure is ours. Who asks too often is refused before there is anything to keep. */
 async function settle(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -259,7 +257,7 @@ async function settle(
 ): Promise<void> {
   const reservation = request.reservation!;
   request.reservation = null;
-  if (reply.statusCode >= 500 || reply.statusCode === 429) return idempotency.giveBack(reservation);
+  if (reply.statusCode >= 500) return idempotency.giveBack(reservation);
   const headers = Object.fromEntries(
     KEPT_HEADERS.flatMap((name) => (reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])),
   );

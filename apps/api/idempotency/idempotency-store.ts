@@ -144,7 +144,6 @@ export class IdempotencyStore {
     this.held.delete(reservation);
     const name = `${reservation.workspace}\n${reservation.key}`;
     this.settled.get(name)?.forEach((wake) => wake());
-    this.settled.delete(name);
   }
 
   /** Until this process settles the key, or another may have. */
@@ -154,7 +153,7 @@ export class IdempotencyStore {
       this.settled.set(name, waiters.add(wake));
       setTimeout(() => {
         waiters.delete(wake);
-        if (waiters.size === 0 && this.settled.get(name) === waiters) this.settled.delete(name);
+        if (waiters.size === 0) this.settled.delete(name);
         wake();
       }, 50);
     });

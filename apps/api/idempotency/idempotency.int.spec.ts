@@ -45,6 +45,17 @@ describe('the Idempotency-Key', () => {
     });
   });
 
+  it('gives the same answer to a deletion, which has no body', async () => {
+    const { id } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as { id: string };
+    const end = () => api.send('DELETE', `/api-keys/${id}`, undefined, { 'idempotency-key': `end ${id}` });
+    const first = await end();
+    const again = await end();
+    expect(again).toMatchObject({ status: 204, text: '', headers: { 'idempotency-replayed': 'true', etag: '"1"' } });
+    const names = ({ headers }: { headers: object }) =>
+      Object.keys(headers).filter((name) => name.startsWith('content-'));
+    expect([names(first), names(again)]).toEqual([[], []]);
+  });
+
   it('takes another spelling of the same body for the same request, and another body, path or method for another', async () => {
     await connect('spelling');
     const spelt = await api.send(
@@ -425,6 +436,26 @@ describe('the Idempotency-Key', () => {
     expect(await waiting).toEqual({ answer });
     now.mockRestore();
     looked.mockRestore();
+    // Nothing is remembered of who has waited.
+    await eventually(() => expect(store['settled'].size).toBe(0));
+    store.close();
+  });
+
+  it('is in use when that takes longer than any command does', async () => {
+    const { db, secrets, log, clock } = api.running.engines;
+    const looked = jest.spyOn(db, 'inWorkspace');
+    const store = new IdempotencyStore({ db, secrets, log, clock });
+    const reserve = () => store.reserve(api.workspace, 'endless', 'a request');
+    await reserve();
+    const waiting = reserve();
+    await eventually(() => looked.mock.calls.length > 1);
+    const begun = Date.now();
+    const now = jest.spyOn(Date, 'now').mockImplementation(() => begun + 600_000);
+    await expect(waiting).rejects.toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_IN_USE' });
+    now.mockRestore();
+    looked.mockRestore();
+    // Of a key that is another's nothing is remembered either.
+    await eventually(() => expect(store['settled'].size).toBe(0));
     store.close();
   });
 
@@ -476,7 +507,7 @@ describe('the Idempotency-Key', () => {
     const first = await connect('day');
     // One that was taken over once, too.
     await api.running.engines.db.query(
-      "update api.idempotency set at = at - interval '25 hours', epoch = 2 where key = 'day'",
+      "update api.idempotency set at = at - interval '25 hours', lease_until = lease_until - interval '25 hours', epoch = 2 where key = 'day'",
     );
     const [next, twin] = await Promise.all([api, other].map((by) => connect('day', { username: 'later' }, by)));
     expect(next!.status).toBe(201);

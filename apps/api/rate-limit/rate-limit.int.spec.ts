@@ -137,6 +137,23 @@ describe('the rate limit of client keys', () => {
     later.mockRestore();
   });
 
+  it('keeps no refusal under an Idempotency-Key', async () => {
+    const issued = await api.send('POST', '/api-keys', { name: 'n', scopes: ['commands'], kind: 'client' });
+    const begin = () =>
+      api.as(issued.at('key'))('POST', '/campaigns', { name: 'c', profileId: 'p' }, { 'idempotency-key': 'limited' });
+    const { db } = api.running.engines;
+    await db.query('insert into api.rate (workspace, key_id, window_start, used) values ($1, $2, now(), 60)', [
+      api.workspace,
+      issued.at('id'),
+    ]);
+    expect((await begin()).status).toBe(429);
+    const real = Date.now;
+    const later = jest.spyOn(Date, 'now').mockImplementation(() => real() + 61_000);
+    await db.query("update api.rate set window_start = window_start - interval '61 seconds'");
+    expect(await begin()).toMatchObject({ status: 201, headers: { 'ratelimit-remaining': '59' } });
+    later.mockRestore();
+  });
+
   it('leaves service keys alone', async () => {
     const { headers } = await api.send('GET', '/posts/pst_none');
     expect(Object.keys(headers).filter((name) => name.startsWith('ratelimit'))).toEqual([]);
