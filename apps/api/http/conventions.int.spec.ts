@@ -126,6 +126,12 @@ describe('the conventions of the api', () => {
         status: 400,
         body: { errors: [{ pointer: `/${name}` }] },
       });
+    for (const [path, body, pointer] of [
+      ['/posts/pst_none/retry', '{"\\u005f_proto__":{"destinationIds":[]}}', '/__proto__'],
+      ['/campaigns/cmp_none/close', '{"__proto__":{}}', '/__proto__'],
+      ['/operations/op_none/fail', '{"error":{"code":"c","message":"m","__proto__":{}}}', '/error/__proto__'],
+    ] as const)
+      expect(await api.send('POST', path, body)).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
   });
 
   it('refuses a body that nests too deep, with an Idempotency-Key and an escape too', async () => {

@@ -8,8 +8,8 @@ export const UNSTORABLE = /\0|\p{Surrogate}/u;
 const MAX_DEPTH = 100;
 
 /**
- * Parses a JSON body. Throws Problem VALIDATION_FAILED for bytes that are not UTF-8, for malformed or too deep JSON, for keys
- * that would reach a prototype, and for text that cannot be stored. An empty body is undefined.
+ * Parses a JSON body. Throws Problem VALIDATION_FAILED for bytes that are not UTF-8, for malformed or too deep JSON, and for
+ * text that cannot be stored. An empty body is undefined.
  */
 export function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
@@ -26,7 +26,7 @@ export function parseJson(bytes: Buffer): unknown {
   }
   if (isTooDeep(bytes)) throw invalid({ pointer: '', message: `must not nest deeper than ${MAX_DEPTH} levels` });
   // Only an escape can bring in what valid UTF-8 JSON cannot hold, so most bodies are not walked.
-  if (text.includes('\\u') || text.includes('__proto__')) refuseUnstorable(value, '');
+  if (text.includes('\\u')) refuseUnstorable(value, '');
   return value;
 }
 
@@ -56,7 +56,6 @@ function refuseUnstorable(value: unknown, pointer: string): void {
   } else if (value !== null && typeof value === 'object') {
     for (const [key, each] of Object.entries(value)) {
       if (UNSTORABLE.test(key)) throw invalid({ pointer, message: 'has a field name that cannot be stored' });
-      if (key === '__proto__') throw invalid(unknownName(key, pointer));
       refuseUnstorable(each, `${pointer}/${escapePointer(key)}`);
     }
   }
