@@ -2,13 +2,11 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CommandContext } from '#event-store';
 import { derivedId, instant, newId, systemClock, uuidv7, type Clock, type IdPrefix, type Instant } from '#kernel';
-import type { Caller } from './caller';
 import { actorOf, expectedRevisions, waitOf } from './headers';
 import { problem } from './problem';
 
 /** One request, as a controller needs it: who, when, which command, and the headers of the answer. */
 export class Call {
-  readonly caller: Caller;
   readonly context: CommandContext;
   /** If-Match: the thing must be at one of these revisions. */
   readonly expected: readonly number[] | undefined;
@@ -20,7 +18,6 @@ export class Call {
     const { caller, trace, reservation, headers } = request;
     // Only a route that the hooks know has a caller: whatever slips past them is refused here.
     if (!caller || !trace) throw problem('UNAUTHORIZED');
-    this.caller = caller;
     this.expected = expectedRevisions(headers);
     this.context = {
       workspace: caller.workspace,
@@ -36,14 +33,11 @@ export class Call {
 
   /** The same call, acting in another workspace: for the one command that makes it. */
   within(workspace: string): Call {
-    return Object.assign(Object.create(Call.prototype) as Call, this, {
-      caller: { ...this.caller, workspace },
-      context: { ...this.context, workspace },
-    });
+    return Object.assign(Object.create(Call.prototype) as Call, this, { context: { ...this.context, workspace } });
   }
 
   get workspace(): string {
-    return this.caller.workspace;
+    return this.context.workspace;
   }
 
   get at(): Instant {
