@@ -30,10 +30,11 @@ describe('the conventions of the api', () => {
       ...problem(405, 'METHOD_NOT_ALLOWED'),
       headers: { allow: expect.stringContaining('POST') },
     });
-    expect(await api.send('PATCH', '/posts/pst_1/cancel', {})).toMatchObject({
-      ...problem(405, 'METHOD_NOT_ALLOWED'),
-      headers: { allow: 'POST' },
-    });
+    for (const path of ['/posts/pst_1/cancel', '/posts/pst_1/cancel?reason=x'])
+      expect(await api.send('PATCH', path, {})).toMatchObject({
+        ...problem(405, 'METHOD_NOT_ALLOWED'),
+        headers: { allow: 'POST' },
+      });
   });
 
   it('says so of a path that cannot be read, and tells nothing else', async () => {
@@ -222,9 +223,15 @@ describe('the conventions of the api', () => {
       expect(await api.send('POST', '/accounts', 'platform=instagram', { 'content-type': type })).toMatchObject(
         problem(415, 'UNSUPPORTED_MEDIA_TYPE'),
       );
-    expect(
-      await api.send('POST', '/accounts', account, { 'content-type': 'application/json; charset=utf-8' }),
-    ).toMatchObject({ status: 201 });
+    expect(await api.send('POST', '/accounts', account, { 'content-encoding': 'gzip' })).toMatchObject(
+      problem(415, 'UNSUPPORTED_MEDIA_TYPE'),
+    );
+    for (const headers of [
+      { 'content-type': 'application/json; charset=utf-8' },
+      { 'content-type': 'Application/Problem+JSON' },
+      { 'content-encoding': 'identity' },
+    ])
+      expect(await api.send('POST', '/accounts', account, headers)).toMatchObject({ status: 201 });
   });
 
   it('lets a client that sends all before it listens hear of a body that is too large', async () => {
