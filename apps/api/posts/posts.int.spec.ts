@@ -1,3 +1,4 @@
+import { EventStoreUnavailableError } from '#event-store';
 import { instant, MINUTE, plus, systemClock, uuidv7 } from '#kernel';
 import { campaignAggregate } from '#publishing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
@@ -83,6 +84,22 @@ describe('posts over HTTP', () => {
       [[elsewhere, none], 'ACCOUNT_PLATFORM_MISMATCH'],
     ] as const)
       expect(await api.send('POST', '/posts', post({ destinations }))).toMatchObject({ status: 422, body: { code } });
+  });
+
+  it('tells of no refused account while another cannot be looked up', async () => {
+    const { commands } = api.running.engines;
+    const load = commands.load.bind(commands) as (...all: unknown[]) => Promise<never>;
+    const loading = jest.spyOn(commands, 'load').mockImplementation(async (...all: unknown[]) => {
+      if (all[2] === 'acct_ig') throw new EventStoreUnavailableError('away');
+      return load(...all);
+    });
+    const destinations = [
+      { accountId: 'acct_gone', platform: 'tiktok' },
+      { accountId: 'acct_ig', platform: 'instagram' },
+    ];
+    expect((await api.send('POST', '/posts', post({ destinations }))).status).toBe(503);
+    loading.mockRestore();
+    expect((await api.send('POST', '/posts', post({ destinations }))).status).toBe(409);
   });
 
   it('says which places of the input are wrong', async () => {

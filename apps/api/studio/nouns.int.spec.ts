@@ -1,3 +1,4 @@
+import { EventStoreUnavailableError } from '#event-store';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 describe('campaigns, team, billing and studio over HTTP', () => {
@@ -48,6 +49,45 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     const [left, joined] = (await get('/audit-log?entityId=cmp_3')).at<{ id: string }[]>('data');
     expect(left).toMatchObject({ action: 'CampaignPostLeft', causationId: joined!.id });
     expect(joined).toMatchObject({ action: 'CampaignPostJoined', causationId: null });
+  });
+
+  it('gives a place back that was taken for a post of another campaign', async () => {
+    for (const id of ['cmp_own', 'cmp_other']) await post('/campaigns', { id, name: 'c', profileId: 'p' });
+    const schedule = (campaignId: string) =>
+      post('/posts', {
+        id: 'pst_own',
+        campaignId,
+        profileId: 'p',
+        content: { text: 'x' },
+        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+        scheduledAt: '2035-01-01T00:00:00Z',
+      });
+    expect((await schedule('cmp_own')).status).toBe(201);
+    expect(await schedule('cmp_other')).toMatchObject({ status: 409, body: { code: 'POST_ALREADY_EXISTS' } });
+    expect(await post('/campaigns/cmp_other/close')).toMatchObject({ body: { status: 'completed', total: 0 } });
+    expect(await post('/campaigns/cmp_own/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
+  });
+
+  it('keeps the place of a post of which it is not known what became of it', async () => {
+    await post('/campaigns', { id: 'cmp_unknown', name: 'c', profileId: 'p' });
+    const { commands } = api.running.engines;
+    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
+    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
+      if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
+      throw new EventStoreUnavailableError('away');
+    });
+    const schedule = () =>
+      post('/posts', {
+        id: 'pst_unknown',
+        campaignId: 'cmp_unknown',
+        profileId: 'p',
+        content: { text: 'x' },
+        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+        scheduledAt: '2035-01-01T00:00:00Z',
+      });
+    expect((await schedule()).status).toBe(503);
+    handling.mockRestore();
+    expect(await post('/campaigns/cmp_unknown/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
   });
 
   describe('with two requests that schedule a post of the same id in a campaign', () => {
