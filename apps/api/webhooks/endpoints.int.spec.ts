@@ -153,6 +153,12 @@ describe('webhook endpoints over HTTP', () => {
     ] as const)
       expect(await api.send(method, at)).toMatchObject({ status: 404, body: { code: 'ENDPOINT_NOT_FOUND' } });
     await eventually(async () => expect((await api.send('GET', '/webhooks/endpoints')).text).not.toContain(id));
+    // Whoever asks for it again finds that in the view: its events are not read for that.
+    const read = jest.spyOn(api.running.engines.store, 'read');
+    for (const query of ['', '?minRevision=0', '?minRevision=4'])
+      expect([query, (await api.send('GET', `${path}${query}`)).status]).toEqual([query, 404]);
+    expect(read).not.toHaveBeenCalled();
+    read.mockRestore();
   });
 
   it('sends a sample now, signed by the present secret, and says what came back', async () => {

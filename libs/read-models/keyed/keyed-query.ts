@@ -42,11 +42,12 @@ export class KeyedQuery<S extends object, Shown extends object> {
     readonly view: KeyedView<S, Shown>,
   ) {}
 
+  /** Also a thing that is deleted: its state says so. */
   async get(workspace: string, id: string): Promise<Found<S, Shown> | undefined> {
     const [row] = await this.db
       .inWorkspace(workspace)
       .query<StoredRow>(
-        `select id, revision, position, created_position, state from read.${this.view.name} where workspace = $1 and id = $2 and not gone`,
+        `select id, revision, position, created_position, state from read.${this.view.name} where workspace = $1 and id = $2`,
         [workspace, id],
       );
     return row && this.found(row);
