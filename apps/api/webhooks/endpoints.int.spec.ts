@@ -4,6 +4,7 @@ import { eventually, Receiver } from '#testing';
 import { verifyPostEz, verifyStandard } from '#webhook-signing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 import { projectViews } from '../testing/project-views';
+import { EndpointTest } from './endpoint-test';
 
 describe('webhook endpoints over HTTP', () => {
   let api: BootedApi;
@@ -78,6 +79,23 @@ describe('webhook endpoints over HTTP', () => {
     });
   });
 
+  it('takes a rate and an overlap within their bounds', async () => {
+    for (const rateLimitPerSecond of [0, 0.009, 100_001, '5'])
+      expect(await register({ rateLimitPerSecond })).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '/rateLimitPerSecond' }] },
+      });
+    for (const rateLimitPerSecond of [0.01, 100_000, null])
+      expect(await register({ rateLimitPerSecond })).toMatchObject({ status: 201, body: { rateLimitPerSecond } });
+    const path = `/webhooks/endpoints/${(await register()).at('id')}/rotate-secret`;
+    for (const overlapHours of [-1, 721, null])
+      expect(await api.send('POST', path, { overlapHours })).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '/overlapHours' }] },
+      });
+    expect((await api.send('POST', path, { overlapHours: 720 })).status).toBe(200);
+  });
+
   it('begins where it is asked to, and refuses what is no beginning', async () => {
     await api.send('POST', '/accounts', { id: 'acct_start', platform: 'instagram', username: 'n', profileId: 'p' });
     const eventId = (await api.send('GET', '/audit-log?entityId=acct_start')).at('data', 0, 'id');
@@ -117,6 +135,51 @@ describe('webhook endpoints over HTTP', () => {
       const [registered] = await store.read(`webhook_endpoint-${api.workspace}:${(body as { id: string }).id}`);
       expect(registered!.data).toMatchObject({ config: { startFrom: kept } });
     }
+  });
+
+  it('begins after what a delivery brought, under the id that its contract gave it', async () => {
+    await api.send('POST', '/operations', { id: 'op_brought', kind: 'image' });
+    await api.send('POST', '/operations/op_brought/fail', { error: { code: 'x', message: 'y' } });
+    const { store, db } = api.running.engines;
+    const failed = (await store.read(`operation-${api.workspace}:op_brought`)).at(-1)!;
+    const [first, further] = messagesOf(failed).map(({ id }) => id) as [string, string];
+    const uuid = (n: number) => `00000000-0000-7000-8000-0000000002${String(n).padStart(2, '0')}`;
+    const { id: endpointId } = (await register({ contract: 'post-ez', eventTypes: ['*'] })).body as { id: string };
+    // Two that name the delivery, and one that names a part of what the event was told in.
+    await db.query(
+      `with endpoint as (
+         insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+         values ($1, $2, '{}', true, 'live', 0, 0, '[]', 0) returning no
+       )
+       insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
+       select d.id, no, row_number() over (), $3, event_id, message_id, d.id, 'schedule.failed', 'op_brought'
+       from endpoint cross join unnest($4::uuid[], $5::uuid[], $6::uuid[]) d (id, event_id, message_id)`,
+      [
+        api.workspace,
+        endpointId,
+        failed.position,
+        [uuid(1), uuid(2), uuid(3)],
+        [first, further, first].map((id) => id.slice(4)),
+        [uuid(1), uuid(2), uuid(4)],
+      ],
+    );
+    const { apiKey } = (await api.send('POST', '/workspaces', { name: 'Other' })).body as { apiKey: string };
+    for (const [n, kept] of [
+      [1, first],
+      [2, `${first}/${further}`],
+      [4, `${first}/evt_${uuid(4)}`],
+    ] as const) {
+      const asked = { targetUrl: receiver.url(), eventTypes: ['*'], startFrom: `evt_${uuid(n)}` };
+      const { status, body } = await api.send('POST', '/webhooks/endpoints', asked);
+      expect([n, status]).toEqual([n, 201]);
+      const [registered] = await store.read(`webhook_endpoint-${api.workspace}:${(body as { id: string }).id}`);
+      expect(registered!.data).toMatchObject({ config: { startFrom: kept } });
+      expect(await api.as(apiKey)('POST', '/webhooks/endpoints', asked)).toMatchObject({
+        status: 422,
+        body: { code: 'EVENT_UNKNOWN' },
+      });
+    }
+    await db.query("delete from delivery.delivery where key = 'op_brought'");
   });
 
   it('changes, disables, enables and deletes', async () => {
@@ -190,6 +253,19 @@ describe('webhook endpoints over HTTP', () => {
       expect(() => verify(input(second!, endpoint.at('signingSecret')))).toThrow('signature');
       expect(second!.headers).not.toHaveProperty('webhook-sequence');
     }
+  });
+
+  it.each(['core', 'post-ez'])('gives a sample as long as the contract %s gives a delivery', async (contract) => {
+    const { timeoutSeconds } = (await api.send('GET', '/webhooks/contracts'))
+      .at<{ name: string; timeoutSeconds: number }[]>('data')
+      .find(({ name }) => name === contract)!;
+    const send = jest.spyOn(api.running.app.get(EndpointTest)['sender'], 'send');
+    const { id } = (await register({ contract, eventTypes: ['*'], targetUrl: receiver.url('/long') })).body as {
+      id: string;
+    };
+    expect((await api.send('POST', `/webhooks/endpoints/${id}/test`)).at('delivered')).toBe(true);
+    expect(send).toHaveBeenCalledWith(expect.objectContaining({ timeoutMs: timeoutSeconds * 1_000 }));
+    send.mockRestore();
   });
 
   it('signs with both secrets while a rotation overlaps', async () => {
@@ -289,12 +365,10 @@ describe('webhook endpoints over HTTP', () => {
       status: 404,
       body: { code: 'JOB_NOT_FOUND' },
     });
-    expect(
-      await api.send('POST', `/webhooks/endpoints/${id}/replay`, {
-        since: '2026-01-02T00:00:00Z',
-        until: '2026-01-01T00:00:00Z',
-      }),
-    ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/until' }] } });
+    for (const until of ['2026-01-01T00:00:00Z', '2026-01-02T01:00:00+01:00'])
+      expect(
+        await api.send('POST', `/webhooks/endpoints/${id}/replay`, { since: '2026-01-02T00:00:00Z', until }),
+      ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/until' }] } });
     expect(await api.send('GET', '/webhooks/deliveries?from=1901-01-01T00:00:00Z')).toMatchObject({
       status: 200,
       body: { data: [], nextCursor: null },
@@ -365,6 +439,41 @@ describe('webhook endpoints over HTTP', () => {
       expect(await discarding).toMatchObject({ status: 409, body: { code: 'DELIVERY_NOT_DISCARDABLE' } });
       expect(await api.send('DELETE', path)).toMatchObject({ status: 409, body: { code: 'DELIVERY_NOT_DISCARDABLE' } });
       expect(await logged()).toHaveLength(1);
+    });
+
+    it('is pulled with those before and after it in order, a page at a time, signed by the present secret', async () => {
+      const { id, signingSecret } = (await register()).body as { id: string; signingSecret: string };
+      await api.running.engines.db.query(
+        `with endpoint as (
+           insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+           values ($1, $2, '{}', true, 'live', 0, 0, '[]', 0) returning no
+         ), made as (
+           select no, n, ('00000000-0000-7000-8000-0000000001' || lpad(n::text, 2, '0'))::uuid as id
+           from endpoint cross join generate_series(1, 5) n
+         ), body as (insert into delivery.body (id, body) select id, '{"n":' || n || '}' from made)
+         insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
+         select id, no, n, n, id, id, id, 'post.published', 'pst_1' from made`,
+        [api.workspace, id],
+      );
+      type Pulled = { sequence: number; id: string; headers: Record<string, string>; body: string };
+      const pull = async (query: string) => {
+        const answer = await api.send('GET', `/webhooks/endpoints/${id}/events?${query}`);
+        const data = answer.at<Pulled[]>('data');
+        for (const { headers, body, ...item } of data) {
+          expect([body, headers['webhook-id'], headers['webhook-sequence']]).toEqual([
+            `{"n":${item.sequence}}`,
+            item.id,
+            String(item.sequence),
+          ]);
+          expect(() => verifyStandard({ secret: signingSecret, headers, body })).not.toThrow();
+        }
+        return { sequences: data.map(({ sequence }) => sequence), next: answer.at<string | null>('nextCursor') };
+      };
+      expect(await pull('')).toEqual({ sequences: [1, 2, 3, 4, 5], next: null });
+      const { sequences, next } = await pull('after=1&limit=2');
+      expect(sequences).toEqual([2, 3]);
+      expect(await pull(`after=1&limit=2&cursor=${next}`)).toEqual({ sequences: [4, 5], next: null });
+      expect(await pull('after=5')).toEqual({ sequences: [], next: null });
     });
 
     it('is in no list of what was made before there were any', async () => {
@@ -442,6 +551,22 @@ describe('webhook endpoints over HTTP', () => {
       });
       const [registered] = await first.running.engines.store.read(`webhook_endpoint-${first.workspace}:whe_after`);
       expect(registered!.data).toMatchObject({ config: { startFrom } });
+    });
+
+    it('begins an endpoint after a further message of an event that the audit log has and the outbox has not', async () => {
+      await first.send('POST', '/operations', { id: 'op_ahead', kind: 'image' });
+      await first.send('POST', '/operations/op_ahead/fail', { error: { code: 'x', message: 'y' } });
+      const { db, store } = first.running.engines;
+      const failed = (await store.read(`operation-${first.workspace}:op_ahead`)).at(-1)!;
+      const { id: startFrom } = messagesOf(failed)[1]!;
+      await db.query(
+        `insert into projector.checkpoint (name, version, shape, status, position)
+         values ('audit', 1, '1', 'current', $1), ('outbox', 1, '1', 'current', $1 - 1)`,
+        [failed.position],
+      );
+      const asked = endpoint('whe_further', { startFrom });
+      expect(await other.send('POST', '/webhooks/endpoints', asked)).toMatchObject({ status: 201 });
+      await db.query('delete from projector.checkpoint');
     });
 
     it('knows a replay of which the audit log alone tells', async () => {
