@@ -3,7 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { accountAggregate } from '#accounts';
 import { streamName, type EventStore } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
-import { systemClock } from '#kernel';
+import { systemClock, uuidv7 } from '#kernel';
 import { Database } from '#postgres';
 import { ViewProgress } from '#read-models';
 import { eventually } from '#testing';
@@ -22,8 +22,8 @@ describe('readers that wait for a revision', () => {
   /** Batches that the views have come to. */
   let met = 0;
   const lost: Error[] = [];
-  /** While it is a list, the audit view does not say how far it is: what it would have said is kept here. */
-  let untold: string[] | undefined;
+  /** A view that does not say how far it is: what it would have said is kept here. */
+  let untold: { readonly view: string; readonly said: string[] } | undefined;
 
   beforeAll(async () => {
     api = await bootApi();
@@ -37,8 +37,8 @@ describe('readers that wait for a revision', () => {
       }
     };
     const tell = (channel: string, payload: string) =>
-      untold && payload.startsWith('audit:')
-        ? void untold.push(payload)
+      untold && payload.startsWith(`${untold.view}:`)
+        ? void untold.said.push(payload)
         : void elsewhere.notify(channel, payload).catch((error: Error) => lost.push(error));
     views = await projectViews({ db: elsewhere, store: { follow }, wake: { local: tell } });
   });
@@ -115,6 +115,7 @@ describe('readers that wait for a revision', () => {
     expect(await first()).toMatchObject({ status: 200, headers: { etag: '"2"' } });
   });
 
+  const account = (id: string) => ({ id, platform: 'mastodon', username: 'u', profileId: 'p' });
   const holding = () => {
     let goOn = (): void => undefined;
     pause = new Promise((go) => (goOn = go));
@@ -137,6 +138,39 @@ describe('readers that wait for a revision', () => {
     expect(await patient).toBe(written.id);
   });
 
+  it('wait for what somebody wrote last before they say what is kept of them, and where that went', async () => {
+    const goOn = holding();
+    await api.send('POST', '/accounts', account('acct_subject'));
+    const [event] = await store.read(streamName('account', api.workspace, 'acct_subject'));
+    const delivery = uuidv7();
+    await elsewhere.query(
+      `with endpoint as (
+         insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+         values ($1, 'whe_subject', '{}', true, 'live', 0, 0, '[]', 0) returning no
+       ), body as (
+         insert into delivery.body (id, body) values ($2, '{"username":{"$sealed":"acct_subject.1."}}')
+       ), attempt as (
+         insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code) values ($2, 1, now(), 1, true, 204)
+       )
+       insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
+       select $2, no, 1, 1, $3, $3, $2, 'account.connected', 'acct_subject' from endpoint`,
+      [api.workspace, delivery, event!.id],
+    );
+    const said = async (prefer: string) => {
+      const [kept, sent] = await Promise.all(
+        ['', '/sent'].map((path) => api.send('GET', `/subjects/acct_subject${path}`, undefined, { prefer })),
+      );
+      return [kept!.at('events'), sent!.at<{ deliveryId: string }[]>('data').map(({ deliveryId }) => deliveryId)];
+    };
+    expect(await said('wait=0')).toEqual([0, []]);
+    let isAnswered = false;
+    const patient = said('wait=30').finally(() => (isAnswered = true));
+    expect(await said('wait=0')).toEqual([0, []]);
+    expect(isAnswered).toBe(false);
+    goOn();
+    expect(await patient).toEqual([1, [`dlv_${delivery}`]]);
+  });
+
   it('wait for a thing of a stream with many that its view has not met', async () => {
     const goOn = holding();
     const invitation = { id: 'inv_awaited', email: 'a@example.com', role: 'viewer' };
@@ -151,7 +185,6 @@ describe('readers that wait for a revision', () => {
     expect(await patient).toMatchObject({ status: 200, headers: { etag } });
   });
 
-  const account = (id: string) => ({ id, platform: 'mastodon', username: 'u', profileId: 'p' });
   /** An account loses its credential by the hand of another process. */
   const expireElsewhere = async (id: string, after: number) => {
     const stream = streamName('account', api.workspace, id);
@@ -167,7 +200,7 @@ describe('readers that wait for a revision', () => {
     const entries = (prefer: string) => api.send('GET', `/audit-log?entityId=${id}`, undefined, { prefer });
     await api.send('POST', '/accounts', account(id));
     expect((await entries('wait=30')).at('data')).toHaveLength(1);
-    const kept: string[] = (untold = []);
+    const { said } = (untold = { view: 'audit', said: [] as string[] });
     await expireElsewhere(id, 0);
     await eventually(async () => expect((await api.send('GET', path)).text).toContain('token_expired'));
     let isAnswered = false;
@@ -175,8 +208,40 @@ describe('readers that wait for a revision', () => {
     await api.send('GET', '/audit-log?entityId=acct_nobody', undefined, { prefer: 'wait=1' });
     expect(isAnswered).toBe(false);
     untold = undefined;
-    for (const payload of kept) await elsewhere.notify('view_progress', payload);
+    for (const payload of said) await elsewhere.notify('view_progress', payload);
     expect((await patient).at('data')).toHaveLength(2);
+  });
+
+  it('show by id what the audit log has shown', async () => {
+    const id = 'acct_logged';
+    const row = async () => {
+      const [kept] = await elsewhere.query<{ kept: string }>(
+        'select json_build_array(revision, position, state)::text as kept from read.accounts_v1 where id = $1',
+        [id],
+      );
+      return kept?.kept;
+    };
+    await api.send('POST', '/accounts', account(id));
+    const before = await eventually(async () => {
+      const kept = await row();
+      expect(kept).toBeDefined();
+      return kept;
+    });
+    untold = { view: 'accounts', said: [] };
+    await expireElsewhere(id, 0);
+    await eventually(async () =>
+      expect((await api.send('GET', `/audit-log?entityId=${id}`)).at('data')).toHaveLength(2),
+    );
+    // As where the view has not come so far: it takes its time on its own.
+    const put = (kept: string | undefined) =>
+      elsewhere.query(
+        'update read.accounts_v1 set revision = ($2::json ->> 0)::int, position = ($2::json ->> 1)::bigint, state = $2::json ->> 2 where id = $1',
+        [id, kept],
+      );
+    const after = await row();
+    await put(before);
+    expect(await api.send('GET', `/accounts/${id}`)).toMatchObject({ body: { disconnectedReason: 'token_expired' } });
+    await put(after);
   });
 
   it('show by id what the live stream has told', async () => {

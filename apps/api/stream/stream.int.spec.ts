@@ -141,11 +141,23 @@ describe('the live stream', () => {
     await connect();
     await connect(api.as(apiKey));
     await eventually(() => expect(theirs.told).toHaveLength(1));
-    const mine = (await api.send('GET', '/audit-log?action=AccountConnected&limit=2')).at('data', 0, 'id');
-    expect(await api.as(apiKey)('GET', '/stream', undefined, { 'last-event-id': mine })).toMatchObject({
-      status: 422,
-      body: { code: 'EVENT_UNKNOWN' },
-    });
+    const ours = await listen();
+    await connect();
+    await eventually(() => expect(ours.told).toHaveLength(1));
+    // One that the audit log alone knows, one that was told here, and one of the outbox.
+    const known = (await api.send('GET', '/audit-log?action=AccountConnected&limit=2')).at('data', 1, 'id');
+    const outboxed = 'evt_00000000-0000-8000-8000-0000000000aa';
+    const headers = { ce_source: `urn:postledger:workspace:${api.workspace}`, 'postledger-position': '1.0' };
+    await api.running.engines.db.query(
+      "insert into bus.message (position, created_at, partition, topic, key, id, type, headers, value) values (1, now(), 0, 't', 'k', $1, 't', $2, '')",
+      [outboxed, JSON.stringify(headers)],
+    );
+    for (const mine of [known, ours.told[0]!.id, outboxed])
+      expect(await api.as(apiKey)('GET', '/stream', undefined, { 'last-event-id': mine })).toMatchObject({
+        status: 422,
+        body: { code: 'EVENT_UNKNOWN' },
+      });
+    expect((await listen({ lastEventId: outboxed })).response.statusCode).toBe(200);
   });
 
   it('refuses to resume after what it does not know', async () => {
