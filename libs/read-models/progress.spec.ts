@@ -67,11 +67,30 @@ describe('the progress of views', () => {
     progress.close();
   });
 
-  it('gives up a revision that does not come', async () => {
-    const { progress, announce } = stage();
+  it('gives up a revision that does not come, and asks for it no more', async () => {
+    const { progress, announce, queries } = stage();
     const waiting = progress.revisionSeen('posts', 'ws_1', 'pst_1', 1, 20);
     announce('posts:1');
     expect(await waiting).toBe(false);
+    const asked = queries.length;
+    announce('posts:2');
+    expect(queries).toHaveLength(asked);
+    progress.close();
+  });
+
+  it('looks around while somebody waits, and no longer', async () => {
+    const { progress } = stage();
+    const [begun, ended] = [jest.spyOn(global, 'setInterval'), jest.spyOn(global, 'clearInterval')];
+    for (const times of [1, 2]) {
+      const both = [progress.reached('posts', 1, 10), progress.reached('posts', 1, 20)];
+      expect(begun).toHaveBeenCalledTimes(times);
+      expect(await both[0]).toBe(false);
+      expect(ended).toHaveBeenCalledTimes(times - 1);
+      expect(await both[1]).toBe(false);
+      expect(ended).toHaveBeenLastCalledWith(begun.mock.results.at(-1)!.value);
+    }
+    begun.mockRestore();
+    ended.mockRestore();
     progress.close();
   });
 

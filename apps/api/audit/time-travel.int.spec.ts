@@ -1,4 +1,5 @@
 import { aggregates } from '#public-messages';
+import { eventually } from '#testing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 type Step = readonly [path: string, body?: object];
@@ -134,6 +135,18 @@ describe('every sort of thing, as it stood', () => {
       });
     const early = await api.send('GET', `/audit-log/entities/${type}/${id}?at=2020-01-01T00:00:00Z`);
     expect(early.status).toBe(404);
+  });
+
+  it('knows a deleted endpoint as it stood before, and not since', async () => {
+    const endpoint = { id: 'whe_deleted', targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] };
+    expect((await api.send('POST', '/webhooks/endpoints', endpoint)).status).toBe(201);
+    const { body: state } = await api.send('GET', '/webhooks/endpoints/whe_deleted');
+    const { at } = (await api.send('GET', '/audit-log?entityId=whe_deleted')).at<{ at: string }>('data', 0);
+    await eventually(() => Date.now() > Date.parse(at));
+    expect((await api.send('DELETE', '/webhooks/endpoints/whe_deleted')).status).toBe(204);
+    const entity = (query: string) => api.send('GET', `/audit-log/entities/webhook_endpoint/whe_deleted${query}`);
+    expect(await entity(`?at=${at}`)).toMatchObject({ status: 200, body: { revision: 0, state } });
+    expect(await entity('')).toMatchObject({ status: 404, body: { code: 'ENTITY_NOT_FOUND' } });
   });
 
   it('says of an entity that it has lost something to an erasure, as the reference describes it', async () => {

@@ -79,6 +79,27 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('has a page with everything that it asks for, and nothing else beside it', async () => {
+    const get = (path: string) => api.send('GET', `/${path}`, undefined, { authorization: undefined });
+    const page = await get('/docs');
+    expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
+    expect(page.headers['content-security-policy']).toContain("default-src 'self'");
+    const asked = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+    const types: Record<string, string> = {
+      css: 'text/css; charset=utf-8',
+      js: 'text/javascript; charset=utf-8',
+      png: 'image/png',
+    };
+    expect(asked).toHaveLength(4);
+    for (const path of asked) {
+      const { status, headers, text } = await get(path);
+      expect([path, status, headers['content-type']]).toEqual([path, 200, types[path.split('.').at(-1)!]]);
+      if (path.endsWith('start.js')) expect(text).toContain("'/docs-json'");
+    }
+    for (const path of ['/docs/constructor', '/docs/package.json', '/docs/..%2fpackage.json'])
+      expect([path, await get(path)]).toMatchObject([path, { status: 404, body: { code: 'ROUTE_NOT_FOUND' } }]);
+  });
+
   it('names every operation once', () => {
     const ids = operations().map(({ operationId }) => operationId);
     expect(new Set(ids).size).toBe(ids.length);

@@ -230,6 +230,14 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect(await get('/operations?kind=batch&status=failed')).toMatchObject({ body: { data: [{ id: 'op_1' }] } });
   });
 
+  it('shows what an operation gave once it has completed', async () => {
+    const given = { url: 'https://example.com/v', contentId: 'cnt_7', contentIds: ['cnt_7', 'cnt_8'], assets: ['a'] };
+    const started = await post('/operations', { id: 'op_given', kind: 'batch', total: 2 });
+    for (const name of [...Object.keys(given), 'error']) expect(started.body).not.toHaveProperty(name);
+    expect(await post('/operations/op_given/complete', given)).toMatchObject({ status: 200, body: given });
+    expect(await get('/operations/op_given')).toMatchObject({ body: { ...given, status: 'completed' } });
+  });
+
   it('reviews designs, and says whether they keep to the brand', async () => {
     await post('/designs', { id: 'dsg_1', clientId: 'client_7' });
     expect(await post('/designs/dsg_1/submit', {})).toMatchObject({ body: { status: 'in_review', revision: 1 } });

@@ -1,6 +1,7 @@
 import { publicEventId } from '#kernel';
 import { exportAudit } from './audit-export';
-import type { AuditRow } from './audit.query';
+import { cursorAt } from '../keyed/cursor';
+import type { AuditQuery, AuditRow } from './audit.query';
 
 const ROW: AuditRow = {
   position: 1,
@@ -47,4 +48,33 @@ it.each(['=1+1', '+1', '-2+3', '@SUM(A1)', '\t=1'])(
 
 it('leaves every other text as it is', async () => {
   expect((await cellsOf({ entity_id: "it's=1-1" }))[5]).toBe("it's=1-1");
+});
+
+it('is a table with its head alone where there is nothing to say, and no line at all', async () => {
+  const nothing = { async *batches() {} };
+  const keys = { open: async (_: string, text: string) => ({ text, erased: false }) };
+  const said = async (format: 'csv' | 'ndjson') => {
+    let text = '';
+    for await (const chunk of exportAudit(nothing, keys, 'ws_1', {}, format)) text += chunk;
+    return text;
+  };
+  expect(await said('csv')).toMatch(/^id,position,[^\r\n]*,erased\r\n$/);
+  expect(await said('ndjson')).toBe('');
+});
+
+it.each([
+  ['a position', '7', cursorAt(7)],
+  ['the longest position', '9007199254740991', cursorAt(Number.MAX_SAFE_INTEGER)],
+  ['a cursor of the list', cursorAt(7), cursorAt(7)],
+  ['nothing', undefined, undefined],
+])('begins after %s', async (_, given, after) => {
+  const begun: (string | undefined)[] = [];
+  const query = {
+    async *batches(...[, , , cursor]: Parameters<AuditQuery['batches']>) {
+      begun.push(cursor);
+    },
+  };
+  const keys = { open: async (_: string, text: string) => ({ text, erased: false }) };
+  for await (const _ of exportAudit(query, keys, 'ws_1', {}, 'ndjson', given));
+  expect(begun).toEqual([after]);
 });
