@@ -271,6 +271,11 @@ describe('posts over HTTP', () => {
       await pointers({ outcome: 'published', platformPostId: '1', url: 'https://x.example/1', retryable: true }),
     ).toEqual(['/retryable']);
     expect(await pointers({ outcome: 'lost' })).toEqual(['/outcome']);
+    for (const attempt of [0, 1.5, '1', null])
+      expect([
+        attempt,
+        await pointers({ outcome: 'published', platformPostId: '1', url: 'https://x.example/1', attempt }),
+      ]).toEqual([attempt, ['/attempt']]);
     for (const url of [
       'u',
       '/p/1',

@@ -138,6 +138,18 @@ describe('readers that wait for a revision', () => {
     expect(await patient).toBe(written.id);
   });
 
+  it('wait before an export for what was written before, as long as they prefer', async () => {
+    const goOn = holding();
+    await api.send('POST', '/accounts', account('acct_exported'));
+    const lines = async (prefer: string) =>
+      (await api.send('GET', '/audit-log/export?entityId=acct_exported', undefined, { prefer })).text.split('\n')
+        .length;
+    const patient = lines('wait=30');
+    expect(await lines('wait=0')).toBe(1);
+    goOn();
+    expect(await patient).toBe(2);
+  });
+
   it('wait for what somebody wrote last before they say what is kept of them, and where that went', async () => {
     const goOn = holding();
     await api.send('POST', '/accounts', account('acct_subject'));

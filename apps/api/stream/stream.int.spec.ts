@@ -160,6 +160,17 @@ describe('the live stream', () => {
     expect((await listen({ lastEventId: outboxed })).response.statusCode).toBe(200);
   });
 
+  it('tells a client key what is left of its requests, and ends at once for who wants its head alone', async () => {
+    const issued = await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'], kind: 'client' });
+    const { response } = await listen({ key: issued.at('key') });
+    expect(response.headers).toMatchObject({ 'ratelimit-limit': '60', 'ratelimit-remaining': '59' });
+    expect(await api.send('HEAD', '/stream')).toMatchObject({
+      status: 200,
+      text: '',
+      headers: { 'content-type': 'text/event-stream; charset=utf-8' },
+    });
+  });
+
   it('refuses to resume after what it does not know', async () => {
     expect(await api.send('GET', '/stream', undefined, { 'last-event-id': 'evt_nothing' })).toMatchObject({
       status: 422,

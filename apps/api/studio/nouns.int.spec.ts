@@ -207,6 +207,11 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       status: 200,
       body: { done: 1, failed: 0 },
     });
+    expect(await post('/operations/op_1/progress', { done: 1, failed: 1 })).toMatchObject({ body: { failed: 1 } });
+    expect(await post('/operations/op_1/progress', { done: 2 })).toMatchObject({
+      status: 200,
+      body: { done: 2, failed: 1 },
+    });
     expect(await post('/operations/op_1/progress', { done: 9 })).toMatchObject({
       status: 409,
       body: { code: 'PROGRESS_EXCEEDS_TOTAL' },
