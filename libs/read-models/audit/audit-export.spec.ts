@@ -72,6 +72,7 @@ it.each([
   const query = {
     async *batches(...[, , , cursor]: Parameters<AuditQuery['batches']>) {
       begun.push(cursor);
+      yield [ROW];
     },
   };
   const keys = { open: async (_: string, text: string) => ({ text, erased: false }) };
