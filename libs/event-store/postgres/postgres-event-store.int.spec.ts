@@ -186,19 +186,6 @@ it('reads on behind an event of which somebody has put away what is known of it'
   await test.drop();
 });
 
-it('sends no append of a stream before one that has yet to find room in a batch', async () => {
-  const test = await testDatabase();
-  const store = new PostgresEventStore(test.db, { maxBatchEvents: 2 });
-  const appended = await Promise.all([
-    store.append('thing-ws_1:a', [happened()], -1),
-    store.append('thing-ws_1:b', [happened(), happened()], -1),
-    store.append('thing-ws_1:b', [happened()], 1),
-  ]);
-  expect(appended.map(({ revision }) => revision)).toEqual([0, 1, 2]);
-  await store.close();
-  await test.drop();
-});
-
 it('takes the appends of several processes by turns also where the database begins transactions in another isolation', async () => {
   const test = await testDatabase();
   const name = new URL(test.url).pathname.slice(1);
