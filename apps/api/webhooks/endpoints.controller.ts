@@ -222,7 +222,13 @@ export class EndpointsController {
   ): Promise<{ jobId: string }> {
     const jobId = call.newId('job');
     if (until !== null && until <= since) throw invalid({ pointer: '/until', message: 'must be after since' });
-    const replay = { type: 'RequestReplay', jobId, since: deliveryTime(since), until, status } as const;
+    const replay = {
+      type: 'RequestReplay',
+      jobId,
+      since: deliveryTime(since),
+      until: until && deliveryTime(until),
+      status,
+    } as const;
     await this.commands.run(endpointAggregate, id, replay, call);
     this.jobs.requested(call.workspace, jobId);
     return { jobId };

@@ -355,8 +355,13 @@ describe('webhook endpoints over HTTP', () => {
     });
     expect(job).toMatchObject({ status: 202, body: { jobId: expect.stringMatching(/^job_/) } });
     // Deliveries are found by ids that begin in 1970.
-    const requested = (await api.running.engines.store.read(`webhook_endpoint-${api.workspace}:${id}`)).at(-1)!;
-    expect(requested.data).toMatchObject({ since: '1970-01-01T00:00:00.000Z' });
+    const requested = async () =>
+      (await api.running.engines.store.read(`webhook_endpoint-${api.workspace}:${id}`)).at(-1)!.data;
+    const begin = '1970-01-01T00:00:00.000Z';
+    expect(await requested()).toMatchObject({ since: begin, until: null, status: 'parked' });
+    const before = { since: '1960-01-01T00:00:00Z', until: '1965-01-01T00:00:00Z' };
+    expect((await api.send('POST', `/webhooks/endpoints/${id}/replay`, before)).status).toBe(202);
+    expect(await requested()).toMatchObject({ since: begin, until: begin, status: null });
     expect(await api.send('GET', `/webhooks/jobs/${job.at('jobId')}`)).toMatchObject({
       status: 200,
       body: { status: 'running', total: 0, done: 0 },
