@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { streamName } from '#event-store';
-import { DomainError, type Aggregate, type CommandBase, type Message } from '#kernel';
+import { NO_STREAM, staleRevision, streamName } from '#event-store';
+import { decide, DomainError, type Aggregate, type CommandBase, type Message } from '#kernel';
 import type { KeyedView } from '#read-models';
 import type { Call } from '../http/call';
 import { NO_REVISION } from '../http/headers';
@@ -35,30 +35,38 @@ export class Parts {
     call: Call,
   ): Promise<S> {
     for (let conflicts = 0; ; conflicts++) {
-      const expected = await this.expected(it, part, call);
+      const asksFor = await this.asksFor(it, part, asked, call);
       try {
-        const { state, events } = await this.commands.run(it, call.workspace, asked, call, expected ?? null);
+        const { state, events } = await this.commands.run(it, call.workspace, asked, call, asksFor?.stream ?? null);
         if (events.length === 0) await this.tag(it, part, call);
         return state;
       } catch (error) {
-        const isOthers = expected !== undefined && expected !== NO_REVISION && conflicts < MAX_CONFLICTS;
-        if (!(isOthers && error instanceof DomainError && error.code === 'REVISION_STALE')) throw error;
+        if (!asksFor || !(error instanceof DomainError && error.code === 'REVISION_STALE')) throw error;
+        if (asksFor.stream === NO_REVISION) throw staleRevision(asksFor.seen);
+        if (conflicts >= MAX_CONFLICTS) throw error;
       }
     }
   }
 
-  /** The revision that the stream must be at for If-Match to hold; undefined when nothing is asked of it. */
-  private async expected<C extends CommandBase, E extends Message, S, V extends object>(
+  /** The revision that the stream must be at for If-Match to hold, and the one its thing is at; undefined when nothing is asked of it. */
+  private async asksFor<C extends CommandBase, E extends Message, S, V extends object>(
     it: Aggregate<C, E, S>,
     { view, id }: Part<V>,
+    asked: Asked<C>,
     call: Call,
-  ): Promise<number | undefined> {
-    const { workspace } = call;
-    if (call.expected === undefined) return undefined;
+  ): Promise<{ readonly stream: number; readonly seen: number } | undefined> {
+    const { workspace, expected, context } = call;
+    if (expected === undefined) return undefined;
     // The stream first: what happens to the thing after that makes it newer than the stream, which is stale as well.
-    const { revision } = await this.commands.load(it, workspace, workspace);
-    const seen = await this.things.fromLog(view, streamName(it.category, workspace, workspace), id);
-    return seen && call.expected.includes(seen.revision) ? revision : NO_REVISION;
+    const { state, revision } = await this.commands.load(it, workspace, workspace);
+    const seen = (await this.things.fromLog(view, streamName(it.category, workspace, workspace), id))?.revision;
+    // Of a thing that is not there, the decider says so first: it is not found rather than changed.
+    if (seen === undefined)
+      decide(it.decider, { ...asked, at: context.at, actor: context.actor } as unknown as C, state);
+    return {
+      stream: seen !== undefined && expected.includes(seen) ? revision : NO_REVISION,
+      seen: seen ?? NO_STREAM,
+    };
   }
 
   /** A command without effect leaves its thing at the revision it had, which is not that of the stream. */

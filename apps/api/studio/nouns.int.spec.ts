@@ -306,7 +306,16 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     const invited = await tag(one);
     expect((await post(`${two}/accept`, { userId: 'usr_part2' })).status).toBe(200);
     expect((await post(`${one}/accept`, { userId: 'usr_part1' }, invited)).status).toBe(200);
-    expect((await post(`${one}/accept`, { userId: 'usr_part1' }, invited)).status).toBe(412);
+    // It says where the invitation is, not the team.
+    expect(await post(`${one}/accept`, { userId: 'usr_part1' }, invited)).toMatchObject({
+      status: 412,
+      body: { detail: `It is at revision ${JSON.parse((await tag(one))['if-match']) as string}.` },
+    });
+    for (const [path, body, code] of [
+      ['/team/invitations/inv_none/accept', { userId: 'usr_none' }, 'INVITATION_NOT_FOUND'],
+      ['/team/members/usr_none/role', { role: 'viewer' }, 'MEMBER_NOT_FOUND'],
+    ] as const)
+      expect(await post(path, body, invited)).toMatchObject({ status: 404, body: { code } });
 
     const member = '/team/members/usr_part2';
     const joined = await tag(member);
