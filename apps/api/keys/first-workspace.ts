@@ -8,8 +8,8 @@ import { insertKey, keyTexts, type NewKey } from './key-issuer';
 /** The advisory lock under which one process makes the first workspace, and its key, while the others wait. */
 const LOCK = 7_305_060;
 const FIRST = 'first_workspace';
-/** The key of POSTLEDGER_API_KEY, whatever its text is at this start. */
-const ENVIRONMENT_KEY = 'key_environment';
+/** The key of POSTLEDGER_API_KEY, whatever its text is at this start. Nobody else's key has this id. */
+export const ENVIRONMENT_KEY = 'key_environment';
 
 /**
  * The first workspace, made at the first start. With `apiKey` (POSTLEDGER_API_KEY) that is a key of it with every scope,

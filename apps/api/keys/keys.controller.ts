@@ -8,6 +8,7 @@ import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT, PageQuery } from '../http/page.query';
 import { ApiController, Read, Write } from '../http/routes';
 import { SCOPES } from '../http/scopes';
+import { ENVIRONMENT_KEY } from './first-workspace';
 import { KeyIssuer } from './key-issuer';
 import { apiKeyPage, IssueApiKey, newApiKey } from './keys.dto';
 import { listKeys, type ListedKey } from './keys.query';
@@ -40,6 +41,7 @@ export class KeysController {
   async issue(@Body() body: IssueApiKey, @TheCall() call: Call): Promise<{ id: string; key: string }> {
     const { name, scopes, kind = 'service', expiresAt = null } = body;
     const id = body.id ?? call.newId('key');
+    if (id === ENVIRONMENT_KEY) throw fail('API_KEY_ALREADY_EXISTS');
     await this.commands.run(apiKeyAggregate, id, { type: 'IssueApiKey', keyId: id, name, scopes, kind }, call);
     const key = await this.issuer.issue(
       { workspace: call.workspace, id, name, scopes, kind, createdAt: call.at, expiresAt },

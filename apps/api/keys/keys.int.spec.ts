@@ -322,6 +322,23 @@ describe('the first start', () => {
     await fresh.close();
   });
 
+  it('finds the id of the key of the environment free, though an administrator wanted it', async () => {
+    const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
+    const { engines } = fresh.running;
+    // A first start that names no key.
+    await engines.db.query("delete from api.setting where name = 'first_workspace'");
+    const { workspaceId, apiKey: first } = (await ensureFirstWorkspace(engines)) as Record<string, string>;
+    const wanted = { id: 'key_environment', name: 'n', scopes: ['read'], kind: 'client' };
+    expect(await fresh.as(first!)('POST', '/api-keys', wanted)).toMatchObject({
+      status: 409,
+      body: { code: 'API_KEY_ALREADY_EXISTS' },
+    });
+    const apiKey = 'key-of-the-environment';
+    expect(await ensureFirstWorkspace(engines, { apiKey })).toEqual({ workspaceId });
+    await eventually(async () => expect((await fresh.as(apiKey)('GET', '/api-keys')).status).toBe(200));
+    await fresh.close();
+  });
+
   it('takes the text of a key that there is for the one of the environment: one text opens one key', async () => {
     const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
     const { engines } = fresh.running;
