@@ -11,7 +11,7 @@ const row = {
 };
 
 describe('what a process knows of a key', () => {
-  const query = jest.fn<Promise<object[]>, [text: string]>();
+  const query = jest.fn<Promise<object[]>, [text: string, params: unknown[]]>();
   let hear: () => void;
   let store: KeyStore;
   beforeEach(() => {
@@ -31,6 +31,27 @@ describe('what a process knows of a key', () => {
     answer([row]);
     expect(await before).toMatchObject({ keyId: 'key_1' });
     expect(store.cached('text')).toBeNull();
+  });
+
+  it('is asked for once by all who show it at the same moment', async () => {
+    query.mockResolvedValueOnce([row]);
+    const asked = await Promise.all(['text', 'text', 'other'].map((text) => store.find(text)));
+    expect(asked.map((caller) => caller?.keyId)).toEqual(['key_1', 'key_1', undefined]);
+    expect(query).toHaveBeenCalledTimes(2);
+  });
+
+  it('tells of each use once, also of one that needed no question', async () => {
+    query.mockResolvedValueOnce([row]);
+    await store.find('text');
+    const told = async () => {
+      query.mockClear();
+      await store.flush();
+      return query.mock.calls.map(([, params]) => params);
+    };
+    expect(await told()).toEqual([[['ws_1'], ['key_1']]]);
+    expect(await told()).toEqual([]);
+    store.cached('text');
+    expect(await told()).toEqual([[['ws_1'], ['key_1']]]);
   });
 
   it('ends with the key, however lately it was asked for', async () => {

@@ -241,10 +241,35 @@ describe('workspaces and keys', () => {
         .reverse(),
     );
     expect(second.at('nextCursor')).toBe(null);
+    const ended = (
+      await api.running.engines.db.query<{ id: string }>('select id from api.key where revoked_at is not null')
+    ).map(({ id }) => id);
+    expect(ended).not.toEqual([]);
+    for (const { id } of all) expect(ended).not.toContain(id);
     for (const at of ['nonsense', `2026-01-01T00:00:00.${'0'.repeat(200)}Z`, '2026-01-01T00:00:00.000+23:59'])
       expect(
         await api.send('GET', `/api-keys?cursor=${Buffer.from(`${at} key_1`).toString('base64url')}`),
       ).toMatchObject({ status: 400, body: { errors: [{ pointer: '/cursor' }] } });
+  });
+
+  it('pages through keys of one moment, each once', async () => {
+    const { id, apiKey } = (await api.send('POST', '/workspaces', { name: 'n' })).body as {
+      id: string;
+      apiKey: string;
+    };
+    const get = api.as(apiKey);
+    for (let n = 0; n < 3; n++) await get('POST', '/api-keys', { name: 'n', scopes: ['read'] });
+    await api.running.engines.db.query("update api.key set created_at = '2026-05-01T10:00:00Z' where workspace = $1", [
+      id,
+    ]);
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page = await get('GET', `/api-keys?limit=1${cursor && `&cursor=${cursor}`}`);
+      seen.push(page.at('data', 0, 'id'));
+      cursor = page.at<string | null>('nextCursor');
+    }
+    expect(seen).toHaveLength(4);
+    expect(new Set(seen).size).toBe(4);
   });
 
   it('takes the key of the environment, and another one at the next start', async () => {
@@ -336,6 +361,18 @@ describe('the first start', () => {
     const apiKey = 'key-of-the-environment';
     expect(await ensureFirstWorkspace(engines, { apiKey })).toEqual({ workspaceId });
     await eventually(async () => expect((await fresh.as(apiKey)('GET', '/api-keys')).status).toBe(200));
+    await fresh.close();
+  });
+
+  it('takes for the one of the environment the text of a key that has ended, too', async () => {
+    const fresh = await bootApi({ env: { POSTLEDGER_API_KEY: 'unused' } });
+    const { id, key } = (await fresh.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    expect((await fresh.send('DELETE', `/api-keys/${id}`)).status).toBe(204);
+    await ensureFirstWorkspace(fresh.running.engines, { apiKey: key });
+    await eventually(async () => expect((await fresh.as(key)('GET', '/api-keys')).status).toBe(200));
     await fresh.close();
   });
 
