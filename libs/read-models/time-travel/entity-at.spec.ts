@@ -2,8 +2,14 @@ import { accountAggregate } from '#accounts';
 import { CommandHandler } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { instant, uuidv7, type Aggregate, type CommandBase, type Instant, type Message } from '#kernel';
-import { endpointAggregate } from '#webhooks';
-import { subscriptionAggregate, teamAggregate } from '#workspace';
+import { deliveryAggregate, endpointAggregate } from '#webhooks';
+import {
+  apiKeyAggregate,
+  subjectAggregate,
+  subscriptionAggregate,
+  teamAggregate,
+  workspaceAggregate,
+} from '#workspace';
 import { entityAt } from './entity-at';
 
 const WORKSPACE = 'ws_1';
@@ -100,6 +106,44 @@ describe('time travel', () => {
     const then7 = await then('webhook_endpoint', 'whe_1', 7);
     expect(then7).toMatchObject({ state: { id: 'whe_1', status: 'enabled' } });
     expect(JSON.stringify(then7)).not.toContain('v1.box');
+  });
+
+  it('shows of what no GET tells alone what the log knows', async () => {
+    const key = { keyId: 'key_1', name: 'n', scopes: ['read'], kind: 'service' } as const;
+    await send(apiKeyAggregate, 'key_1', { type: 'IssueApiKey', ...by(5), ...key });
+    await send(apiKeyAggregate, 'key_1', { type: 'RevokeApiKey', ...by(10) });
+    await send(workspaceAggregate, WORKSPACE, { type: 'CreateWorkspace', ...by(5), workspaceId: WORKSPACE, name: 'n' });
+    const keys = [{ subject: 'usr_1', generation: 1 }];
+    await send(subjectAggregate, 'usr_1', { type: 'EraseSubject', ...by(5), subjectId: 'usr_1', keys });
+    const parked = { endpointId: 'whe_1', deliveryId: 'dlv_1', eventType: 'post.published', attempts: 3 };
+    await send(deliveryAggregate, 'dlv_1', { type: 'ParkDelivery', ...by(5), ...parked });
+    const { keyId: id, ...shown } = key;
+    for (const [type, thing, state] of [
+      ['api_key', id, { id, ...shown, status: 'live' }],
+      ['workspace', WORKSPACE, { id: WORKSPACE, name: 'n' }],
+      ['subject', 'usr_1', { id: 'usr_1', erased: true }],
+      ['webhook_delivery', 'dlv_1', { id: 'dlv_1', status: 'parked', attempts: 3 }],
+    ] as const)
+      expect(await then(type, thing, 7)).toEqual({ entityType: type, id: thing, at: at(7), revision: 0, state });
+    expect((await then('api_key', 'key_1', 10))?.state).toEqual({ id, ...shown, status: 'revoked' });
+  });
+
+  it('shows all that the log has before the last that had happened by then, whatever the clock of it said', async () => {
+    const about = { platform: 'x', username: 'n', profileId: 'p', credentialExpiresAt: null };
+    const change = (minute: number, expiresAt: Instant) =>
+      send(accountAggregate, 'acct_clocks', { type: 'RenewCredential', ...by(minute), expiresAt });
+    await send(accountAggregate, 'acct_clocks', {
+      type: 'ConnectAccount',
+      ...by(20),
+      accountId: 'acct_clocks',
+      ...about,
+    });
+    await change(40, at(90));
+    // Another process, whose clock is late.
+    await change(30, at(95));
+    const state = (minute: number) => then('account', 'acct_clocks', minute);
+    expect(await state(25)).toMatchObject({ revision: 0, state: { credentialExpiresAt: null } });
+    expect(await state(30)).toMatchObject({ revision: 2, state: { credentialExpiresAt: at(95) } });
   });
 
   it('shows a team with its members, and the plan that held then', async () => {
