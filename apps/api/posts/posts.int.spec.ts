@@ -255,7 +255,11 @@ describe('posts over HTTP', () => {
     const { commands } = api.running.engines;
     const told = { ...settled, ...about, at, actor };
     await commands.handle(campaignAggregate, 'cmp_again', told, { ...context, actor });
-    expect((await api.send('POST', '/posts/pst_of_campaign/retry')).status).toBe(200);
+    // If-Match speaks of the post, and of one of several revisions.
+    const etag = (await api.send('GET', '/posts/pst_of_campaign')).headers['etag'];
+    const retry = (tags: string) => api.send('POST', '/posts/pst_of_campaign/retry', undefined, { 'if-match': tags });
+    expect((await retry('"98", "99"')).status).toBe(412);
+    expect((await retry(`"99", ${etag}`)).status).toBe(200);
     expect((await api.send('POST', '/campaigns/cmp_again/close')).body).toMatchObject({ status: 'closed' });
   });
 
