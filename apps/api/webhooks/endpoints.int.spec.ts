@@ -22,7 +22,7 @@ describe('webhook endpoints over HTTP', () => {
     api.send('POST', '/webhooks/endpoints', { targetUrl: receiver.url(), eventTypes: ['post.*'], ...fields });
 
   it('registers with a secret that is shown this once', async () => {
-    const answer = await register({ description: 'ours', ordered: true, rateLimitPerSecond: 5 });
+    const answer = await register({ description: 'ours', ordered: true, rateLimitPerSecond: 5, latestOnly: true });
     const { signingSecret, ...endpoint } = answer.body as { signingSecret: string; id: string };
     expect(answer.status).toBe(201);
     expect(signingSecret).toMatch(/^whsec_/);
@@ -34,7 +34,7 @@ describe('webhook endpoints over HTTP', () => {
       description: 'ours',
       ordered: true,
       rateLimitPerSecond: 5,
-      latestOnly: false,
+      latestOnly: true,
       status: 'enabled',
       createdAt: expect.any(String),
     });
@@ -268,10 +268,34 @@ describe('webhook endpoints over HTTP', () => {
     send.mockRestore();
   });
 
-  it('signs with both secrets while a rotation overlaps', async () => {
+  it('sends no sample to this machine in production, though the endpoint was registered in the sandbox', async () => {
+    const { id } = (await register({ targetUrl: receiver.url('/once') })).body as { id: string };
+    const production = await bootApi({
+      databaseUrl: api.running.engines.settings.databaseUrl!,
+      env: { POSTLEDGER_API_KEY: api.key, POSTLEDGER_MODE: 'production' },
+    });
+    expect(await production.send('POST', `/webhooks/endpoints/${id}/test`)).toMatchObject({
+      status: 200,
+      body: { delivered: false, error: expect.stringMatching(/^refused: /) },
+    });
+    expect(receiver.on('/once')).toEqual([]);
+    const again = { targetUrl: receiver.url('/once'), eventTypes: ['*'] };
+    expect(await production.send('POST', '/webhooks/endpoints', again)).toMatchObject({
+      status: 422,
+      body: { code: 'TARGET_REFUSED' },
+    });
+    await production.close();
+  });
+
+  it('signs with both secrets while a rotation overlaps, a day unless said otherwise', async () => {
     const endpoint = await register({ targetUrl: receiver.url('/overlap') });
     const path = `/webhooks/endpoints/${endpoint.at('id')}`;
     const rotated = await api.send('POST', `${path}/rotate-secret`);
+    const { data, metadata } = (
+      await api.running.engines.store.read(`webhook_endpoint-${api.workspace}:${endpoint.at('id')}`)
+    ).at(-1)!;
+    const until = Date.parse((data as { overlapUntil: string }).overlapUntil);
+    expect(until - Date.parse(metadata.occurredAt)).toBe(24 * 3_600_000);
     await api.send('POST', `${path}/test`);
     const [{ headers, body }] = receiver.on('/overlap') as unknown as [
       { headers: Record<string, string>; body: string },
