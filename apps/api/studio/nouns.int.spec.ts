@@ -1,5 +1,157 @@
 import { EventStoreUnavailableError } from '#event-store';
+import { keyedViews } from '#read-models';
 import { bootApi, type BootedApi } from '../testing/boot-api';
+
+type Step = readonly [path: string, body?: object];
+
+/** Two things of each list, and what each filter takes to show the one and the other. */
+const LISTS: readonly (readonly [
+  view: string,
+  path: string,
+  ids: readonly [string, string],
+  filters: Readonly<Record<string, readonly [string, string]>>,
+  steps: readonly Step[],
+])[] = [
+  [
+    'accounts',
+    '/accounts',
+    ['acct_f1', 'acct_f2'],
+    { status: ['connected', 'disconnected'], platform: ['instagram', 'mastodon'], profileId: ['prof_f1', 'prof_f2'] },
+    [
+      ['/accounts', { id: 'acct_f1', platform: 'instagram', username: 'n', profileId: 'prof_f1' }],
+      ['/accounts', { id: 'acct_f2', platform: 'mastodon', username: 'n', profileId: 'prof_f2' }],
+      ['/accounts/acct_f2/disconnect', { reason: 'left' }],
+    ],
+  ],
+  [
+    'assets',
+    '/assets',
+    ['ast_f1', 'ast_f2'],
+    { status: ['organized', 'delivered'], clientId: ['c1', 'c2'], campaignId: ['cmp_f1', 'cmp_f2'] },
+    [
+      ['/assets/ast_f1/organize', { clientId: 'c1', folder: 'f', campaignId: 'cmp_f1' }],
+      ['/assets/ast_f2/deliver', { clientId: 'c2', folder: 'f', campaignId: 'cmp_f2' }],
+    ],
+  ],
+  [
+    'campaigns',
+    '/campaigns',
+    ['cmp_f1', 'cmp_f2'],
+    { status: ['open', 'completed'], profileId: ['prof_f1', 'prof_f2'] },
+    [
+      ['/campaigns', { id: 'cmp_f1', name: 'n', profileId: 'prof_f1' }],
+      ['/campaigns', { id: 'cmp_f2', name: 'n', profileId: 'prof_f2' }],
+      ['/campaigns/cmp_f2/close'],
+    ],
+  ],
+  [
+    'content',
+    '/content',
+    ['cnt_f1', 'cnt_f2'],
+    { region: ['r1', 'r2'] },
+    [
+      ['/content/cnt_f1/adaptation', { region: 'r1', locale: 'da-DK' }],
+      ['/content/cnt_f1/adaptation', { region: 'r0', locale: 'sv-SE' }],
+      ['/content/cnt_f2/adaptation', { region: 'r2', locale: 'da-DK' }],
+    ],
+  ],
+  [
+    'designs',
+    '/designs',
+    ['dsg_f1', 'dsg_f2'],
+    { clientId: ['c1', 'c2'], status: ['draft', 'in_review'] },
+    [
+      ['/designs', { id: 'dsg_f1', clientId: 'c1' }],
+      ['/designs', { id: 'dsg_f2', clientId: 'c2' }],
+      ['/designs/dsg_f2/submit'],
+    ],
+  ],
+  [
+    'galleries',
+    '/galleries',
+    ['gal_f1', 'gal_f2'],
+    { region: ['r1', 'r2'] },
+    [
+      ['/galleries/gal_f1/update', { region: 'r1', added: ['x'], removed: [] }],
+      ['/galleries/gal_f2/update', { region: 'r2', added: ['x'], removed: [] }],
+    ],
+  ],
+  [
+    'media',
+    '/media',
+    ['med_f1', 'med_f2'],
+    { kind: ['image', 'video'], status: ['added', 'processed'] },
+    [
+      ['/media', { id: 'med_f1', kind: 'image' }],
+      ['/media', { id: 'med_f2', kind: 'video' }],
+      ['/media/med_f2/processed', { url: 'https://example.com/m', bytes: 5 }],
+    ],
+  ],
+  [
+    'operations',
+    '/operations',
+    ['op_f1', 'op_f2'],
+    {
+      kind: ['batch', 'image'],
+      status: ['running', 'failed'],
+      region: ['r1', 'r2'],
+      campaignId: ['cmp_f1', 'cmp_f2'],
+    },
+    [
+      ['/operations', { id: 'op_f1', kind: 'batch', total: 1, region: 'r1', campaignId: 'cmp_f1' }],
+      ['/operations', { id: 'op_f2', kind: 'image', region: 'r2', campaignId: 'cmp_f2' }],
+      ['/operations/op_f2/fail', { error: { code: 'x', message: 'y' } }],
+    ],
+  ],
+  [
+    'payments',
+    '/subscription/payments',
+    ['in_f1', 'in_f2'],
+    { outcome: ['succeeded', 'failed'] },
+    [
+      ['/subscription/payments', { invoiceId: 'in_f1', amountCents: 1, currency: 'EUR', outcome: 'succeeded' }],
+      ['/subscription/payments', { invoiceId: 'in_f2', amountCents: 1, currency: 'EUR', outcome: 'failed' }],
+    ],
+  ],
+  [
+    'team_invitations',
+    '/team/invitations',
+    ['inv_f1', 'inv_f2'],
+    { status: ['pending', 'accepted'] },
+    [
+      ['/team/invitations', { id: 'inv_f1', email: 'a@b.co', role: 'viewer' }],
+      ['/team/invitations', { id: 'inv_f2', email: 'a@b.co', role: 'viewer' }],
+      ['/team/invitations/inv_f2/accept', { userId: 'usr_f0' }],
+    ],
+  ],
+  [
+    'team_members',
+    '/team/members',
+    ['usr_f1', 'usr_f2'],
+    { role: ['viewer', 'admin'] },
+    [
+      ['/team/invitations', { id: 'inv_f3', email: 'a@b.co', role: 'viewer' }],
+      ['/team/invitations', { id: 'inv_f4', email: 'a@b.co', role: 'viewer' }],
+      ['/team/invitations/inv_f3/accept', { userId: 'usr_f1' }],
+      ['/team/invitations/inv_f4/accept', { userId: 'usr_f2' }],
+      ['/team/members/usr_f2/role', { role: 'admin' }],
+    ],
+  ],
+  [
+    'webhook_endpoints',
+    '/webhooks/endpoints',
+    ['whe_f1', 'whe_f2'],
+    { status: ['enabled', 'disabled'], contract: ['core', 'standard'] },
+    [
+      ['/webhooks/endpoints', { id: 'whe_f1', targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] }],
+      [
+        '/webhooks/endpoints',
+        { id: 'whe_f2', targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'], contract: 'standard' },
+      ],
+      ['/webhooks/endpoints/whe_f2/disable'],
+    ],
+  ],
+];
 
 describe('campaigns, team, billing and studio over HTTP', () => {
   let api: BootedApi;
@@ -216,9 +368,9 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       status: 409,
       body: { code: 'PROGRESS_EXCEEDS_TOTAL' },
     });
-    expect(await post('/operations/op_1/fail', { error: { code: 'x', message: 'y' } })).toMatchObject({
+    expect(await post('/operations/op_1/fail', { error: { code: 'x', message: 'y', detail: 'z' } })).toMatchObject({
       status: 200,
-      body: { status: 'failed', error: { code: 'x', message: 'y', detail: null } },
+      body: { status: 'failed', error: { code: 'x', message: 'y', detail: 'z' } },
     });
     expect(await post('/operations/op_1/complete', {})).toMatchObject({
       status: 409,
@@ -243,14 +395,42 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect(await get('/operations/op_given')).toMatchObject({ body: { ...given, status: 'completed' } });
   });
 
+  it.each(LISTS)('lists %s by every filter', async (view, path, [one, other], filters, steps) => {
+    for (const [step, body] of steps) expect([200, 201]).toContain((await post(step, body)).status);
+    // Of posts another suite tells.
+    expect(Object.keys(filters)).toEqual(Object.keys(keyedViews.find(({ name }) => name === view)!.filters));
+    const listed = async (name: string, value: string) =>
+      (await get(`${path}?limit=200&${name}=${encodeURIComponent(value)}`))
+        .at<{ id?: string; userId?: string; invoiceId?: string }[]>('data')
+        .map(({ id, userId, invoiceId }) => id ?? userId ?? invoiceId)
+        .filter((id) => id === one || id === other);
+    for (const [name, [ofOne, ofOther]] of Object.entries(filters)) {
+      expect([name, await listed(name, ofOne)]).toEqual([name, [one]]);
+      expect([name, await listed(name, ofOther)]).toEqual([name, [other]]);
+    }
+  });
+
+  it('knows a test of the filters of every list', () =>
+    expect([...LISTS.map(([view]) => view), 'posts'].sort()).toEqual(
+      keyedViews.flatMap(({ name, filters }) => (Object.keys(filters).length > 0 ? [name] : [])).sort(),
+    ));
+
   it('reviews designs, and says whether they keep to the brand', async () => {
-    await post('/designs', { id: 'dsg_1', clientId: 'client_7' });
+    expect(await post('/designs', { id: 'dsg_1', clientId: 'client_7', name: 'Poster' })).toMatchObject({
+      status: 201,
+      body: { name: 'Poster', revision: 0, compliance: null },
+    });
     expect(await post('/designs/dsg_1/submit', {})).toMatchObject({ body: { status: 'in_review', revision: 1 } });
     expect(await post('/designs/dsg_1/request-revision', { note: 'bigger logo' })).toMatchObject({
       body: { status: 'revision_requested', note: 'bigger logo' },
     });
     expect(await post('/designs/dsg_1/submit')).toMatchObject({ body: { revision: 2 } });
-    expect(await post('/designs/dsg_1/approve')).toMatchObject({ body: { status: 'approved' } });
+    expect(await post('/designs/dsg_1/approve', { note: 'at last' })).toMatchObject({
+      body: { status: 'approved', note: 'at last' },
+    });
+    expect(await post('/designs/dsg_1/compliance', { guidelines: [], violations: ['font'] })).toMatchObject({
+      body: { compliance: { guidelines: [], violations: ['font'], manualReview: false } },
+    });
     expect(
       await post('/designs/dsg_1/compliance', { guidelines: ['logo'], violations: [], manualReview: true }),
     ).toMatchObject({ body: { compliance: { guidelines: ['logo'], violations: [], manualReview: true } } });
@@ -267,6 +447,10 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       status: 200,
       body: { status: 'processed', bytes: 5 },
     });
+    expect(await post('/media', { kind: 'video', url: 'https://example.com/v', bytes: 7 })).toMatchObject({
+      status: 201,
+      body: { status: 'added', url: 'https://example.com/v', bytes: 7 },
+    });
     expect(await post('/assets/ast_1/organize', { clientId: 'c', folder: 'a/b' })).toMatchObject({
       status: 200,
       body: { id: 'ast_1', status: 'organized', folder: 'a/b', campaignId: null },
@@ -282,10 +466,12 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect(
       await post('/content/cnt_1/adaptation', { region: 'eu', locale: 'da-DK', reasons: ['idiom'] }),
     ).toMatchObject({ status: 200, body: { adaptations: [{ status: 'review_required' }] } });
-    expect(await post('/assets/nope/organize', { clientId: 'c', folder: 'f' })).toMatchObject({
-      status: 400,
-      body: { errors: [{ pointer: '/id' }] },
-    });
+    for (const [path, body] of [
+      ['/assets/nope/organize', { clientId: 'c', folder: 'f' }],
+      ['/galleries/nope/update', { region: 'eu', added: [], removed: [] }],
+      ['/content/nope/adaptation', { region: 'eu', locale: 'da-DK' }],
+    ] as const)
+      expect(await post(path, body)).toMatchObject({ status: 400, body: { errors: [{ pointer: '/id' }] } });
     for (const path of [
       '/assets/ast_9',
       '/galleries/gal_9',
