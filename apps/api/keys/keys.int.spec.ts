@@ -114,6 +114,18 @@ describe('workspaces and keys', () => {
     });
   });
 
+  it('has told the others of the end of a key with the very commit, for whoever dies right after it', async () => {
+    const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
+      id: string;
+      key: string;
+    };
+    expect((await other.as(key)('GET', '/posts')).status).toBe(200);
+    const telling = jest.spyOn(api.running.engines.wake, 'send').mockImplementation(() => undefined);
+    expect((await api.send('DELETE', `/api-keys/${id}`)).status).toBe(204);
+    await eventually(async () => expect((await other.as(key)('GET', '/posts')).status).toBe(401), { within: 4_000 });
+    telling.mockRestore();
+  });
+
   it('leaves a key alone when it refuses to end it, and ends it in key and log alike', async () => {
     const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
       id: string;
