@@ -268,6 +268,13 @@ describe('webhook endpoints over HTTP', () => {
     send.mockRestore();
   });
 
+  it('sends a sample of the workspace that asks, where a contract names it', async () => {
+    const fields = { contract: 'cloudevents', eventTypes: ['*'], targetUrl: receiver.url('/named') };
+    await api.send('POST', `/webhooks/endpoints/${(await register(fields)).at('id')}/test`);
+    const [{ body }] = receiver.on('/named') as unknown as [{ body: string }];
+    expect(JSON.parse(body)).toMatchObject({ source: `urn:postledger:workspace:${api.workspace}` });
+  });
+
   it('sends no sample to this machine in production, though the endpoint was registered in the sandbox', async () => {
     const { id } = (await register({ targetUrl: receiver.url('/once') })).body as { id: string };
     const production = await bootApi({
@@ -426,6 +433,13 @@ describe('webhook endpoints over HTTP', () => {
     expect(isAnswered).toBe(false);
     await db.query('update delivery.endpoint set position = $2 where id = $1', [id, knows.mock.calls[0]![2]]);
     expect(await changing).toMatchObject({ status: 200, body: { status: 'disabled' } });
+    // Not when there is nothing to hear of, nor when nobody is there to hear of it.
+    knows.mockClear();
+    expect((await api.send('POST', `/webhooks/endpoints/${id}/disable`)).status).toBe(200);
+    await db.query("update delivery.worker set beat_at = now() - interval '6 s'");
+    expect(await api.send('POST', `/webhooks/endpoints/${id}/enable`)).toMatchObject({ body: { status: 'enabled' } });
+    expect(knows).not.toHaveBeenCalled();
+    knows.mockRestore();
     await db.query('delete from delivery.worker');
   });
 
@@ -503,6 +517,10 @@ describe('webhook endpoints over HTTP', () => {
       expect(sequences).toEqual([2, 3]);
       expect(await pull(`after=1&limit=2&cursor=${next}`)).toEqual({ sequences: [4, 5], next: null });
       expect(await pull('after=5')).toEqual({ sequences: [], next: null });
+      expect(await api.send('GET', `/webhooks/endpoints/${id}/events?cursor=1e3`)).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '/cursor' }] },
+      });
     });
 
     it('is in no list of what was made before there were any', async () => {
