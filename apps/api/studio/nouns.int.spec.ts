@@ -493,10 +493,14 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect((await post(`${two}/accept`, { userId: 'usr_part2' })).status).toBe(200);
     expect((await post(`${one}/accept`, { userId: 'usr_part1' }, invited)).status).toBe(200);
     // It says where the invitation is, not the team.
-    expect(await post(`${one}/accept`, { userId: 'usr_part1' }, invited)).toMatchObject({
-      status: 412,
-      body: { detail: `It is at revision ${JSON.parse((await tag(one))['if-match']) as string}.` },
-    });
+    for (const [path, userId] of [
+      [one, 'usr_part1'],
+      [two, 'usr_part2'],
+    ] as const)
+      expect(await post(`${path}/accept`, { userId }, invited)).toMatchObject({
+        status: 412,
+        body: { detail: `It is at revision ${JSON.parse((await tag(path))['if-match']) as string}.` },
+      });
     for (const [path, body, code] of [
       ['/team/invitations/inv_none/accept', { userId: 'usr_none' }, 'INVITATION_NOT_FOUND'],
       ['/team/members/usr_none/role', { role: 'viewer' }, 'MEMBER_NOT_FOUND'],
@@ -505,9 +509,11 @@ describe('campaigns, team, billing and studio over HTTP', () => {
 
     const member = '/team/members/usr_part2';
     const joined = await tag(member);
-    expect((await post('/team/members/usr_part1/role', { role: 'admin' })).status).toBe(200);
+    const inviteId = 'inv_part1';
+    expect((await post('/team/members/usr_part1/role', { role: 'admin' })).body).toMatchObject({ inviteId });
     const changed = await post(`${member}/role`, { role: 'admin' }, joined);
     expect([changed.status, changed.headers['etag']]).toEqual([200, (await get(member)).headers['etag']]);
+    expect(changed.at('inviteId')).toBe('inv_part2');
     expect(await post(`${member}/role`, { role: 'viewer' }, joined)).toMatchObject({
       status: 412,
       body: { code: 'REVISION_STALE' },
