@@ -28,16 +28,16 @@ async function timelineOf(client: ClientBase): Promise<string> {
   }
 }
 
-/** The one history that a process knows: that of its first connection. */
+/** The one history that a process knows: that of the first connection that told of one. */
 export class History {
-  private timeline: string | undefined;
+  private timeline = '';
 
   constructor(private readonly onOther: () => void) {}
 
   /** Throws an OtherHistoryError, before anything is asked or written, on a connection to a server of another history. */
   async check(client: ClientBase): Promise<void> {
     const timeline = await timelineOf(client);
-    this.timeline ??= timeline;
+    this.timeline ||= timeline;
     if (timeline === this.timeline) return;
     this.onOther();
     throw new OtherHistoryError();
