@@ -87,6 +87,72 @@ describe('a switch of positions', () => {
     expect(await position()).toBe(4);
   });
 
+  it('makes every place that the database remembers that of the same event, or of the last one before it', async () => {
+    const id = randomUUID();
+    const header = (place: string) => JSON.stringify({ ce_id: 'evt_1', 'postledger-position': place });
+    await db.script(`
+      create table read.audit_v1 (workspace text, position bigint, event_id uuid);
+      insert into read.audit_v1 values ${ids.map((event, n) => `('ws_1', ${n + 1}, '${event}')`).join(', ')};
+      create view read.audit as select * from read.audit_v1;
+      create table read.posts_v1 (position bigint, created_position bigint);
+      create table read.results_v2 (position bigint);
+      insert into read.posts_v1 values (3, 1);
+      insert into read.results_v2 values (2);
+      insert into projector.audit_head values (1, 'ws_1', 3, 3, '', now(), 0);
+      insert into projector.checkpoint (name, version, shape, status, epoch, position) values
+        ('audit', 1, 'x', 'retired', 1, 2), ('audit', 2, 'x', 'current', 1, 3), ('audit', 3, 'x', 'building', 1, 1),
+        ('posts', 1, 'x', 'current', 1, 7), ('results', 2, 'x', 'current', 1, 0);
+      insert into projector.timer (key, target, kind, workspace, due_at, payload, cause, position, correlation_id)
+        values ('k', 't', 'x', 'ws_1', now(), '{}', '${id}', 2, 'c');
+      create table bus.any_message partition of bus.message default;
+      insert into bus.message values (1, now(), 0, 't', 'k', 'evt_1', 'x', '${header('1.0')}', '{}'),
+        (2, now(), 0, 't', 'k', 'evt_2', 'x', '{"other":"3.1"}', '{}');
+      insert into bus.dead_letter (group_name, position, partition, topic, key, id, type, headers, value, reason)
+        values ('g', 1, 0, 't', 'k', 'evt_1', 'x', '${header('3.12')}', '{}', 'r');
+      insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version, enabled_after) values
+        ('ws_1', 'whe_1', '{}', true, 'live', 1, 3, '[{"after":0,"all":[]},{"after":2,"all":["x"]},{"after":3,"all":[]}]', 1, 2),
+        ('ws_1', 'whe_2', '{}', true, 'live', 2, -1, '[{"after":0,"all":[]}]', 1, 0);
+      insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
+        select '${id}', no, 1, 3, '${id}', '${id}', '${id}', 'x', 'k' from delivery.endpoint where id = 'whe_1';
+      insert into delivery.fact (id, workspace, endpoint_id, kind, position, at, due_at)
+        values ('${id}', 'ws_1', 'whe_1', 'gone', 1, now(), now()), ('${randomUUID()}', 'ws_1', 'whe_1', 'gone', null, now(), now());`);
+    expect(await switchPositions(db, { source, target })).toEqual({ isNew: true, events: 3 });
+    const all = (text: string) => db.query(text);
+    expect(await all('select position, created_position from read.posts_v1')).toEqual([
+      { position: 4, created_position: 2 },
+    ]);
+    expect(await all('select position from read.results_v2')).toEqual([{ position: 3 }]);
+    expect(await all('select name, version, position from projector.checkpoint order by name, version')).toEqual([
+      { name: 'audit', version: 1, position: 3 },
+      { name: 'audit', version: 2, position: 0 },
+      { name: 'audit', version: 3, position: 0 },
+      { name: 'outbox', version: 1, position: 4 },
+      { name: 'posts', version: 1, position: 4 },
+      { name: 'results', version: 2, position: 0 },
+    ]);
+    expect(await all('select from read.audit_v1 union all select from projector.audit_head')).toEqual([]);
+    expect(await all('select position from projector.timer')).toEqual([{ position: 3 }]);
+    expect(
+      await all('select headers from bus.message union all select headers from bus.dead_letter order by 1'),
+    ).toEqual([{ headers: header('2.0') }, { headers: header('4.12') }, { headers: '{"other":"3.1"}' }]);
+    expect(await all('select position, cursor, eras, enabled_after from delivery.endpoint order by id')).toEqual([
+      {
+        ...{ position: 2, cursor: 4, enabled_after: 3 },
+        eras: [
+          { after: 0, all: [] },
+          { after: 3, all: ['x'] },
+          { after: 4, all: [] },
+        ],
+      },
+      { position: 3, cursor: -1, eras: [{ after: 0, all: [] }], enabled_after: 0 },
+    ]);
+    expect(await all('select position from delivery.delivery')).toEqual([{ position: 4 }]);
+    expect(await all('select position from delivery.fact order by position')).toEqual([
+      { position: 2 },
+      { position: null },
+    ]);
+  });
+
   it('says in a sentence what is wrong with the Kafka between, and not its password', async () => {
     await audit(...ids);
     await db.query("insert into bus.group_offset (group_name, partition, position) values ('relay', 0, 0)");

@@ -174,6 +174,7 @@ const moveBus = (sql: Sql): Promise<void> =>
 const moveDelivery = (sql: Sql): Promise<void> =>
   sql.script(`
     update delivery.endpoint set position = pg_temp.moved(position), cursor = pg_temp.moved(cursor),
+      enabled_after = pg_temp.moved(enabled_after),
       eras = (select json_agg(jsonb_set(era, '{after}', to_jsonb(pg_temp.moved((era ->> 'after')::bigint))) order by n)
               from jsonb_array_elements(eras::jsonb) with ordinality e (era, n));
     update delivery.delivery d set position = p.new from place p where p.old = d.position;
