@@ -90,8 +90,13 @@ export class KafkaBus implements Bus {
       options,
       { sessionTimeoutMs: this.options.sessionTimeoutMs ?? 6_000, metadataAgeMs: this.metadataAgeMs },
     );
-    await subscription.start();
     this.subscriptions.add(subscription);
+    try {
+      await subscription.start();
+    } catch (error) {
+      this.subscriptions.delete(subscription);
+      throw error;
+    }
     return subscription;
   }
 

@@ -38,7 +38,7 @@ export class KafkaSubscription implements Subscription {
   async start(): Promise<void> {
     try {
       if (this.options.from === 'latest') await this.beginAtEnd();
-      await this.join();
+      if (!this.closing) await this.join();
     } catch (error) {
       clearInterval(this.timer);
       throw error;

@@ -433,6 +433,15 @@ describe('the bus on PostgreSQL, in trouble', () => {
     await own.close();
   });
 
+  it('has no member of a subscription that was closed while it was made', async () => {
+    const group = newGroup();
+    const own = new PostgresBus(test.db, { leaseMs: 180_000, heartbeatMs: 60_000 });
+    const subscribed = own.subscribe({ group, topics: [TOPIC], onBatch: async () => undefined });
+    await own.close();
+    await subscribed;
+    expect(await test.db.query('select from bus.group_member where group_name = $1', [group])).toEqual([]);
+  });
+
   it('keeps once what is parked again, as after a crash before its offset was committed', async () => {
     const group = newGroup();
     const message = { ...numbered(TOPIC, 'pst_1', 1), partition: 0, offset: 1 };

@@ -31,6 +31,7 @@ export class PostgresSubscription implements Subscription {
   private readonly topics: ReadonlySet<string>;
   private readonly member: GroupMember;
   private readonly timer: NodeJS.Timeout;
+  private starting: Promise<void> = Promise.resolve();
   private loop: Promise<void> = Promise.resolve();
   private beating: Promise<void> | undefined;
   private beatAgain = false;
@@ -68,7 +69,11 @@ export class PostgresSubscription implements Subscription {
     return this.options.group;
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return (this.starting = this.begin());
+  }
+
+  private async begin(): Promise<void> {
     try {
       await this.member.join(this.options.from ?? 'earliest');
     } catch (error) {
@@ -111,6 +116,8 @@ export class PostgresSubscription implements Subscription {
     this.closing = true;
     this.inHand?.abort();
     this.wakeUp?.();
+    // Whoever left while it still joins would be a member afterwards.
+    await this.starting.catch(() => undefined);
     await this.loop;
     this.hasLeft = true;
     clearInterval(this.timer);

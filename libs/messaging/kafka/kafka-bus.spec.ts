@@ -1,0 +1,62 @@
+import { eventually } from '#testing';
+import type { SubscribeOptions } from '../port/bus';
+import { KafkaBus } from './kafka-bus';
+
+/** What a consumer and an admin are asked for, and how to let them answer. */
+const broker = { asked: [] as string[], answer: (): void => undefined };
+const held = (what: string) => {
+  broker.asked.push(what);
+  return new Promise<never[]>((done) => (broker.answer = () => done([])));
+};
+
+jest.mock('kafkajs', () => ({
+  ...jest.requireActual<typeof import('kafkajs')>('kafkajs'),
+  Kafka: class {
+    consumer() {
+      return {
+        events: {},
+        on: () => undefined,
+        connect: async () => undefined,
+        subscribe: async () => undefined,
+        run: () => held('run'),
+        disconnect: async () => void broker.asked.push('leave'),
+      };
+    }
+    admin() {
+      return {
+        connect: async () => undefined,
+        fetchOffsets: () => held('offsets'),
+        disconnect: async () => undefined,
+      };
+    }
+  },
+}));
+
+describe('a bus on Kafka that is closed while somebody begins to read on it', () => {
+  let bus: KafkaBus;
+  let begun: Promise<unknown>;
+  const begin = (options: Pick<SubscribeOptions, 'from'>) => {
+    broker.asked = [];
+    bus = new KafkaBus('kafka://127.0.0.1:1');
+    begun = bus.subscribe({ group: 'one', topics: ['test.v1'], onBatch: async () => undefined, ...options });
+  };
+
+  it('is closed when that one has left', async () => {
+    begin({});
+    await eventually(() => expect(broker.asked).toEqual(['run']));
+    const closed = bus.close();
+    broker.answer();
+    await closed;
+    expect(broker.asked).toEqual(['run', 'leave']);
+    await begun;
+  });
+
+  it('lets nobody join who has yet to learn where to begin', async () => {
+    begin({ from: 'latest' });
+    await eventually(() => expect(broker.asked).toEqual(['offsets']));
+    const closed = bus.close();
+    broker.answer();
+    await Promise.all([closed, begun]);
+    expect(broker.asked).toEqual(['offsets']);
+  });
+});
