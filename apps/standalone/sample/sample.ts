@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeWhole, type Engines } from '#platform';
@@ -125,7 +126,9 @@ class Sample {
   /** A consumer of the bus, as any team's would be. */
   private async tapBus(): Promise<void> {
     const tap = await this.options.engines.bus.subscribe({
-      group: `sample-${process.pid}`,
+      // A process id comes again, the first one of a container at each start.
+      group: `sample-${randomUUID()}`,
+      isPassing: true,
       topics: [TOPICS.posts],
       from: 'latest',
       onBatch: async (messages) =>

@@ -37,6 +37,8 @@ export interface SubscribeOptions {
   readonly onParked?: (message: ReceivedMessage, reason: string) => void;
   /** `earliest` (default) or `latest`: where a group that has never read begins. */
   readonly from?: 'earliest' | 'latest';
+  /** Nobody reads on where this group ends: once the last of it has closed, no message is kept for its sake. */
+  readonly isPassing?: boolean;
 }
 
 /**

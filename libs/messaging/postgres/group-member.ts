@@ -38,6 +38,8 @@ const JOIN = `insert into bus.group_offset (group_name, partition, position)
   on conflict do nothing`;
 const LEAVE = `with gone as (delete from bus.group_member where group_name = $1 and member = $2)
   select pg_notify('bus_rebalance', $1)`;
+const FORGET = `delete from bus.group_offset o where o.group_name = $1
+  and not exists (select from bus.group_member m where m.group_name = o.group_name)`;
 
 /** A member of a consumer group: its lease, the partitions it owns and their offsets. Knows nothing of messages. */
 export class GroupMember {
@@ -129,6 +131,11 @@ export class GroupMember {
   async leave(): Promise<void> {
     await this.giveUp([...this.claims.values()]);
     await this.db.query(LEAVE, [this.group, this.id]);
+  }
+
+  /** Forgets how far the group has read, if nobody is a member of it any more. */
+  async forget(): Promise<void> {
+    await this.db.query(FORGET, [this.group]);
   }
 
   loseAll(): void {

@@ -442,6 +442,19 @@ describe('the bus on PostgreSQL, in trouble', () => {
     expect(await test.db.query('select from bus.group_member where group_name = $1', [group])).toEqual([]);
   });
 
+  it('keeps nothing for a group of passers-by once the last of them has gone, and remembers where others stand', async () => {
+    const [passing, staying] = [newGroup(), newGroup()];
+    const join = (group: string, isPassing: boolean) =>
+      bus.subscribe({ group, topics: [TOPIC], from: 'latest', isPassing, onBatch: async () => undefined });
+    const [first, last, other] = [await join(passing, true), await join(passing, true), await join(staying, false)];
+    const places = async (group: string) =>
+      (await test.db.query('select from bus.group_offset where group_name = $1', [group])).length;
+    await Promise.all([first.close(), other.close()]);
+    expect([await places(passing), await places(staying)]).toEqual([PARTITIONS, PARTITIONS]);
+    await last.close();
+    expect([await places(passing), await places(staying)]).toEqual([0, PARTITIONS]);
+  });
+
   it('keeps once what is parked again, as after a crash before its offset was committed', async () => {
     const group = newGroup();
     const message = { ...numbered(TOPIC, 'pst_1', 1), partition: 0, offset: 1 };

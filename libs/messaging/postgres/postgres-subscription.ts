@@ -123,8 +123,13 @@ export class PostgresSubscription implements Subscription {
     clearInterval(this.timer);
     clearTimeout(this.commitTimer);
     await this.beating;
-    await this.member.leave().catch((error: Error) => this.fault(error));
+    await this.leave().catch((error: Error) => this.fault(error));
     this.onClosed();
+  }
+
+  private async leave(): Promise<void> {
+    await this.member.leave();
+    if (this.options.isPassing) await this.member.forget();
   }
 
   private async renew(): Promise<void> {
