@@ -37,6 +37,16 @@ describe('a fenced write', () => {
     expect(await test.db.query('select n from public.place')).toEqual([{ n: 2 }]);
   });
 
+  it('takes writes of many parameters', async () => {
+    const numbers = Array.from({ length: 12 }, (_, nth) => nth + 1);
+    const many = (from: number): Write => ({
+      text: `insert into public.thing select 'x', v.n from fence, (values ${numbers.map((n) => `($${n}::int)`).join(', ')}) v (n)`,
+      params: numbers.map((n) => from + n),
+    });
+    await writeFenced(test.db, moveFrom(1), [many(0), many(12)]);
+    expect((await things()).map(({ n }) => n)).toEqual(Array.from({ length: 24 }, (_, nth) => nth + 1));
+  });
+
   it('writes nothing behind a closed fence', async () => {
     expect(await writeFenced(test.db, moveFrom(7), [add('a', 10), double(21)])).toBeUndefined();
     expect(await things()).toEqual([]);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
-import { testDatabase, type TestDatabase } from '#testing';
+import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { Database } from './database';
 import { isOutage } from './outage';
 
@@ -58,4 +58,22 @@ describe('a connection that the server ends', () => {
       expect(await db.query('select 3 as n')).toEqual([{ n: 3 }]);
     },
   );
+
+  it('tells whose session it is, and nobody who has given it back', async () => {
+    const told: string[] = [];
+    const user = async (name: string) => {
+      const session = await db.session();
+      session.onLost(() => told.push(name));
+      return session;
+    };
+    const former = await user('former');
+    former.release();
+    const present = await user('present');
+    const [{ pid }] = (await present.query<{ pid: number }>('select pg_backend_pid() as pid')) as [{ pid: number }];
+    await test.db.query('select pg_terminate_backend($1)', [pid]);
+    await eventually(() => expect(told).toContain('present'));
+    present.release(true);
+    expect(await db.query('select 3 as n')).toEqual([{ n: 3 }]);
+    expect(told).not.toContain('former');
+  });
 });

@@ -98,6 +98,19 @@ describe('the start of an app', () => {
     await test.drop();
   });
 
+  it('leaves its port when it cannot begin after all', async () => {
+    const test = await testDatabase();
+    const port = await ownPort();
+    let tries = 0;
+    const failing = app((_, { db }) =>
+      db.script(tries++ === 0 ? 'select pg_terminate_backend(pg_backend_pid())' : 'select 1 / 0'),
+    );
+    const begun = startApp(failing, settings(test.url, { PORT: `${port}` }), { onWait: () => undefined });
+    await expect(begun).rejects.toThrow('division by zero');
+    await expect(fetch(`http://127.0.0.1:${port}/health/live`)).rejects.toThrow('fetch failed');
+    await test.drop();
+  });
+
   it('ends at what will not pass', async () => {
     const test = await testDatabase();
     const failing = app((_, { db }) => db.script('select 1 / 0'));
