@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
-import { CommandHandler, type CommandContext } from '#event-store';
+import { CommandHandler, streamName, type CommandContext } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { HOUR, instant, MINUTE, plus, uuidv7, type Instant } from '#kernel';
 import { Health, Wake } from '#platform';
@@ -28,7 +28,11 @@ describe('the projector', () => {
     test = await testDatabase();
     store = new PostgresEventStore(test.db);
     commands = new CommandHandler(store);
-    projector = new Projector({
+    projector = projectorOf();
+    projector.start();
+  });
+  const projectorOf = () =>
+    new Projector({
       name: 'test',
       db: test.db,
       store,
@@ -41,8 +45,6 @@ describe('the projector', () => {
       keys: { destroyed: () => undefined },
       outbox: { handOver: () => woken.push('bus') },
     });
-    projector.start();
-  });
   afterAll(async () => {
     await projector.stop();
     await store.close();
@@ -180,6 +182,47 @@ describe('the projector', () => {
     await eventually(async () =>
       expect((await models.audit.list(WORKSPACE, completed, PAGE)).data).toEqual([
         expect.objectContaining({ actor: 'system' }),
+      ]),
+    );
+  });
+
+  it('waits, however far behind it is, for a post whose place was reserved and that was scheduled in time', async () => {
+    const by = () => ({ at: now, actor: 'usr_1' });
+    const send = (command: CampaignCommand) => commands.handle(campaignAggregate, 'cmp_2', command, context());
+    const about = { campaignId: 'cmp_2', postId: 'pst_21' };
+    await projector.stop();
+    await send({ type: 'CreateCampaign', ...by(), campaignId: 'cmp_2', name: 'Summer', profileId: 'prof_1' });
+    await send({ type: 'JoinCampaign', ...by(), ...about, reservedUntil: plus(now, MINUTE) });
+    await schedule('pst_21', plus(now, HOUR), 'cmp_2');
+    await send({ type: 'CloseCampaign', ...by() });
+    // And for no other: a place that another campaign keeps for a post of that id is given up.
+    const elsewhere = (command: CampaignCommand) => commands.handle(campaignAggregate, 'cmp_3', command, context());
+    await elsewhere({ type: 'CreateCampaign', ...by(), campaignId: 'cmp_3', name: 'Autumn', profileId: 'prof_1' });
+    await elsewhere({
+      type: 'JoinCampaign',
+      ...by(),
+      ...about,
+      campaignId: 'cmp_3',
+      reservedUntil: plus(now, MINUTE),
+    });
+    await elsewhere({ type: 'CloseCampaign', ...by() });
+    now = plus(now, 2 * MINUTE);
+    projector = projectorOf();
+    projector.start();
+    const told = async (id = 'cmp_2') =>
+      (await store.read(streamName('campaign', WORKSPACE, id))).slice(1).map(({ type }) => type);
+    await eventually(async () => expect(await told()).toHaveLength(3));
+    expect(await told()).toEqual(['CampaignPostJoined', 'CampaignClosed', 'CampaignPostConfirmed']);
+    await eventually(async () =>
+      expect(await test.db.query("select from projector.timer where target = 'cmp_2'")).toEqual([]),
+    );
+    expect(await told()).toHaveLength(3);
+    await eventually(async () =>
+      expect(await told('cmp_3')).toEqual([
+        'CampaignPostJoined',
+        'CampaignClosed',
+        'CampaignPostLeft',
+        'CampaignCompleted',
       ]),
     );
   });

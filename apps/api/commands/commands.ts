@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { streamName, type CommandContext, type Handled, type Loaded } from '#event-store';
-import { derivedUuid, publicEventId, type Aggregate, type CommandBase, type Message } from '#kernel';
+import { derivedUuid, publicEventId, uuidv7, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import type { Call } from '../http/call';
 import { Run } from './run.command';
@@ -49,6 +49,17 @@ export class Commands {
       causationId: first ? publicEventId(first.id) : null,
     };
     return this.execute(it, id, asked, context, undefined);
+  }
+
+  /** As `also`, for what may have been undone since the request was tried before: each try asks now, and for itself. */
+  anew<C extends CommandBase, E extends Message, S>(
+    it: Aggregate<C, E, S>,
+    id: string,
+    asked: Asked<C>,
+    call: Call,
+  ): Promise<Handled<S>> {
+    const { repeatable: _, isRetaken: __, ...context } = call.context;
+    return this.execute(it, id, asked, { ...context, commandId: uuidv7(), at: call.now }, undefined);
   }
 
   /** The thing as the log has it now. */

@@ -44,6 +44,11 @@ export class Call {
     return this.context.at;
   }
 
+  /** The present time: `at` is that of the first try, however often the same Idempotency-Key comes again. */
+  get now(): Instant {
+    return clockOf(this.request)();
+  }
+
   get isRepeatable(): boolean {
     return this.request.reservation !== null;
   }

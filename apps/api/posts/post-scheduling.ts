@@ -40,11 +40,11 @@ export class PostScheduling {
     await this.ensureAccounts(destinations, call.workspace);
     if (campaignId === null) return schedule();
 
-    // The place is taken first, so that the campaign cannot complete without a post that is about to be in it.
-    const joined = await this.commands.also(
+    // The place is taken first, so that the campaign cannot complete without a post that is about to be in it. One that an earlier try took may be given up by now.
+    const joined = await this.commands.anew(
       campaignAggregate,
       campaignId,
-      { type: 'JoinCampaign', campaignId, postId, reservedUntil: plus(call.at, RESERVATION_MS) },
+      { type: 'JoinCampaign', campaignId, postId, reservedUntil: plus(call.now, RESERVATION_MS) },
       call,
     );
     try {

@@ -1,5 +1,8 @@
-import { EventStoreUnavailableError } from '#event-store';
+import { EventStoreUnavailableError, streamName } from '#event-store';
+import { MINUTE, plus, systemClock, uuidv7, type Instant } from '#kernel';
+import { campaignAggregate } from '#publishing';
 import { keyedViews } from '#read-models';
+import { eventually } from '#testing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
 type Step = readonly [path: string, body?: object];
@@ -242,6 +245,61 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect(await post('/campaigns/cmp_unknown/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
   });
 
+  it('refuses a post that is tried again when its place is given up and its campaign complete', async () => {
+    await post('/campaigns', { id: 'cmp_late', name: 'c', profileId: 'p' });
+    const { commands } = api.running.engines;
+    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
+    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
+      if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
+      throw new EventStoreUnavailableError('away');
+    });
+    const body = {
+      id: 'pst_late',
+      campaignId: 'cmp_late',
+      profileId: 'p',
+      content: { text: 'x' },
+      destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+      scheduledAt: '2035-01-01T00:00:00Z',
+    };
+    const schedule = () => post('/posts', body, { 'idempotency-key': 'late' });
+    expect((await schedule()).status).toBe(503);
+    handling.mockRestore();
+    // As the policy does when the time of the place is over: nobody else here tells the campaign anything.
+    const at = plus(systemClock(), 11 * MINUTE);
+    const by = { at, actor: 'system' };
+    const context = { workspace: api.workspace, correlationId: 'c', causationId: null, commandId: uuidv7(), ...by };
+    const over = { type: 'LeaveCampaign', campaignId: 'cmp_late', postId: 'pst_late', ...by } as const;
+    await commands.handle(campaignAggregate, 'cmp_late', over, context);
+    expect(await post('/campaigns/cmp_late/close')).toMatchObject({ body: { status: 'completed', total: 0 } });
+    expect(await schedule()).toMatchObject({ status: 409, body: { code: 'CAMPAIGN_CLOSED' } });
+    expect((await get('/posts/pst_late')).status).toBe(404);
+  });
+
+  it('keeps a place for a post that is tried again from now on, however long ago it was tried first', async () => {
+    await post('/campaigns', { id: 'cmp_again', name: 'c', profileId: 'p' });
+    const { commands, db, store } = api.running.engines;
+    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
+    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
+      if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
+      throw new EventStoreUnavailableError('away');
+    });
+    const body = {
+      campaignId: 'cmp_again',
+      profileId: 'p',
+      content: { text: 'x' },
+      destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+      scheduledAt: '2035-01-01T00:00:00Z',
+    };
+    const schedule = () => post('/posts', body, { 'idempotency-key': 'again' });
+    expect((await schedule()).status).toBe(503);
+    handling.mockRestore();
+    await db.query("update api.idempotency set at = at - interval '1 hour' where key = 'again'");
+    expect((await schedule()).status).toBe(201);
+    const joined = (await store.read(streamName('campaign', api.workspace, 'cmp_again'))).at(-1)!;
+    expect(joined.type).toBe('CampaignPostJoined');
+    expect((joined.data as { reservedUntil: Instant }).reservedUntil > systemClock()).toBe(true);
+  });
+
   describe('with two requests that schedule a post of the same id in a campaign', () => {
     const schedule = (id: string, scheduledAt = '2035-01-01T00:00:00Z') =>
       post('/posts', {
@@ -272,6 +330,32 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       });
       expect(await schedule('faster')).toMatchObject({ status: 409, body: { code: 'POST_ALREADY_EXISTS' } });
       expect(await get('/campaigns/cmp_faster')).toMatchObject({ body: { status: 'closed', total: 1 } });
+    });
+
+    it('leaves the place to the one that found it taken when the one that took it is refused', async () => {
+      await post('/campaigns', { id: 'cmp_found', name: 'c', profileId: 'p' });
+      const { commands } = api.running.engines;
+      const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
+      const goOn: (() => void)[] = [];
+      const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
+        if ((all[2] as { type: string }).type === 'SchedulePost') await new Promise<void>((done) => goOn.push(done));
+        return handle(...all);
+      });
+      try {
+        const first = schedule('found', '2020-01-01T00:00:00Z');
+        await eventually(() => expect(goOn).toHaveLength(1));
+        const second = schedule('found');
+        await eventually(() => expect(goOn).toHaveLength(2));
+        goOn[0]!();
+        expect((await first).status).toBe(422);
+        const closed = await post('/campaigns/cmp_found/close');
+        goOn[1]!();
+        expect((await second).status).toBe(201);
+        expect(closed).toMatchObject({ body: { status: 'closed', total: 1 } });
+      } finally {
+        handling.mockRestore();
+      }
+      expect(await get('/campaigns/cmp_found')).toMatchObject({ body: { status: 'closed', total: 1 } });
     });
 
     it('leaves the place to the one that took it when the other is refused', async () => {

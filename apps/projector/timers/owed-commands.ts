@@ -82,12 +82,13 @@ export const owedCommands = {
     postId,
     round,
   })),
-  campaign_reservation: toCampaign(({ campaignId, postId }, at) => ({
-    type: 'LeaveCampaign',
-    ...by(at),
-    campaignId,
-    postId,
-  })),
+  campaign_reservation: owe<OfPost>(async (commands, { campaignId, postId }, context) => {
+    // Who is so far behind may not have heard yet of a post that was scheduled in time: its place is not given up before.
+    const { state } = await commands.load(postAggregate, context.workspace, postId);
+    if (state.status !== 'absent' && state.campaignId === campaignId) return;
+    const command = { type: 'LeaveCampaign', ...by(context.at), campaignId, postId } as const;
+    await commands.handle(campaignAggregate, campaignId, command, context);
+  }),
 } satisfies Readonly<Record<string, Owed>>;
 
 /** What a policy may owe. */

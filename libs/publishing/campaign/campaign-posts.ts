@@ -1,4 +1,4 @@
-import { entry, noEntries, withEntry, type Entries } from '#kernel';
+import { entry, noEntries, withEntry, type Entries, type Instant } from '#kernel';
 import type { PostOutcome } from './campaign.events';
 
 /** Where a post stands in its campaign. */
@@ -7,6 +7,8 @@ export type Place =
       readonly in: true;
       /** A place was kept for it, and it is not known yet whether it was scheduled. */
       readonly reserved: boolean;
+      /** Kept for several requests: no refusal of one gives it up, only this time does. */
+      readonly until?: Instant;
       /** Its newest outcome; null while a round is under way. */
       readonly settled: { readonly outcome: PostOutcome; readonly round: number } | null;
       /** The newest round that is known to have begun; without it the first. */

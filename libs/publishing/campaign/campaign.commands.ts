@@ -10,9 +10,12 @@ interface OfPost {
 export type CampaignCommand =
   | Command<'CreateCampaign', { readonly campaignId: string; readonly name: string; readonly profileId: string }>
   | Command<'CloseCampaign'>
-  /** Before a post is scheduled: reserves its place until `reservedUntil`, so that the campaign cannot complete without it. */
+  /**
+   * Before a post is scheduled: reserves its place until `reservedUntil`, so that the campaign cannot complete without it. A place that
+   * another request of the same post reserved is kept so much longer.
+   */
   | Command<'JoinCampaign', OfPost & { readonly reservedUntil: Instant }>
-  /** The post that was to be scheduled was not. Nothing happens when it has no place. */
+  /** The post that was to be scheduled was not. Nothing happens when it has no place, or one that is kept for another request too. */
   | Command<'LeaveCampaign', OfPost>
   /** From the policy, once the post stands. Never refused: the place was asked for in time. */
   | Command<'AddPost', OfPost>

@@ -1,4 +1,4 @@
-import { apply, decider } from '#kernel';
+import { apply, decider, type Instant } from '#kernel';
 import { noPosts, placeOf, withPlace, type CampaignPosts, type Place } from './campaign-posts';
 import type { CampaignCommand } from './campaign.commands';
 import { ensure, fail } from './campaign.errors';
@@ -34,15 +34,16 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
 
     JoinCampaign: ({ campaignId, postId, reservedUntil }, campaign) => {
       ensure(campaign.status !== 'absent', 'CAMPAIGN_UNKNOWN', `There is no campaign ${campaignId}.`);
-      if (placeOf(campaign.posts, postId)) return [];
-      ensure(campaign.status === 'open', 'CAMPAIGN_CLOSED');
+      const place = placeOf(campaign.posts, postId);
+      if (place && !isKeptShorter(place, reservedUntil)) return [];
+      ensure(place !== undefined || campaign.status === 'open', 'CAMPAIGN_CLOSED');
       return [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil } }];
     },
 
-    LeaveCampaign: ({ campaignId, postId }, campaign) => {
+    LeaveCampaign: ({ campaignId, postId, at }, campaign) => {
       if (!isCounting(campaign)) return [];
       const place = placeOf(campaign.posts, postId);
-      if (!place?.in || !place.reserved) return [];
+      if (!place?.in || !place.reserved || (place.until !== undefined && at < place.until)) return [];
       return completing(campaign, [
         { type: 'CampaignPostLeft', data: { campaignId, postId, reason: 'not_scheduled' } },
       ]);
@@ -97,7 +98,12 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
       posts: noPosts,
     }),
     CampaignPostJoined: (campaign, { postId, reservedUntil }) =>
-      withPost(campaign, postId, { in: true, reserved: reservedUntil !== null, settled: null }),
+      withPost(campaign, postId, {
+        in: true,
+        reserved: reservedUntil !== null,
+        settled: null,
+        ...(reservedUntil !== null && placeOf(found(campaign).posts, postId) && { until: reservedUntil }),
+      }),
     CampaignPostConfirmed: (campaign, { postId }) =>
       withPost(campaign, postId, { in: true, reserved: false, settled: null }),
     CampaignPostLeft: (campaign, { postId, reason }) =>
@@ -119,6 +125,10 @@ function found(campaign: Campaign): ExistingCampaign {
 /** A campaign that is complete has said its last word; one that never was has nothing to say. */
 const isCounting = (campaign: Campaign): campaign is ExistingCampaign =>
   campaign.status === 'open' || campaign.status === 'closed';
+
+/** Whether the place is reserved for another request, which may be dead by now, and not known to be kept until `time`. */
+const isKeptShorter = (place: Place, time: Instant): boolean =>
+  place.in && place.reserved && (place.until === undefined || place.until < time);
 
 /** The newest round that a campaign knows of a post. */
 const roundOf = (place: Extract<Place, { in: true }>): number => Math.max(place.settled?.round ?? 1, place.round ?? 1);

@@ -8,19 +8,26 @@ const { given } = scenariosOf(campaignDecider);
 
 const noon = instant('2026-04-22T12:00:00.000Z');
 const later = instant('2026-04-22T12:10:00.000Z');
+const latest = instant('2026-04-22T12:19:59.000Z');
 const campaignId = 'cmp_1';
 const stamp = { at: noon, actor: 'system' };
 
 const create: CampaignCommand = { ...stamp, type: 'CreateCampaign', campaignId, name: 'Spring', profileId: 'prof_1' };
 const close: CampaignCommand = { ...stamp, type: 'CloseCampaign' };
-const join = (postId: string): CampaignCommand => ({
+const join = (postId: string, reservedUntil = later): CampaignCommand => ({
   ...stamp,
   type: 'JoinCampaign',
   campaignId,
   postId,
-  reservedUntil: later,
+  reservedUntil,
 });
-const leave = (postId: string): CampaignCommand => ({ ...stamp, type: 'LeaveCampaign', campaignId, postId });
+const leave = (postId: string, at = noon): CampaignCommand => ({
+  ...stamp,
+  at,
+  type: 'LeaveCampaign',
+  campaignId,
+  postId,
+});
 const add = (postId: string): CampaignCommand => ({ ...stamp, type: 'AddPost', campaignId, postId });
 const remove = (postId: string): CampaignCommand => ({ ...stamp, type: 'RemovePost', campaignId, postId });
 const reopen = (postId: string, round = 2): CampaignCommand => ({
@@ -42,9 +49,9 @@ const settle = (postId: string, outcome: PostOutcome, round = 1): CampaignComman
 
 const created: CampaignEvent = { type: 'CampaignCreated', data: { campaignId, name: 'Spring', profileId: 'prof_1' } };
 const closed: CampaignEvent = { type: 'CampaignClosed', data: { campaignId } };
-const reserved = (postId: string): CampaignEvent => ({
+const reserved = (postId: string, reservedUntil = later): CampaignEvent => ({
   type: 'CampaignPostJoined',
-  data: { campaignId, postId, reservedUntil: later },
+  data: { campaignId, postId, reservedUntil },
 });
 const joined = (postId: string): CampaignEvent => ({
   type: 'CampaignPostJoined',
@@ -84,13 +91,39 @@ describe('a campaign', () => {
 
 describe('joining a campaign', () => {
   it('keeps a place', () => given(created).when(join('pst_1')).then(reserved('pst_1')));
-  it('keeps one place for a post that asks twice', () => given(created, reserved('pst_1')).when(join('pst_1')).then());
+  it('keeps one place for a post that asks twice, as long as who asks last needs it', () => {
+    const asked = [created, reserved('pst_1'), reserved('pst_1', latest)];
+    given(created, reserved('pst_1')).when(join('pst_1', latest)).then(reserved('pst_1', latest));
+    given(...asked)
+      .when(join('pst_1'))
+      .then();
+    given(...asked, closed)
+      .when(settle('pst_1', 'published'))
+      .then(progressed('pst_1', 'published', [1, 1, 1]), completed(1, 1));
+  });
+  it('gives up a place that two have asked for when its time is over, not when one of them is refused', () => {
+    const asked = [created, reserved('pst_1'), reserved('pst_1', latest), closed];
+    for (const early of [noon, later])
+      given(...asked)
+        .when(leave('pst_1', early))
+        .then();
+    given(...asked)
+      .when(leave('pst_1', latest))
+      .then(left('pst_1', 'not_scheduled'), completed(0, 0));
+    given(...asked, confirmed('pst_1'))
+      .when(leave('pst_1', latest))
+      .then();
+  });
+  it('keeps no place that is taken any longer', () => {
+    given(created, reserved('pst_1'), confirmed('pst_1')).when(join('pst_1', latest)).then();
+    given(created, joined('pst_1')).when(join('pst_1', latest)).then();
+  });
   it('is refused after the close', () =>
     given(created, joined('pst_1'), closed).when(join('pst_2')).fails('CAMPAIGN_CLOSED'));
   it('is refused after the completion', () =>
     given(created, closed, completed(0, 0)).when(join('pst_2')).fails('CAMPAIGN_CLOSED'));
   it('holds for a post that had its place before the close', () =>
-    given(created, reserved('pst_1'), closed).when(join('pst_1')).then());
+    given(created, reserved('pst_1'), closed).when(join('pst_1', latest)).then(reserved('pst_1', latest)));
   it('is refused when there is no campaign', () => given().when(join('pst_1')).fails('CAMPAIGN_UNKNOWN'));
   it('is confirmed by the post that was scheduled', () =>
     given(created, reserved('pst_1')).when(add('pst_1')).then(confirmed('pst_1')));
