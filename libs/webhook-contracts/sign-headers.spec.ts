@@ -61,6 +61,24 @@ it('gives each Post-EZ delivery its own id, the same on each rendering', () => {
   expect(JSON.parse(render('dlv_2').body).id).toBe(render('dlv_2').id);
 });
 
+it('gives each of the messages that one event becomes an id of its own, the same on each rendering', () => {
+  const platforms = ['instagram', 'linkedin', 'x', 'threads'];
+  const data = { postId: 'pst_1', scheduledAt: '2026-04-22T14:00:00.000Z', platforms, profileId: 'prof_1' };
+  const message = { ...messageOf(), type: 'post.scheduled', dataJson: JSON.stringify(data) };
+  const ids = contracts
+    .get('postiz')!
+    .render(message)
+    .map(({ id }) => id);
+  expect(ids[0]).toBe('evt_1');
+  expect(new Set(ids).size).toBe(platforms.length);
+  expect(
+    contracts
+      .get('postiz')!
+      .render({ ...message })
+      .map(({ id }) => id),
+  ).toEqual(ids);
+});
+
 it('refuses to send without a secret', () =>
   expect(() => signHeaders(core, [], { ...sample(core), timestampSeconds: now })).toThrow('without a live secret'));
 
