@@ -98,12 +98,14 @@ export class Connection {
     const end = performance.now() + deadlineMs;
     for (let backoff = FIRST_BACKOFF_MS; ; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
       const line = await this.current();
+      // A client that was disposed of would connect again, and nobody would close that.
+      if (this.closed) throw new EventStoreUnavailableError('The log in EventStoreDB was closed');
       try {
         return await work(line, end - performance.now());
       } catch (error) {
         if (isRefusal(error)) throw error;
         if (!isNotLeader(error)) this.renew(line);
-        if (this.closed || performance.now() + backoff >= end) throw unavailable(error);
+        if (performance.now() + backoff >= end) throw unavailable(error);
       }
       await pause(backoff);
     }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { EventStoreDBClient, jsonEvent, MaxAppendSizeExceededError } from '@eventstore/db-client';
 import { eventually } from '#testing';
 import { collect, event, expectInOrder } from '../conformance/support';
-import { EventStoreUnavailableError, NO_STREAM, WrongRevisionError } from '../port/event-store';
+import { EventStoreUnavailableError, NO_STREAM, NoSuchPositionError, WrongRevisionError } from '../port/event-store';
 import { EventStoreDbDouble } from './double/eventstoredb-double';
 import { EventStoreDbEventStore } from './eventstoredb-event-store';
 
@@ -61,6 +61,36 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
     expect(revisions(await store.read(stream))).toEqual([0, 1, 2]);
     double.faults.stuckReads = 1;
     expect((await store.readAll({ after: 0, limit: 10 })).events).toHaveLength(3);
+  });
+
+  it('lets a read take its time as long as it goes on', async () => {
+    await appendMany(0, 8);
+    double.faults.paceMs = 60;
+    const hurried = new EventStoreDbEventStore(double.url, { deadlineMs: 300, attemptMs: 300 });
+    expect(revisions(await hurried.read(stream))).toEqual(upTo(8));
+    await hurried.close();
+  });
+
+  it('says at once of a position that there is no event, and does not ask again', async () => {
+    const { position } = await store.append(stream, [event('1')], NO_STREAM);
+    const began = performance.now();
+    const read = store.readAll({ after: position - 1, limit: 10 });
+    await expect(read).rejects.toBeInstanceOf(NoSuchPositionError);
+    expect(performance.now() - began).toBeLessThan(4_000);
+  });
+
+  it('gives up what is under way when it is closed, asks nothing more, and leaves no connection', async () => {
+    await appendMany(0, 1);
+    double.faults.unanswered = 1;
+    const began = performance.now();
+    const append = store.append(stream, [event('1')], 0).catch((error: Error) => error);
+    await eventually(() => expect(double.faults.unanswered).toBe(0), { every: 1 });
+    await store.close();
+    expect(await append).toBeInstanceOf(EventStoreUnavailableError);
+    await expect(store.read(stream)).rejects.toBeInstanceOf(EventStoreUnavailableError);
+    expect(performance.now() - began).toBeLessThan(900);
+    expect(double.log.stream(stream)).toHaveLength(1);
+    await eventually(() => expect(double.connections).toBe(0));
   });
 
   it('is refused an append of more than a megabyte at once, and has written nothing of it', async () => {

@@ -53,6 +53,8 @@ export interface Secured {
 export interface Faults {
   /** Every answer waits so many milliseconds. */
   slowMs: number;
+  /** A read waits so many milliseconds after each of its events. */
+  paceMs: number;
   /** So many appends are written and never answered: the connection is cut instead. */
   lostAnswers: number;
   /** So many appends are neither written nor answered. */
@@ -74,6 +76,7 @@ export interface Faults {
 export class EventStoreDbDouble {
   readonly faults: Faults = {
     slowMs: 0,
+    paceMs: 0,
     lostAnswers: 0,
     unanswered: 0,
     stuckReads: 0,
@@ -181,6 +184,11 @@ export class EventStoreDbDouble {
     for (const subscription of this.subscriptions) subscription.resume();
   }
 
+  /** Connections that stand. */
+  get connections(): number {
+    return this.sockets.size / 2;
+  }
+
   get subscribers(): number {
     return this.subscriptions.size;
   }
@@ -196,7 +204,8 @@ export class EventStoreDbDouble {
     const options = call.request.getOptions()!;
     try {
       if (this.refuses(call.metadata, (error) => call.emit('error', error))) return;
-      if (!options.hasSubscription()) return await answerRead(call, this.log, this.faults.stuckReads-- > 0);
+      if (!options.hasSubscription())
+        return await answerRead(call, this.log, this.faults.stuckReads-- > 0, this.faults.paceMs);
       if (!options.hasAll()) return void unimplementedStream(call);
       const all = options.getAll()!;
       // A subscription begins behind its position, a read at it.

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { StoredLog, StoredRecord } from './stored-log';
 import { drained, eventMessage, nameOf, notFoundMessage, type ReadReq, type ReadResp } from './wire';
@@ -46,8 +47,8 @@ export function* streamRecords(records: readonly StoredRecord[], options: ReadRe
   }
 }
 
-/** Answers a read that is no subscription, at the reader's pace; one that is stuck stops after its first event. */
-export async function answerRead(call: Call, log: StoredLog, isStuck = false): Promise<void> {
+/** Answers a read that is no subscription, at the reader's pace or an event each `paceMs`; one that is stuck stops after its first event. */
+export async function answerRead(call: Call, log: StoredLog, isStuck = false, paceMs = 0): Promise<void> {
   const options = call.request.getOptions()!;
   let records: Generator<StoredRecord>;
   if (options.hasAll()) {
@@ -66,6 +67,7 @@ export async function answerRead(call: Call, log: StoredLog, isStuck = false): P
     if (call.cancelled) return;
     if (!call.write(eventMessage(record))) await drained(call);
     if (isStuck) return;
+    if (paceMs > 0) await pause(paceMs);
   }
   call.end();
 }
