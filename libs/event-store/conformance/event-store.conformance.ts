@@ -246,6 +246,9 @@ export function eventStoreConformance(name: string, open: () => Promise<OpenStor
       });
       control.abort();
       await Promise.all(followers.map(({ done }) => done));
+      followers.forEach(({ batches }, n) =>
+        batches.forEach(({ events }) => expect(events.length).toBeLessThanOrEqual([1, 4, 500, 10, 100][n]!)),
+      );
       for (const { batches } of followers)
         for (const { events, position } of batches)
           expect(position).toBeGreaterThanOrEqual(events.at(-1)?.position ?? 0);

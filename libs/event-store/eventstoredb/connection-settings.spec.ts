@@ -6,8 +6,9 @@ describe('the settings of a connection to EventStoreDB', () => {
   it.each([
     ['esdb://a', 'esdb://a'],
     ['esdb://a:2113/?tls=false', 'esdb://a:2113?tls=false'],
+    [' esdb://a:65535?tls=true&\n', 'esdb://a:65535?tls=true'],
     ['kurrentdb+discover://me:p%40ss@a,b:1?tls=true', 'esdb+discover://me:p%40ss@a,b:1?tls=true'],
-    ['esdb://me:p/?#s@a?node_preference=leader&KeepAliveInterval=-1', undefined],
+    ['esdb://me:p/?#s@a?node_preference=leader&KeepAliveInterval=-1&keep-alive-timeout=9', undefined],
     // The client says of it that it has no effect, and prints the address.
     ['esdb://me:x@a?tlsVerifyCert=false&tls=true', 'esdb://me:x@a?tls=true'],
   ])('gives the client %s', (url, given = url) => expect(clientAddress(url)).toBe(given));
@@ -22,6 +23,8 @@ describe('the settings of a connection to EventStoreDB', () => {
     'esdb://me:hunter%2@a',
     'esdb://me:hunter2@a,,b',
     'esdb://me:hunter2@a:99999',
+    'esdb://me:hunter2@a:65536',
+    'esdb://me:hunter2@a:0',
     'esdb://me:hunter2@a:port',
     'esdb://me:hunter2@a?tlsCAFile=%2',
   ])('refuses %s, without repeating the password', (url) => {

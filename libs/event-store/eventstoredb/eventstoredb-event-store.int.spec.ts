@@ -21,6 +21,11 @@ async function inUse(): Promise<StoredLog> {
     jsonEvent({ type: 'Ordered', data: 'text', metadata: 7 }),
     binaryEvent({ type: 'Scanned', data: Buffer.from([0, 255]), metadata: Buffer.from('{"commandId":') }),
   ]);
+  const told = { commandId: 'c-2', workspace: 'ws_1', occurredAt: '2026-04-22T14:00:00.000Z' };
+  for (const strange of [{ commandId: 7 }, { workspace: null }, { occurredAt: undefined }])
+    await others.appendToStream('order-1', [
+      jsonEvent({ type: 'Ordered', data: {}, metadata: { ...told, ...strange } }),
+    ]);
   const realm = new EventStoreDbEventStore(double.url, { realm: 'another' });
   for (let n = 0; n < 20; n++) await realm.append('thing-ws_1:elsewhere', [event(`elsewhere/${n}`)], n - 1);
   await realm.close();
