@@ -43,7 +43,7 @@ export function createPostEzSigner(secret: string): Signer {
 export function verifyPostEz(input: VerifyInput): VerifiedPostEz {
   const keys = secretsOf(input).map(postEzKey);
   const body = bytesOf(input.body);
-  const parts = headerOf(input.headers, 'x-postez-signature', ',')
+  const parts = headerOf(input.headers, 'x-postez-signature')
     .split(',')
     .map((part) => part.trim());
   const given = parts.filter((part) => part.startsWith('v1=') && part.length > 3);
