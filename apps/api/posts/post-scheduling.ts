@@ -50,12 +50,8 @@ export class PostScheduling {
     try {
       return await schedule();
     } catch (error) {
-      // A refusal is certain: the place is free again, unless it was another's or has become the place of one of the same id. After any other failure the post may stand, and the policy will know.
-      if (
-        error instanceof DomainError &&
-        joined.events.length > 0 &&
-        !(await this.isPlaced(postId, campaignId, call.workspace))
-      )
+      // A refusal is certain: the place is free again, unless it was another's or is kept for another of the same id, which the campaign knows. After any other failure the post may stand, and the policy will know.
+      if (error instanceof DomainError && joined.events.length > 0)
         await this.commands.also(
           campaignAggregate,
           campaignId,
@@ -65,12 +61,6 @@ export class PostScheduling {
         );
       throw error;
     }
-  }
-
-  /** Whether a post of this id is in the campaign, by another request. */
-  private async isPlaced(postId: string, campaignId: string, workspace: string): Promise<boolean> {
-    const { state } = await this.commands.load(postAggregate, workspace, postId);
-    return state.status !== 'absent' && state.campaignId === campaignId;
   }
 
   /** Of several that are refused the first is told, and one that no state of an account would make good before one that may be later. */

@@ -156,6 +156,14 @@ const LISTS: readonly (readonly [
   ],
 ];
 
+/** Of a post: all but its id and its campaign. */
+const TO_INSTAGRAM = {
+  profileId: 'p',
+  content: { text: 'x' },
+  destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+  scheduledAt: '2035-01-01T00:00:00Z',
+};
+
 describe('campaigns, team, billing and studio over HTTP', () => {
   let api: BootedApi;
   beforeAll(async () => (api = await bootApi({ views: true })));
@@ -174,10 +182,7 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       post('/posts', {
         id,
         campaignId,
-        profileId: 'p',
-        content: { text: 'x' },
-        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
-        scheduledAt: '2035-01-01T00:00:00Z',
+        ...TO_INSTAGRAM,
       });
     expect(await scheduled('cmp_1', 'pst_1')).toMatchObject({ status: 201, body: { campaignId: 'cmp_1' } });
     expect(await scheduled('cmp_none', 'pst_2')).toMatchObject({ status: 422, body: { code: 'CAMPAIGN_UNKNOWN' } });
@@ -206,16 +211,28 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect(joined).toMatchObject({ action: 'CampaignPostJoined', causationId: null });
   });
 
+  /** Once, when the next post that is asked for has its place in the campaign and does not stand yet. */
+  const onNextSchedule = (happens: () => Promise<void>) => {
+    const { commands } = api.running.engines;
+    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
+    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
+      if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
+      handling.mockRestore();
+      await happens();
+      return handle(...all);
+    });
+  };
+  const away = async () => {
+    throw new EventStoreUnavailableError('away');
+  };
+
   it('gives a place back that was taken for a post of another campaign', async () => {
     for (const id of ['cmp_own', 'cmp_other']) await post('/campaigns', { id, name: 'c', profileId: 'p' });
     const schedule = (campaignId: string) =>
       post('/posts', {
         id: 'pst_own',
         campaignId,
-        profileId: 'p',
-        content: { text: 'x' },
-        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
-        scheduledAt: '2035-01-01T00:00:00Z',
+        ...TO_INSTAGRAM,
       });
     expect((await schedule('cmp_own')).status).toBe(201);
     expect(await schedule('cmp_other')).toMatchObject({ status: 409, body: { code: 'POST_ALREADY_EXISTS' } });
@@ -225,45 +242,28 @@ describe('campaigns, team, billing and studio over HTTP', () => {
 
   it('keeps the place of a post of which it is not known what became of it', async () => {
     await post('/campaigns', { id: 'cmp_unknown', name: 'c', profileId: 'p' });
-    const { commands } = api.running.engines;
-    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
-    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
-      if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
-      throw new EventStoreUnavailableError('away');
-    });
+    onNextSchedule(away);
     const schedule = () =>
       post('/posts', {
         id: 'pst_unknown',
         campaignId: 'cmp_unknown',
-        profileId: 'p',
-        content: { text: 'x' },
-        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
-        scheduledAt: '2035-01-01T00:00:00Z',
+        ...TO_INSTAGRAM,
       });
     expect((await schedule()).status).toBe(503);
-    handling.mockRestore();
     expect(await post('/campaigns/cmp_unknown/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
   });
 
   it('refuses a post that is tried again when its place is given up and its campaign complete', async () => {
     await post('/campaigns', { id: 'cmp_late', name: 'c', profileId: 'p' });
     const { commands } = api.running.engines;
-    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
-    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
-      if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
-      throw new EventStoreUnavailableError('away');
-    });
+    onNextSchedule(away);
     const body = {
       id: 'pst_late',
       campaignId: 'cmp_late',
-      profileId: 'p',
-      content: { text: 'x' },
-      destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
-      scheduledAt: '2035-01-01T00:00:00Z',
+      ...TO_INSTAGRAM,
     };
     const schedule = () => post('/posts', body, { 'idempotency-key': 'late' });
     expect((await schedule()).status).toBe(503);
-    handling.mockRestore();
     // As the policy does when the time of the place is over: nobody else here tells the campaign anything.
     const at = plus(systemClock(), 11 * MINUTE);
     const by = { at, actor: 'system' };
@@ -277,22 +277,14 @@ describe('campaigns, team, billing and studio over HTTP', () => {
 
   it('keeps a place for a post that is tried again from now on, however long ago it was tried first', async () => {
     await post('/campaigns', { id: 'cmp_again', name: 'c', profileId: 'p' });
-    const { commands, db, store } = api.running.engines;
-    const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
-    const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
-      if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
-      throw new EventStoreUnavailableError('away');
-    });
+    const { db, store } = api.running.engines;
+    onNextSchedule(away);
     const body = {
       campaignId: 'cmp_again',
-      profileId: 'p',
-      content: { text: 'x' },
-      destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
-      scheduledAt: '2035-01-01T00:00:00Z',
+      ...TO_INSTAGRAM,
     };
     const schedule = () => post('/posts', body, { 'idempotency-key': 'again' });
     expect((await schedule()).status).toBe(503);
-    handling.mockRestore();
     await db.query("update api.idempotency set at = at - interval '1 hour' where key = 'again'");
     expect((await schedule()).status).toBe(201);
     const joined = (await store.read(streamName('campaign', api.workspace, 'cmp_again'))).at(-1)!;
@@ -301,30 +293,16 @@ describe('campaigns, team, billing and studio over HTTP', () => {
   });
 
   describe('with two requests that schedule a post of the same id in a campaign', () => {
-    const schedule = (id: string, scheduledAt = '2035-01-01T00:00:00Z') =>
+    const schedule = (id: string, scheduledAt = TO_INSTAGRAM.scheduledAt) =>
       post('/posts', {
         id: `pst_${id}`,
         campaignId: `cmp_${id}`,
-        profileId: 'p',
-        content: { text: 'x' },
-        destinations: [{ accountId: 'acct_1', platform: 'instagram' }],
+        ...TO_INSTAGRAM,
         scheduledAt,
       });
-    /** Once, when the first has its place and not its post. */
-    const meanwhile = (happens: () => Promise<void>) => {
-      const { commands } = api.running.engines;
-      const handle = commands.handle.bind(commands) as (...all: unknown[]) => Promise<never>;
-      const handling = jest.spyOn(commands, 'handle').mockImplementation(async (...all: unknown[]) => {
-        if ((all[2] as { type: string }).type !== 'SchedulePost') return handle(...all);
-        handling.mockRestore();
-        await happens();
-        return handle(...all);
-      });
-    };
-
     it('leaves the place to the one whose post it became', async () => {
       await post('/campaigns', { id: 'cmp_faster', name: 'c', profileId: 'p' });
-      meanwhile(async () => {
+      onNextSchedule(async () => {
         expect((await schedule('faster')).status).toBe(201);
         expect(await post('/campaigns/cmp_faster/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
       });
@@ -360,7 +338,7 @@ describe('campaigns, team, billing and studio over HTTP', () => {
 
     it('leaves the place to the one that took it when the other is refused', async () => {
       await post('/campaigns', { id: 'cmp_refused', name: 'c', profileId: 'p' });
-      meanwhile(async () => {
+      onNextSchedule(async () => {
         expect((await schedule('refused', '2020-01-01T00:00:00Z')).status).toBe(422);
         expect(await post('/campaigns/cmp_refused/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
       });
