@@ -185,9 +185,10 @@ describe('endpoints do not hold each other up', () => {
     await eventually(() => expect(receiver.on('/new')).toHaveLength(58), BEFORE_TIME_OUT);
     for (const response of held) response.writeHead(410).end();
     await eventually(() => expect(receiver.on('/new')).toHaveLength(60));
+    // The receiver has seen the last of them before the worker has its answer.
+    await eventually(() => expect(worker.parts.dispatcher.load).toMatchObject({ inFlight: 0, buffered: 0 }));
     expect(held).toHaveLength(2);
     expect(await world.test.db.query('select 1 from delivery.fact')).toEqual([]);
-    expect(worker.parts.dispatcher.load).toMatchObject({ inFlight: 0, buffered: 0 });
     // What was under way to it has given back what it had.
     expect(worker.parts.dispatcher['slots']).toMatchObject({ inFlight: 0, stuck: 0 });
   });
