@@ -66,7 +66,7 @@ export class KeyIssuer {
        select id, pg_notify('keys_changed', '') from ended`,
       [workspace, id],
     );
-    if (rows.length > 0) this.keys.changed();
+    if (rows.length > 0) this.keys.forget();
     return rows.length > 0;
   }
 }

@@ -40,6 +40,21 @@ describe('what a process knows of a key', () => {
     expect(query).toHaveBeenCalledTimes(2);
   });
 
+  it('is asked for once more after a change, however late the answer of before comes', async () => {
+    const answers: ((rows: object[]) => void)[] = [];
+    const late = () => new Promise<object[]>((rows) => answers.push(rows));
+    query.mockImplementationOnce(late).mockImplementationOnce(late);
+    const before = store.find('text');
+    hear();
+    const after = store.find('text');
+    answers[0]!([]);
+    await before;
+    const another = store.find('text');
+    expect(query).toHaveBeenCalledTimes(2);
+    answers[1]!([row]);
+    expect(await Promise.all([after, another])).toMatchObject([{ keyId: 'key_1' }, { keyId: 'key_1' }]);
+  });
+
   it('tells of each use once, also of one that needed no question', async () => {
     query.mockResolvedValueOnce([row]);
     await store.find('text');

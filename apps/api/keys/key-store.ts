@@ -46,27 +46,33 @@ export class KeyStore {
 
   /** The caller of a key, or null when no living key has this text. One query for all who ask at the same moment. */
   find(text: string): Promise<Caller | null> {
-    const asked = this.asked.get(text) ?? this.read(text).finally(() => this.asked.delete(text));
+    const others = this.asked.get(text);
+    if (others) return others;
+    const asked = this.read(text).finally(() => {
+      // Since then all may have been forgotten, and another have asked.
+      if (this.asked.get(text) === asked) this.asked.delete(text);
+    });
     this.asked.set(text, asked);
     return asked;
   }
 
-  /** A key was issued or revoked: this process forgets at once, the others as soon as they hear of it. */
+  /** A key was issued: this process forgets at once, the others as soon as they hear of it. */
   changed(): void {
     this.forget();
     this.engines.wake.send('keys_changed');
+  }
+
+  /** What is known may have changed: whoever asks from now on has what is so from now on. */
+  forget(): void {
+    this.generation++;
+    this.known.clear();
+    this.asked.clear();
   }
 
   async close(): Promise<void> {
     clearInterval(this.flushing);
     this.stopListening();
     await this.flush();
-  }
-
-  private forget(): void {
-    this.generation++;
-    this.known.clear();
-    this.asked.clear();
   }
 
   private async read(text: string): Promise<Caller | null> {
