@@ -99,7 +99,10 @@ async function othersOf({ db, secrets }: Engines, workspace: string, text: strin
   return rows.map(({ id }) => id);
 }
 
-/** The text may have changed since the last start, or have been another key's, and the row is the one place that knows it. */
+/**
+ * The text may have changed since the last start, or have been another key's, and the row is the one place that knows it. The key has
+ * every scope of this release, also those that it did not have when it was issued.
+ */
 async function useEnvironmentKey({ db, secrets, wake }: Engines, key: NewKey, text: string): Promise<void> {
   const { workspace, id, name, kind, scopes, createdAt } = key;
   const changed = await db.tx(async (sql) => {
@@ -110,8 +113,8 @@ async function useEnvironmentKey({ db, secrets, wake }: Engines, key: NewKey, te
     ]);
     return sql.query(
       `insert into api.key (workspace, id, name, kind, scopes, hash, created_at) values ($1, $2, $3, $4, $5, $6, $7)
-       on conflict (workspace, id) do update set hash = excluded.hash, revoked_at = null
-         where key.hash <> excluded.hash or key.revoked_at is not null returning id`,
+       on conflict (workspace, id) do update set hash = excluded.hash, scopes = excluded.scopes, revoked_at = null
+         where (key.hash, key.scopes) <> (excluded.hash, excluded.scopes) or key.revoked_at is not null returning id`,
       [workspace, id, name, kind, scopes, secrets.fingerprint(text), createdAt],
     );
   });

@@ -178,11 +178,8 @@ describe('workspaces and keys', () => {
         key: string;
       };
       expect((await other.as(key)('GET', '/posts/pst_none')).status).toBe(404);
-      // Without the trigger that tells everybody.
-      await api.running.engines.db.tx(async (sql) => {
-        await sql.query("select set_config('session_replication_role', 'replica', true)");
-        await sql.query('update api.key set revoked_at = now() where id = $1', [id]);
-      });
+      // Without the word that tells everybody.
+      await api.running.engines.db.query('update api.key set revoked_at = now() where id = $1', [id]);
       // Unless the news of its making came only now.
       expect(store.cached(key)).toMatchObject({ keyId: id });
       return key;
@@ -294,6 +291,15 @@ describe('workspaces and keys', () => {
     );
     await eventually(async () => expect((await api.send('GET', '/posts')).status).toBe(401));
     await ensureFirstWorkspace(engines, { apiKey: api.key });
+  });
+
+  it('gives the key of the environment the scopes that a newer release has', async () => {
+    const { engines } = api.running;
+    await engines.db.query("update api.key set scopes = '{read}' where id = 'key_environment'");
+    engines.wake.send('keys_changed');
+    await eventually(async () => expect((await api.send('GET', '/api-keys')).status).toBe(403));
+    await ensureFirstWorkspace(engines, { apiKey: api.key });
+    await eventually(async () => expect((await api.send('GET', '/api-keys')).status).toBe(200));
   });
 
   it('issues the key of the environment anew when it was ended and the next start names it still', async () => {
