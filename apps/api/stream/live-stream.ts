@@ -79,10 +79,7 @@ export class LiveStream {
     this.readers.add(reader);
     this.byWorkspace.set(workspace, (this.byWorkspace.get(workspace) ?? new Set()).add(reader));
     reader.send(': open\n\n');
-    this.join(reader).catch((error: Error) => {
-      this.engines.log.warn({ err: error.message }, 'a reader of the live stream could not catch up');
-      reader.close('error');
-    });
+    this.catchUp(reader);
   }
 
   close(): void {
@@ -92,12 +89,24 @@ export class LiveStream {
     for (const reader of this.readers) reader.close('shutdown');
   }
 
-  /** Reads the log from the reader's place on until it is where the shared reading is. */
+  private catchUp(reader: Reader): void {
+    this.join(reader).catch((error: Error) => {
+      this.engines.log.warn({ err: error.message }, 'a reader of the live stream could not catch up');
+      reader.close('error');
+    });
+  }
+
+  /** Reads the log from the reader's place on, as fast as it takes what is told, until it is where the shared reading is. */
   private async join(reader: Reader): Promise<void> {
     await this.follow();
-    while (!reader.isClosed) {
+    for (;;) {
+      await reader.drained();
+      if (reader.isClosed) return;
       // No await between the comparison and the joining: what is told from here on, the reader hears.
-      if (!reader.rereads && reader.after >= this.position) return void reader.join();
+      if (!reader.rereads && reader.after >= this.position) {
+        reader.isJoined = true;
+        return;
+      }
       const { events, position } = await this.engines.store.readAll({
         after: reader.after,
         inclusive: reader.rereads,
@@ -110,7 +119,6 @@ export class LiveStream {
         if (reader.isClosed) return;
       }
       reader.passed(position);
-      await reader.drained();
     }
   }
 
@@ -169,6 +177,11 @@ export class LiveStream {
       if (!reader.isJoined || reader.after >= event.position) continue;
       for (const message of messages) reader.tell(message);
       reader.passed(event.position);
+      if (reader.isFull) {
+        // Many events at once are no reader's fault. It reads on by itself, at its own pace, and holds up nobody.
+        reader.isJoined = false;
+        this.catchUp(reader);
+      }
     }
   }
 

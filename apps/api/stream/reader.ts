@@ -5,9 +5,9 @@ import type { StreamedMessage } from './live-stream';
 /** Why a stream ends; the last event says it. */
 export type EndReason = 'slow' | 'key' | 'shutdown' | 'error';
 
-/** What may wait in memory for one reader. */
+/** What may wait in memory for one reader before the next is read for it. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** A reader that catches up and takes nothing for so long has stopped. */
+/** A reader that has not taken what waits for it for so long has stopped. */
 export const STALLED_MS = 30_000;
 /** After its last event a reader that takes nothing is cut off. */
 const LINGER_MS = 10_000;
@@ -18,6 +18,7 @@ export class Reader {
   after: number;
   /** Whether the event at `after` is to be read again. */
   rereads: boolean;
+  /** Whether it hears what the shared reading tells; else it reads by itself. */
   isJoined = false;
   isClosed = false;
 
@@ -36,10 +37,6 @@ export class Reader {
     response.on('error', () => this.ended());
   }
 
-  join(): void {
-    this.isJoined = true;
-  }
-
   tell({ position, index, text }: StreamedMessage): void {
     if (typeof this.place === 'object' && position === this.place.position && index <= this.place.index) return;
     this.send(text);
@@ -51,12 +48,10 @@ export class Reader {
   }
 
   send(text: string): void {
-    if (this.isClosed) return;
-    this.response.write(text);
-    if (this.isJoined && this.isFull) this.close('slow');
+    if (!this.isClosed) this.response.write(text);
   }
 
-  /** Whether as much waits for it as may. One that catches up is told no more until that has been taken; one that has joined is dropped. */
+  /** Whether as much waits for it as may: it is told no more until that has been taken. */
   get isFull(): boolean {
     return this.response.writableLength > MAX_WAITING_BYTES;
   }

@@ -24,7 +24,7 @@ export class StreamController {
     errors: ['EVENT_UNKNOWN'],
     summary: 'What happens, as it happens',
     description:
-      '`Last-Event-ID` resumes after that event, without gap or double. A comment comes every 15 seconds. A reader that does not keep up gets the event `stream.dropped` and is cut off: it may resume.',
+      '`Last-Event-ID` resumes after that event, without gap or double. A comment comes every 15 seconds. A reader that does not take what waits for it within 30 seconds gets the event `stream.dropped` and is cut off: it may resume.',
   })
   @ApiHeader({ name: 'Last-Event-ID', description: 'The last event that was seen', required: false })
   async open(@TheCall() call: Call, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {

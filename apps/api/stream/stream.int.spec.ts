@@ -6,6 +6,7 @@ import { Written } from '../commands/written';
 import { KeyStore } from '../keys/key-store';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 import { LiveStream } from './live-stream';
+import { STALLED_MS } from './reader';
 
 interface Told {
   readonly id?: string;
@@ -178,26 +179,41 @@ describe('the live stream', () => {
     });
   });
 
-  it('drops a reader that does not keep up, and says so, while others hear everything', async () => {
+  /** An event of 200 KB. */
+  const heavy = (gallery: string) =>
+    api.send('POST', `/galleries/${gallery}/update`, {
+      region: 'r',
+      added: [],
+      removed: Array.from({ length: 1_000 }, (_, index) => `${index} ${'x'.repeat(190)}`),
+    });
+
+  it('tells much that happens at once to every reader that takes it', async () => {
+    const quick = await listen();
+    await connect();
+    await eventually(() => expect(quick.told).toHaveLength(1));
+    // In one commit, so that it is read at once.
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, nth) => heavy(`gal_${nth}`)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    await eventually(() => expect(quick.told).toHaveLength(61));
+    expect(new Set(quick.told.map(({ id }) => id)).size).toBe(61);
+  });
+
+  it('drops a reader that takes nothing, and says so, while others hear everything', async () => {
     const readers = async () =>
       Number(/^postledger_stream_readers\S* (\d+)$/m.exec((await api.send('GET', '//metrics')).text)![1]);
+    const live = api.running.app.get(LiveStream);
+    Object.assign(live, { stalledMs: 300 });
     const slow = await listen({ pause: true });
+    Object.assign(live, { stalledMs: STALLED_MS });
     const quick = await listen();
     await eventually(async () => expect(await readers()).toBe(2));
-    const text = 'x'.repeat(9_000);
-    const heavy = () =>
-      api.send('POST', '/galleries/gal_heavy/update', {
-        region: 'r',
-        added: Array.from({ length: 20 }, () => text.slice(0, 200)),
-        removed: Array.from({ length: 1_000 }, (_, index) => `${index} ${text.slice(0, 190)}`),
-      });
     let sent = 0;
-    for (; (await readers()) > 1; sent++) expect((await heavy()).status).toBe(200);
+    for (; (await readers()) > 1; sent++) expect((await heavy('gal_heavy')).status).toBe(200);
     // What it is told last waits for it ten seconds.
     slow.read();
     await eventually(() => expect(slow.state.ended).toBe(true));
     expect(slow.told.at(-1)).toEqual({ event: 'stream.dropped', data: '{"reason":"slow"}' });
-    for (; sent < 80; sent++) expect((await heavy()).status).toBe(200);
+    for (; sent < 80; sent++) expect((await heavy('gal_heavy')).status).toBe(200);
     await eventually(() => expect(quick.told).toHaveLength(sent));
     const resumed = await listen({ lastEventId: slow.told.at(-2)!.id! });
     await eventually(() => expect(slow.told.length - 1 + resumed.told.length).toBe(sent));
