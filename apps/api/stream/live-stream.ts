@@ -12,6 +12,8 @@ import { EventPlaces, type Place } from './event-places';
 import { Reader, STALLED_MS } from './reader';
 
 const BATCH = 500;
+/** Of what each reader reads on its own; many may do so at once. */
+const OWN_BATCH = 100;
 const HEARTBEAT_MS = 15 * SECOND;
 /** The longest a key that has ended keeps a stream it had opened. */
 const CHECK_KEYS_MS = 5 * SECOND;
@@ -36,7 +38,8 @@ interface NewReader {
 
 /**
  * The live stream of this process: the log is read once and fanned out. A reader catches up from the log on its own and
- * joins where the two meet; from there on only what lies after its own place is for it, so nothing is missed or told twice.
+ * joins where the two meet; from there on only what lies after its own place is for it, so nothing is missed or told twice. One for which
+ * too much waits parts again, and catches up.
  */
 export class LiveStream {
   private readonly readers = new Set<Reader>();
@@ -110,7 +113,7 @@ export class LiveStream {
       const { events, position } = await this.engines.store.readAll({
         after: reader.after,
         inclusive: reader.rereads,
-        limit: BATCH,
+        limit: OWN_BATCH,
         workspace: reader.workspace,
       });
       for (const event of events) {
