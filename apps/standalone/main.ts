@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
   fail,
   loadSettings,
@@ -16,13 +17,13 @@ import { greeting } from './greeting';
 import { playSample } from './sample/sample';
 import { outliveReaders, say, step } from './terminal';
 
-const OPTIONS = ['--empty', '--build-only', '--help', '-h'];
-
 async function main(): Promise<void> {
   outliveReaders();
   const args = process.argv.slice(2);
-  const unknown = args.find((arg) => !OPTIONS.includes(arg));
-  if (unknown) throw new SettingsError(`${unknown} is not an option: there are --empty and --help.`);
+  if (args.includes('--help') || args.includes('-h'))
+    return void process.stdout.write(readFileSync(join(__dirname, 'help.txt'), 'utf8'));
+  const unknown = args.find((arg) => arg !== '--empty');
+  if (unknown !== undefined) throw new SettingsError(`${unknown} is not an option: there are --empty and --help.`);
 
   const given = loadSettings({ POSTLEDGER_MODE: 'sandbox', LOG_LEVEL: 'warn', DATABASE_POOL: '24', ...process.env });
   const dataDir = resolve(given.dataDir);

@@ -18,6 +18,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const MIN_NODE = [20, 19];
+const HELP = 'apps/standalone/help.txt';
+const OPTIONS = ['--empty', '--build-only'];
 
 const say = (sentence) => process.stderr.write(`${sentence}\n`);
 const fail = (sentence) => {
@@ -110,7 +112,7 @@ function newest(path) {
   return readdirSync(path).reduce((latest, name) => Math.max(latest, newest(join(path, name))), info.mtimeMs);
 }
 
-/** What the compiler does not carry over: SQL and the pages' files. What is no source any more goes: a migration that was left would be applied. */
+/** What the compiler does not carry over: SQL, the pages' files and the help. What is no source any more goes: a migration that was left would be applied. */
 export function copyAssets(source = root, built = join(root, 'dist')) {
   for (const [from, pattern] of [
     ['libs/postgres/migrations', /\.sql$/],
@@ -122,6 +124,7 @@ export function copyAssets(source = root, built = join(root, 'dist')) {
       filter: (path) => statSync(path).isDirectory() || pattern.test(path),
     });
   }
+  cpSync(join(source, HELP), join(built, HELP));
 }
 
 /** tsc when a source is newer than the last build. */
@@ -166,8 +169,11 @@ async function main() {
 
 if (process.argv[1] && pathToFileURL(process.argv[1]).href === import.meta.url) {
   if (process.argv.includes('--help') || process.argv.includes('-h')) {
-    process.stdout.write(readFileSync(join(root, 'apps/standalone/help.txt'), 'utf8'));
+    process.stdout.write(readFileSync(join(root, HELP), 'utf8'));
     process.exit(0);
   }
+  // An install and a build are too long to find that an option was mistyped.
+  const unknown = process.argv.slice(2).find((arg) => !OPTIONS.includes(arg));
+  if (unknown !== undefined) fail(`${unknown} is not an option: there are --empty and --help.`);
   await main();
 }

@@ -17,10 +17,12 @@ it('carries no SQL into the build that is no source any more', () => {
   for (const of of [
     'source/libs/postgres/migrations',
     'source/apps/dashboard/public',
+    'source/apps/standalone',
     'built/libs/postgres/migrations',
   ])
     mkdirSync(join(made, of), { recursive: true });
   writeFileSync(join(made, 'source/libs/postgres/migrations/0001_kept.sql'), '');
+  writeFileSync(join(made, 'source/apps/standalone/help.txt'), '');
   writeFileSync(join(built, '0002_of_another_branch.sql'), '');
   const script = `import { copyAssets } from './apps/standalone/start.mjs'; copyAssets(...process.argv.slice(1));`;
   execFileSync(process.execPath, ['--input-type=module', '-e', script, join(made, 'source'), join(made, 'built')], {
@@ -67,6 +69,19 @@ it.each([
     ['--nope'],
     1,
     /^Postledger cannot start\. --nope is not an option: there is --help\.\n$/,
+  ],
+  [
+    'apps/standalone/start.mjs',
+    ['--fast'],
+    1,
+    /^Postledger cannot start\. --fast is not an option: there are --empty and --help\.\n$/,
+  ],
+  ['dist/apps/standalone/main.js', ['--help'], 0, /^Postledger: [^]* npm start -- --empty/],
+  [
+    'dist/apps/standalone/main.js',
+    ['--build-only'],
+    1,
+    /^Postledger cannot start\. --build-only is not an option: there are --empty and --help\.\n$/,
   ],
   [
     'test/load/run.mjs',
