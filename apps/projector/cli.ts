@@ -5,6 +5,7 @@ import {
   reachEmbedded,
   SettingsError,
   sparingly,
+  stopSignal,
   type Engines,
   type Settings,
 } from '#platform';
@@ -58,13 +59,12 @@ async function list({ db, store }: Parts): Promise<void> {
 }
 
 async function rebuildNamed({ db, store }: Parts, projection: Projection): Promise<void> {
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const signal = stopSignal();
   for (const version of await dropRetired(db, projection, GRACE_MS))
     say(`Dropped version ${version}, which nobody reads any more.`);
   const now = sparingly(say, SAY_EVERY_MS);
   const version = await rebuild({ db, store }, projection, {
-    signal: stop.signal,
+    signal,
     onBegin: ({ version, position }) =>
       say(`${projection.name}: version ${version} is built ${position > 0 ? `on from position ${position}` : 'anew'}`),
     onProgress: ({ position, head, eventsPerSecond, secondsLeft }) =>
@@ -73,6 +73,7 @@ async function rebuildNamed({ db, store }: Parts, projection: Projection): Promi
           `${projection.name}: ${position} of ${head}, ${Math.round(eventsPerSecond)} events/s, ${Math.ceil(secondsLeft)} s left`,
       ),
   });
+  if (version === undefined) process.exitCode = signal.reason as number;
   say(
     version === undefined
       ? 'Stopped; the next rebuild goes on from here.'

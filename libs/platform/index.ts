@@ -7,6 +7,7 @@ export { differenceFrom } from './own-log';
 export { createLogger, type Logger } from './logger';
 export { SecretBox } from './secret-box';
 export { sparingly } from './sparingly';
+export { stopSignal } from './stop-signal';
 export { Wake } from './wake';
 export { watchLag } from './watch-lag';
 export { writeWhole } from './write-whole';

@@ -126,6 +126,18 @@ function stories(open: () => Promise<string | undefined>): void {
     await elsewhere.stop();
   });
 
+  it('is not taken for copied when it was stopped', async () => {
+    const elsewhere = await EventStoreDbDouble.start();
+    elsewhere.faults.slowMs = 50;
+    const program = migrate('--from', 'embedded', '--to', elsewhere.url);
+    await program.line(/^Copying from /);
+    program.signal('SIGTERM');
+    await program.line(/^Stopped; the next run goes on from here\.$/);
+    expect(await program.ended).toEqual({ code: 143, signal: null });
+    expect(program.lines.join()).not.toContain('Equal');
+    await elsewhere.stop();
+  });
+
   it('refuses to switch positions while anything runs', async () => {
     const program = migrate('--from', 'embedded', '--to', double.url, ...switching());
     await program.line(/Another Postledger \(process \d+\) uses .*: stop it/);

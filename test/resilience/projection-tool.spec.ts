@@ -120,6 +120,24 @@ describe('npm run projection, killed at random', () => {
     expect(last.lines.join('\n')).toMatch(/media: \d+ of \d+, \d+ events\/s, \d+ s left/);
   }, 240_000);
 
+  it('ends as what a signal ended when it is stopped, so that nobody takes it for done', async () => {
+    const unswitched = await test.db.session();
+    await unswitched.script('begin; set local idle_in_transaction_session_timeout = 0');
+    await unswitched.query(
+      "select from projector.checkpoint where name = 'media' and status = 'current' for no key update",
+    );
+    const stopped = tool('rebuild', 'media');
+    await stopped.line(/version 3 is built anew/);
+    stopped.signal('SIGINT');
+    await stopped.line(/^Stopped; the next rebuild goes on from here\.$/);
+    expect(await stopped.ended).toEqual({ code: 130, signal: null });
+    await unswitched.query('rollback');
+    unswitched.release();
+    const last = tool('rebuild', 'media');
+    await last.line(/version 3 is what readers see now/);
+    expect(await last.ended).toMatchObject({ code: 0 });
+  }, 240_000);
+
   it('verifies as if nothing had been before, and leaves nothing behind', async () => {
     for (let kill = 0; kill < 2; kill++) {
       const killed = tool('verify', 'media');
@@ -136,7 +154,7 @@ describe('npm run projection, killed at random', () => {
   }, 240_000);
 
   it('names the first row that is not as the log has it', async () => {
-    await test.db.query("delete from read.media_v2 where id in ('med_31000', 'med_77')");
+    await test.db.query("delete from read.media_v3 where id in ('med_31000', 'med_77')");
     const verified = tool('verify', 'media');
     await verified.line(/media is not equal to the log: missing med_77 of ws_1 \(position 78\)/);
     expect(await verified.ended).toMatchObject({ code: 1 });

@@ -19,11 +19,11 @@ export interface StreamSummary {
 /** Counts and hashes a log, up to a position, stream by stream: everything but positions, which are each store's own. */
 export async function summarise(
   store: EventStore,
-  { upTo, onCount }: { upTo?: Position; onCount?: (events: number) => void } = {},
+  { upTo, onCount, signal }: { upTo?: Position; onCount?: (events: number) => void; signal?: AbortSignal } = {},
 ): Promise<LogSummary> {
   const streams = new Map<string, StreamSummary>();
   let events = 0;
-  for await (const page of pages(store, { upTo })) {
+  for await (const page of pages(store, { upTo, signal })) {
     for (const event of page) {
       const before = streams.get(event.stream);
       const hash = createHash('sha256');

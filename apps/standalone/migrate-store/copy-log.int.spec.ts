@@ -7,7 +7,7 @@ import type { EventStore, NewEvent, RecordedEvent } from '#event-store';
 import { testDatabase, type TestDatabase } from '#testing';
 import { firstDifference, summarise } from './compare-logs';
 import { copyLog } from './copy-log';
-import { pages } from './walk';
+import { pages, StoppedError } from './walk';
 
 const STREAMS = 40;
 const EVENTS = 1_500;
@@ -103,6 +103,20 @@ describe('copying a log', () => {
     await source.append('thing-ws_9:new', [event(1_200), event(1_201)], -1);
     expect(await copyLog(source, target, { atOnce: 10 })).toMatchObject({ present: 1_000, copied: 202 });
     expect(await all(target)).toEqual(await all(source));
+  });
+
+  it('is stopped also while it looks at what is there, or is compared', async () => {
+    const [source, target] = [await history(1_200), new MemoryEventStore()];
+    await copyLog(source, target, { atOnce: 10 });
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const isStopped = (work: Promise<unknown>) => expect(work).rejects.toThrow(StoppedError);
+    const onCount = (events: number) => (seen.push(events), stop.abort());
+    await isStopped(summarise(source, { signal: stop.signal, onCount }));
+    await isStopped(copyLog(source, target, { atOnce: 10, signal: stop.signal, onPresent: onCount }));
+    expect(seen).toEqual([1_000]);
+    await copyLog(source, target, { atOnce: 10, onPresent: onCount });
+    expect(seen).toEqual([1_000, 1_000]);
   });
 
   it('is equal also when the source has gone on meanwhile', async () => {

@@ -13,9 +13,14 @@ export interface CopyOptions {
   /** How many appends may be under way: more than one only where the target takes them in the order in which they were asked. */
   readonly atOnce: number;
   readonly onProgress?: (progress: CopyProgress) => void;
+  /** Hears how many events the target was found to hold, while it is looked at. */
+  readonly onPresent?: (events: number) => void;
+  /** Ends the copy with what it has, and a look at what is there with a StoppedError. */
   readonly signal?: AbortSignal;
 }
 
+/** Of what is found to be there so many are told at once. */
+const MANY = 1_000;
 /** With as many characters under way, the appends of a PostgreSQL target still travel as one statement, in order. */
 const MAX_CHARACTERS = 1_000_000;
 /** A node of EventStoreDB refuses an append of more than a mebibyte of data and metadata, unless it is set otherwise. */
@@ -29,9 +34,9 @@ const MAX_APPEND_BYTES = 900_000;
 export async function copyLog(
   source: EventStore,
   target: EventStore,
-  { atOnce, onProgress, signal }: CopyOptions,
+  { atOnce, onProgress, onPresent, signal }: CopyOptions,
 ): Promise<{ present: number; copied: number; upTo: Position }> {
-  const { after, present } = await commonBeginning(source, target);
+  const { after, present } = await commonBeginning(source, target, { onPresent, signal });
   const head = await source.head();
   const started = performance.now();
   let [copied, upTo] = [0, after];
@@ -51,10 +56,14 @@ export async function copyLog(
 }
 
 /** How far the target is the beginning of the source. Throws when it holds anything else. */
-async function commonBeginning(source: EventStore, target: EventStore): Promise<{ after: Position; present: number }> {
+async function commonBeginning(
+  source: EventStore,
+  target: EventStore,
+  { onPresent, signal }: Pick<CopyOptions, 'onPresent' | 'signal'>,
+): Promise<{ after: Position; present: number }> {
   let [after, present]: [Position, number] = [0, 0];
   if ((await target.head()) === 0) return { after, present };
-  for await (const [event, there] of sideBySide(source, target)) {
+  for await (const [event, there] of sideBySide(source, target, signal)) {
     if (!there) break;
     if (!event)
       throw new SettingsError(
@@ -65,7 +74,7 @@ async function commonBeginning(source: EventStore, target: EventStore): Promise<
         `The target is not a copy of the source: where the source has ${nameOf(event)}, it has ${nameOf(there)}.`,
       );
     after = event.position;
-    present++;
+    if (++present % MANY === 0) onPresent?.(present);
   }
   return { after, present };
 }

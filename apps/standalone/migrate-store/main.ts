@@ -1,10 +1,11 @@
-import { loadSettings, SettingsError, sparingly } from '#platform';
-import { say } from '../terminal';
+import { loadSettings, SettingsError, sparingly, stopSignal } from '#platform';
+import { outliveReaders, say } from '../terminal';
 import { firstDifference, summarise } from './compare-logs';
 import { copyLog } from './copy-log';
 import { Opener } from './logs';
 import { HELP, parseOptions, type MigrateOptions } from './options';
 import { switchPositions } from './switch-positions';
+import { StoppedError } from './walk';
 
 const SAY_EVERY_MS = 2_000;
 
@@ -20,14 +21,15 @@ async function migrateStore(options: MigrateOptions, opener: Opener, signal: Abo
     signal,
     onProgress: ({ copied, eventsPerSecond, secondsLeft }) =>
       now(() => `  ${copied} events, ${Math.round(eventsPerSecond)} events/s, ${Math.ceil(secondsLeft)} s left`),
+    onPresent: (events) => now(() => `  ${events} events are there`),
   });
-  if (signal.aborted) return say(`Stopped after ${copied} events; the next run goes on from there.`);
+  if (signal.aborted) throw new StoppedError();
   say(`${copied} events copied, ${present} were there`);
 
   const counted = (what: string) => (events: number) => now(() => `  comparing: ${events} events of the ${what} read`);
   const summaries = [
-    await summarise(source.store, { upTo, onCount: counted('source') }),
-    await summarise(target.store, { onCount: counted('target') }),
+    await summarise(source.store, { upTo, signal, onCount: counted('source') }),
+    await summarise(target.store, { signal, onCount: counted('target') }),
   ] as const;
   const difference = await firstDifference(source.store, target.store, summaries);
   if (difference) throw new SettingsError(`The copy is not equal: ${difference}.`);
@@ -38,6 +40,8 @@ async function migrateStore(options: MigrateOptions, opener: Opener, signal: Abo
   const switched = await switchPositions(await opener.database(options.switch), {
     source: source.store,
     target: target.store,
+    signal,
+    onPlaced: (events) => now(() => `  switching: the places of ${events} events found`),
     ...(options.bus !== undefined && { bus: options.bus }),
   });
   say(
@@ -50,16 +54,20 @@ async function migrateStore(options: MigrateOptions, opener: Opener, signal: Abo
 async function run(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') return void process.stdout.write(HELP);
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const signal = stopSignal();
   const opener = new Opener(loadSettings({ POSTLEDGER_MODE: 'sandbox', ...process.env }).dataDir);
   try {
-    await migrateStore(options, opener, stop.signal);
+    await migrateStore(options, opener, signal);
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error;
+    process.exitCode = signal.reason as number;
+    say('Stopped; the next run goes on from here.');
   } finally {
     await opener.close();
   }
 }
 
+outliveReaders();
 run().catch((error: unknown) => {
   const { message, stack } = error as Error;
   process.stderr.write(`${error instanceof SettingsError ? message : stack}\n`);

@@ -4,6 +4,7 @@ import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { Database, migrate } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { OWN_NAME, switchPositions } from './switch-positions';
+import { StoppedError } from './walk';
 
 const metadata = {
   workspace: 'ws_1',
@@ -63,6 +64,13 @@ describe('a switch of positions', () => {
       'The database of --switch is not one of this source: at position 2 its audit log has another event.',
     );
     expect(await position()).toBe(3);
+  });
+
+  it('changes nothing when it is stopped before', async () => {
+    await audit(...ids);
+    await expect(switchPositions(db, { source, target, signal: AbortSignal.abort() })).rejects.toThrow(StoppedError);
+    expect(await position()).toBe(3);
+    expect(await db.query('select count(*)::int as entries from read.audit')).toEqual([{ entries: 3 }]);
   });
 
   it('is not taken for done because the outbox stands where the target ends', async () => {

@@ -14,6 +14,16 @@ const FEW = 5_000;
 /** What is due for publishers is not for delivery, and tells no place that anybody remembers. */
 const READ_BY_DELIVERY = Object.values(TOPICS).filter((topic) => topic !== TOPICS.publishing);
 
+export interface SwitchOptions {
+  readonly source: EventStore;
+  readonly target: EventStore;
+  readonly bus?: string;
+  /** Asks for the end, which it gets until the first place is moved. */
+  readonly signal?: AbortSignal;
+  /** Hears of how many events the new place is known. */
+  readonly onPlaced?: (events: number) => void;
+}
+
 interface Switched {
   readonly isNew: boolean;
   readonly events: number;
@@ -23,10 +33,8 @@ interface Switched {
  * Makes every place in the log that a database remembers the place of the same event in the target's log, in one transaction: it has
  * happened, or it has not. The two logs must hold the same events in the same order, and nothing may run on the database.
  */
-export async function switchPositions(
-  db: Database,
-  { source, target, bus }: { source: EventStore; target: EventStore; bus?: string },
-): Promise<Switched> {
+export async function switchPositions(db: Database, options: SwitchOptions): Promise<Switched> {
+  const { source, target, bus } = options;
   await expectStopped(db);
   if (await isSwitched(db, source, target)) return { isNew: false, events: 0 };
   await expectRead(db, bus);
@@ -34,7 +42,7 @@ export async function switchPositions(
     // Every app takes it at its start: one that is started now waits until positions are those of the new log.
     await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
     await expectStopped(sql);
-    const events = await mapPositions(sql, source, target);
+    const events = await mapPositions(sql, options);
     await expectOfSource(sql);
     await moveProjector(sql);
     await moveViews(sql);
@@ -107,7 +115,7 @@ async function expectOfSource(sql: Sql): Promise<void> {
 }
 
 /** For each event of the source its place there and in the target. */
-async function mapPositions(sql: Sql, source: EventStore, target: EventStore): Promise<number> {
+async function mapPositions(sql: Sql, { source, target, signal, onPlaced }: SwitchOptions): Promise<number> {
   await sql.script(
     'create temporary table place (old bigint primary key, new bigint not null, id uuid) on commit drop',
   );
@@ -120,7 +128,7 @@ async function mapPositions(sql: Sql, source: EventStore, target: EventStore): P
     ]);
     [olds, news, ids] = [[], [], []];
   };
-  for await (const [event, there] of sideBySide(source, target)) {
+  for await (const [event, there] of sideBySide(source, target, signal)) {
     if (!event || !there || event.id !== there.id)
       throw new SettingsError(
         `The logs do not go side by side: ${nameOf((event ?? there)!)} has no place in the other, or another one. Copy first.`,
@@ -129,7 +137,9 @@ async function mapPositions(sql: Sql, source: EventStore, target: EventStore): P
     news.push(there.position);
     ids.push(event.id);
     count++;
-    if (olds.length >= FEW) await flush();
+    if (olds.length < FEW) continue;
+    await flush();
+    onPlaced?.(count);
   }
   await flush();
   await sql.script(`analyze place;
