@@ -1,5 +1,5 @@
 import { derivedUuid, newId, uuidv7 } from '#kernel';
-import type { Engines } from '#platform';
+import { SettingsError, type Engines } from '#platform';
 import type { Sql } from '#postgres';
 import { apiKeyAggregate, workspaceAggregate } from '#workspace';
 import { SCOPES } from '../http/scopes';
@@ -95,7 +95,7 @@ async function othersOf({ db, secrets }: Engines, workspace: string, text: strin
     [secrets.fingerprints(text), workspace, ENVIRONMENT_KEY],
   );
   if (rows.some((row) => row.workspace !== workspace))
-    throw new Error('POSTLEDGER_API_KEY is the text of a key of another workspace: give it one of its own');
+    throw new SettingsError('POSTLEDGER_API_KEY is the text of a key of another workspace: give it one of its own.');
   return rows.map(({ id }) => id);
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { SettingsError } from '#platform';
 import { eventually } from '#testing';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 import { ensureFirstWorkspace } from './first-workspace';
@@ -300,6 +301,14 @@ describe('workspaces and keys', () => {
     await eventually(async () => expect((await api.send('GET', '/api-keys')).status).toBe(403));
     await ensureFirstWorkspace(engines, { apiKey: api.key });
     await eventually(async () => expect((await api.send('GET', '/api-keys')).status).toBe(200));
+  });
+
+  it('refuses, in a sentence, a key of the environment that opens another workspace', async () => {
+    const other = (await api.send('POST', '/workspaces', { name: 'another' })).body as { apiKey: string };
+    const started = ensureFirstWorkspace(api.running.engines, { apiKey: other.apiKey });
+    const refusal = 'POSTLEDGER_API_KEY is the text of a key of another workspace: give it one of its own.';
+    await expect(started).rejects.toEqual(new SettingsError(refusal));
+    await expect(started).rejects.toBeInstanceOf(SettingsError);
   });
 
   it('issues the key of the environment anew when it was ended and the next start names it still', async () => {

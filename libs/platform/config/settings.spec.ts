@@ -48,6 +48,12 @@ describe('settings', () => {
     );
   });
 
+  it('name once what production needs and cannot read', () => {
+    expect(() => loadSettings({ POSTLEDGER_SECRET_KEY: 'short', RETRY_SCALE: 'often' })).toThrow(
+      /^POSTLEDGER_SECRET_KEY must be 32 bytes in base64 [^.]*\. RETRY_SCALE must be a number from 0 to 1000, not "often"\.$/,
+    );
+  });
+
   it('name a wrong mode once, and not what would follow from another', () => {
     expect(() => loadSettings({ POSTLEDGER_MODE: 'dev', RETRY_SCALE: '0.1' })).toThrow(
       /^POSTLEDGER_MODE must be one of sandbox, production, not "dev"\.$/,

@@ -263,8 +263,10 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       parse(setting as Setting<unknown>, mode ?? 'production'),
     ]),
   ]) as Settings;
-  if (mode === 'production' && settings.retryScale !== 1) wrong.push('RETRY_SCALE must be 1 in production.');
-  if (mode === 'production' && !settings.secretKey)
+  // What is there and cannot be read was said above.
+  if (mode === 'production' && ![1, undefined].includes(settings.retryScale))
+    wrong.push('RETRY_SCALE must be 1 in production.');
+  if (mode === 'production' && !env[settingsSchema.secretKey.variable])
     wrong.push('POSTLEDGER_SECRET_KEY is missing: production needs 32 bytes in base64 (openssl rand -base64 32).');
   if (wrong.length > 0) throw new SettingsError(wrong.join(' '));
   return settings;
