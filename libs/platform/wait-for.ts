@@ -4,6 +4,8 @@ import { sparingly } from './sparingly';
 
 const PAUSE_MS = 250;
 const SAY_EVERY_MS = 3_000;
+/** Somebody who tries by himself, or is not refused by anybody, is silent for long; to join a group takes some seconds by itself. */
+const SILENT_MS = 5_000;
 
 /** SQLSTATEs for which waiting cannot help, and what to do about each. */
 const HOPELESS: Readonly<Record<string, (error: Error) => string>> = {
@@ -14,15 +16,26 @@ const HOPELESS: Readonly<Record<string, (error: Error) => string>> = {
     `${message}; let the user own the database, or grant it create on the database and on its schema public`,
 };
 
-/** Runs `attempt` until it succeeds, saying every few seconds what it waits for and why. SettingsErrors end the wait. */
+/**
+ * Runs `attempt` until it succeeds, saying every few seconds what it waits for and why, also while an attempt takes long. SettingsErrors end
+ * the wait.
+ */
 export async function until<T>(what: string, attempt: () => Promise<T>, say: (sentence: string) => void): Promise<T> {
-  const now = sparingly(say, SAY_EVERY_MS);
+  let now = sparingly(say, SAY_EVERY_MS);
+  let why: string | undefined;
+  const tell = () => now(() => `Waiting for ${what}: ${why ?? 'no answer yet'}`);
   for (;;) {
+    const silence = setInterval(tell, SILENT_MS);
     try {
       return await attempt();
     } catch (error) {
       if (error instanceof SettingsError) throw error;
-      now(() => `Waiting for ${what}: ${sentenceOf(error)}`);
+      // The first reason need not wait behind the silence before it.
+      if (why === undefined) now = sparingly(say, SAY_EVERY_MS);
+      why = sentenceOf(error);
+      tell();
+    } finally {
+      clearInterval(silence);
     }
     await new Promise((again) => setTimeout(again, PAUSE_MS));
   }
