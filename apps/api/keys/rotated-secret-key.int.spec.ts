@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Engines } from '#platform';
 import { endpointAggregate, type Endpoint } from '#webhooks';
 import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
@@ -7,6 +9,11 @@ const [FIRST, SECOND, THIRD] = [1, 2, 3].map((byte) => Buffer.alloc(32, byte).to
   string,
   string,
 ];
+const POST = {
+  profileId: 'prof_1',
+  content: { text: 'Mine' },
+  destinations: [{ accountId: 'acct_1', platform: 'mastodon' }],
+};
 const ENDPOINT = { targetUrl: 'http://127.0.0.1:9/', eventTypes: ['*'] };
 
 describe('the secret key, rotated', () => {
@@ -62,6 +69,27 @@ describe('the secret key, rotated', () => {
     expect(after.running.engines.secrets.isPresent(stored[0]!.box!)).toBe(true);
     const said = JSON.stringify({ name: sealed });
     expect((await after.running.engines.keys.open(workspace, said)).text).toBe('{"name":"Ada"}');
+  });
+
+  it('can be lost: what the guide says then leaves a system that works, without what was closed with it', async () => {
+    const post = (send: Send, headers?: Record<string, string>) =>
+      send('POST', '/posts', POST, { 'x-actor': 'usr_ada', ...headers });
+    const account = { id: 'acct_1', platform: 'mastodon', username: 'ada', profileId: 'prof_1' };
+    await before.send('POST', '/accounts', account);
+    const { id } = (await post(before.send, { 'idempotency-key': 'kept' })).body as { id: string };
+    await before.send('POST', '/webhooks/endpoints', { id: 'whe_1', ...ENDPOINT });
+    const guide = readFileSync(join(__dirname, '../../../docs/guide/engines.md'), 'utf8');
+    const [, said] = /lost key[^]*?```sql\n([^]*?)```/.exec(guide)!;
+    await before.running.engines.db.script(said!);
+    await restart(SECOND);
+    expect((await after.send('GET', `/posts/${id}`)).body).toMatchObject({ content: { text: null }, erased: true });
+    expect((await after.send('GET', '/accounts/acct_1')).body).toMatchObject({ username: null, erased: true });
+    expect(await post(after.send, { 'idempotency-key': 'kept' })).toMatchObject({ status: 201, body: { id } });
+    const again = await post(after.send);
+    expect(again).toMatchObject({ status: 201, body: { content: { text: 'Mine' } } });
+    expect((await after.send('GET', `/posts/${again.at('id')}`)).body).toEqual(again.body);
+    await after.send('POST', '/webhooks/endpoints/whe_1/rotate-secret', { overlapHours: 0 });
+    expect((await after.send('GET', '/webhooks/endpoints/whe_1/events')).status).toBe(200);
   });
 
   /** As it is when the process died before it could answer. */
