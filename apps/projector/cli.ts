@@ -67,7 +67,9 @@ async function rebuildNamed({ db, store }: Parts, projection: Projection): Promi
     signal,
     onBegin: ({ version, position }) =>
       say(`${projection.name}: version ${version} is built ${position > 0 ? `on from position ${position}` : 'anew'}`),
+    // While the first stretch is written there is no pace yet.
     onProgress: ({ position, head, eventsPerSecond, secondsLeft }) =>
+      eventsPerSecond > 0 &&
       now(
         () =>
           `${projection.name}: ${position} of ${head}, ${Math.round(eventsPerSecond)} events/s, ${Math.ceil(secondsLeft)} s left`,
