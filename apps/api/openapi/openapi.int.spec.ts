@@ -84,6 +84,7 @@ describe('the OpenAPI document', () => {
     const page = await get('/docs');
     expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
     expect(page.headers['content-security-policy']).toContain("default-src 'self'");
+    expect(await get('/docs/')).toMatchObject({ status: 200, text: page.text });
     const asked = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
     const types: Record<string, string> = {
       css: 'text/css; charset=utf-8',

@@ -35,9 +35,10 @@ export function serveDocument(app: NestFastifyApplication, server: FastifyInstan
   server.get('/docs-json', (_, reply) =>
     reply.type('application/json; charset=utf-8').send((document ??= JSON.stringify(apiDocument(app)))),
   );
-  server.get('/docs', (_, reply) =>
-    reply.type('text/html; charset=utf-8').header('content-security-policy', POLICY).send(PAGE),
-  );
+  for (const path of ['/docs', '/docs/'])
+    server.get(path, (_, reply) =>
+      reply.type('text/html; charset=utf-8').header('content-security-policy', POLICY).send(PAGE),
+    );
   server.get('/docs/start.js', (_, reply) => reply.type('text/javascript; charset=utf-8').send(START));
   server.get<{ Params: { file: string } }>('/docs/:file', async ({ params: { file } }, reply) => {
     const type = Object.hasOwn(ASSETS, file) ? ASSETS[file] : undefined;
