@@ -51,6 +51,29 @@ describe('the front door', () => {
       expect((await fetch(dashboard!)).headers.get('content-type')).toContain('text/html');
     });
 
+    it('tells every metric and every part of its health that the guides name', async () => {
+      const [, url] = await program.line(/API +(http:\/\/\S+)\/api\/v1/);
+      const [metrics, health] = await Promise.all(
+        ['/metrics', '/health/ready'].map(async (path) => (await fetch(url + path)).text()),
+      );
+      const guide = (name: string) => readFileSync(join(ROOT, 'docs/guide', name), 'utf8');
+      const named = ['engines.md', 'operate-delivery.md'].flatMap((name) =>
+        [...guide(name).matchAll(/^\|.*\|$/gm)].flatMap(([row]) => [...row.matchAll(/`(_\w+|postledger_\w+)/g)]),
+      );
+      let family = '';
+      const full = named.map(([, name]) => {
+        if (name!.startsWith('_')) return `${family}${name}`;
+        family = name!.split('_').slice(0, 2).join('_');
+        return name!;
+      });
+      expect(full.length).toBeGreaterThan(25);
+      // The relay is there with Kafka alone.
+      const missing = full.filter((name) => !name.includes('_relay_') && !metrics!.includes(`# HELP ${name} `));
+      expect(missing).toEqual([]);
+      const parts = ['database', 'eventStore', 'bus', 'projector', 'intake', 'delivery', 'publisher'];
+      expect(Object.keys((JSON.parse(health!) as { parts: object }).parts)).toEqual(parts);
+    });
+
     it('lets a tool use its database beside it', async () => {
       const tool = Program.start(['dist/apps/projector/cli.js', 'verify', 'posts'], { DATA_DIR: dataDir });
       await tool.line(/posts is equal to the log/);
