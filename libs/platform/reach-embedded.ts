@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EmbeddedServer } from '#postgres';
 import { SettingsError } from './config/settings';
@@ -18,7 +18,7 @@ export interface ReachedDatabase {
  */
 export async function reachEmbedded(dataDir: string): Promise<ReachedDatabase> {
   const folder = resolve(dataDir, 'postgres');
-  if (!existsSync(join(folder, 'cluster', 'PG_VERSION')))
+  if (!isMade(join(folder, 'cluster', 'PG_VERSION')))
     throw new SettingsError(
       `There is no embedded database in ${resolve(dataDir)}: set DATA_DIR to the folder that npm start uses, or DATABASE_URL to a PostgreSQL of yours.`,
     );
@@ -29,6 +29,20 @@ export async function reachEmbedded(dataDir: string): Promise<ReachedDatabase> {
     throw new SettingsError(`Process ${holder} uses ${resolve(dataDir)}, and its database does not answer: try again.`);
   }
   return ownEmbedded(dataDir);
+}
+
+/** Whether there is this file. SettingsError when this user may not see it. */
+function isMade(file: string): boolean {
+  try {
+    statSync(file);
+    return true;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') return false;
+    throw new SettingsError(`${file} may not be read by this user: be the one whose database it is, or root.`, {
+      cause,
+    });
+  }
 }
 
 /** One that drains in another container is given so long to end. */
