@@ -5,7 +5,7 @@ import { build, checkNode, install } from '../apps/standalone/start.mjs';
 import { memoryFolder, remove } from './memory-folder.mjs';
 
 const args = process.argv.slice(2);
-if (args.includes('--help')) {
+if (args.includes('--help') || args.includes('-h')) {
   console.log(
     'npm test [-- <jest options or paths>]          everything that needs Node alone\nnpm run test:engines [-- <options or paths>]   the suites on Apache Kafka and EventStoreDB',
   );

@@ -89,6 +89,7 @@ it.each([
     1,
     /^--quik is not an option: there are --quick, --only, --engines, --write and --help\.\n$/,
   ],
+  ['test/run.mjs', ['-h'], 0, /^npm test \[-- <jest options or paths>\] /],
   ['test/load/run.mjs', ['--only', 'latency,nope'], 1, /^--only nope is no scenario: there are commands .* audit\.\n$/],
 ])('says of a program that runs alone what it takes: %s %j', (program, args, status, said) => {
   const env = { PATH: process.env['PATH'] };
@@ -159,6 +160,8 @@ describe('npm start at an odd moment, or with odd settings', () => {
     expect(runPrinted(line)).toMatchObject({ username: 'hello.world' });
     const [, metrics] = await program.line(/Metrics +(http:\S+)/);
     expect(await (await fetch(metrics!)).text()).toContain('postledger_row_security');
+    const [, url] = await program.line(/API +(http:\/\/[^/]+)/);
+    expect(await (await fetch(`${url}/metrics`)).json()).toMatchObject({ status: 404, code: 'ROUTE_NOT_FOUND' });
     await program.line(/^No sample/);
     await program.line(/^Ctrl-C drains/);
     expect(await program.stop()).toBe(0);

@@ -1,6 +1,9 @@
 import { Controller, Get, HttpStatus, Inject, Module, Res, type DynamicModule } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Engines } from '../engines';
+import { edgeProblem, PROBLEM_TYPE, type Refusal } from './edge-problem';
+
+const ELSEWHERE: Refusal = [HttpStatus.NOT_FOUND, 'ROUTE_NOT_FOUND', 'METRICS_PORT has them at a port of their own.'];
 
 export const ENGINES = Symbol('engines');
 
@@ -25,7 +28,8 @@ class OperationsController {
   /** Prometheus' text format. */
   @Get('metrics')
   async metrics(@Res() reply: FastifyReply): Promise<void> {
-    if (this.engines.settings.metricsPort !== undefined) return void (await reply.status(HttpStatus.NOT_FOUND).send());
+    if (this.engines.settings.metricsPort !== undefined)
+      return void (await reply.status(ELSEWHERE[0]).type(PROBLEM_TYPE).send(edgeProblem(ELSEWHERE)));
     await reply.header('content-type', this.engines.metrics.contentType).send(await this.engines.metrics.metrics());
   }
 }
