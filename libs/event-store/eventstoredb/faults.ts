@@ -34,8 +34,10 @@ export const isNotLeader = (error: unknown): boolean => error instanceof NotLead
 /** The fault as the port tells it: the log does not answer now, and may later. Its cause is kept. */
 export function unavailable(error: unknown): EventStoreUnavailableError {
   if (error instanceof EventStoreUnavailableError) return error;
-  const { message, type } = error as Error & { type?: string };
-  return new EventStoreUnavailableError(`EventStoreDB does not answer: ${message || type || 'no reason given'}`, {
+  const { message = '', type } = error as Partial<Error> & { type?: string };
+  // gRPC begins notes that it does not write.
+  const said = message.replace(/\.? *Resolution note: *$/, '');
+  return new EventStoreUnavailableError(`EventStoreDB does not answer: ${said || type || 'no reason given'}`, {
     cause: error,
   });
 }
