@@ -172,7 +172,8 @@ export const settingsSchema = {
   secretKey: {
     variable: 'POSTLEDGER_SECRET_KEY',
     default: 'sandbox: made in DATA_DIR',
-    means: 'base64, 32 bytes: encrypts secrets at rest; production refuses to start without it',
+    means:
+      'base64, 32 bytes (`openssl rand -base64 32`): encrypts secrets at rest; production refuses to start without it',
     parse: secretKey,
   } as Setting<string | undefined>,
   secretKeyPrevious: {
@@ -276,7 +277,8 @@ export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
 export const envExample = (): string =>
   [
     '# Every setting of Postledger, with its default. Generated; change libs/platform/config/settings.ts instead.',
-    '# They are taken from the environment. No file is read by itself: `set -a; . ./.env; set +a` gives a shell, and what it starts, those of a .env.',
+    '# They are taken from the environment. No file is read by itself: `set -a; . ./.env; set +a` gives a shell, and what it starts, those of a .env,',
+    '# in which a value with an & or another character of the shell stands in single quotes.',
     ...Object.values(settingsSchema).flatMap(({ variable, default: fallback, means }) => [
       '',
       `# ${means}`,
