@@ -19,7 +19,9 @@ describe('the greeting', () => {
   it('does not show the key of an earlier start, and says where it is', () => {
     const earlier = { ...key, isNew: false, isShown: false };
     expect(lineOf('API key', earlier)).toContain('in /home/.data/api-key');
-    expect(lineOf('API key', { ...earlier, text: '', file: undefined })).toContain('printed at the first start');
+    expect(lineOf('API key', { ...earlier, text: '', file: undefined })).toContain(
+      'printed at the first start, or POSTLEDGER_API_KEY of an earlier one',
+    );
     expect(greeting(running, settings, earlier).join()).not.toContain('plk_1');
   });
 

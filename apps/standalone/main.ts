@@ -65,6 +65,8 @@ async function main(): Promise<void> {
   const isSampleWanted = !args.includes('--empty');
   if (isSampleWanted && settings.mode === 'production')
     say('No sample: this is production, whose log is for what really happens.');
+  else if (isSampleWanted && settings.publisher === 'none')
+    say('No sample: PUBLISHER is none, so nobody would publish its posts.');
   else if (isSampleWanted)
     await playSample({ url: running.url, engines: running.engines, key: key.text, signal: sample.signal });
   say('Ctrl-C drains and ends.');

@@ -168,6 +168,15 @@ describe('npm start at an odd moment, or with odd settings', () => {
     removeFolder(made);
   });
 
+  it('plays no sample whose posts nobody would publish', async () => {
+    const made = folder();
+    const program = start({ DATA_DIR: made, PUBLISHER: 'none' });
+    await program.line(/^No sample: PUBLISHER is none/);
+    await program.line(/^Ctrl-C drains/);
+    expect(await program.stop()).toBe(0);
+    removeFolder(made);
+  });
+
   it('refuses a master key that is not the one of its database', async () => {
     const made = folder();
     const first = start({ DATA_DIR: made }, '--empty');
