@@ -90,6 +90,12 @@ it.each([
     /^--quik is not an option: there are --quick, --only, --engines, --write and --help\.\n$/,
   ],
   ['test/run.mjs', ['-h'], 0, /^npm test \[-- <jest options or paths>\] /],
+  [
+    'test/load/run.mjs',
+    ['--only', 'latency', '--write'],
+    1,
+    /^--write makes the whole page anew: it goes without --only\.\n$/,
+  ],
   ['test/load/run.mjs', ['--only', 'latency,nope'], 1, /^--only nope is no scenario: there are commands .* audit\.\n$/],
 ])('says of a program that runs alone what it takes: %s %j', (program, args, status, said) => {
   const env = { PATH: process.env['PATH'] };

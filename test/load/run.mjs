@@ -11,7 +11,7 @@ const HELP = `npm run bench [-- options]
   --quick          one short run of each instead of three
   --only a,b       only these scenarios: ${SCENARIOS}
   --engines        Kafka, and the double of EventStoreDB, beside the embedded engines; nothing else
-  --write          also writes docs/reference/performance.md and .json
+  --write          also writes docs/reference/performance.md and .json, of all scenarios
   --help           this text
 
 Loopback only; some ten minutes in all (three with --quick). Results go to .cache/bench.json.
@@ -35,6 +35,7 @@ function whatIsWrong() {
   if (unknown !== undefined) return `${unknown} is not an option: there are ${options.join(', ')} and --help.`;
   const name = only?.find((each) => !SCENARIOS.split(' ').includes(each));
   if (name !== undefined) return `--only ${name || 'without a name'} is no scenario: there are ${SCENARIOS}.`;
+  if (only && args.includes('--write')) return '--write makes the whole page anew: it goes without --only.';
   return undefined;
 }
 
