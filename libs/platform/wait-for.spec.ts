@@ -1,4 +1,21 @@
-import { until } from './wait-for';
+import { migrate, type Database, type Sql } from '#postgres';
+import { SettingsError } from './config/settings';
+import { onDatabase, until } from './wait-for';
+
+it('refuses a PostgreSQL that is too old in a sentence, before anything is changed', async () => {
+  const asked: string[] = [];
+  const sql = {
+    query: async (text: string) => (asked.push(text), [{ number: 150_014, version: '15.14 (Debian 15.14-0)' }]),
+    script: async (text: string) => void asked.push(text),
+  } as unknown as Sql;
+  const url = 'postgres://me:secret@db.example:5432/postledger';
+  const db = { url, tx: (work: (sql: Sql) => Promise<unknown>) => work(sql) } as unknown as Database;
+  const started = onDatabase(db, () => migrate(db), jest.fn());
+  const refusal =
+    'PostgreSQL at db.example:5432/postledger cannot be used: it is PostgreSQL 15.14, and Postledger needs 18.';
+  await expect(started).rejects.toEqual(new SettingsError(refusal));
+  expect(asked).toEqual([expect.stringContaining('server_version')]);
+});
 
 describe('waiting for an engine', () => {
   beforeEach(() => jest.useFakeTimers());

@@ -1,4 +1,4 @@
-import { DatabaseVersionError, isOutage, type Database } from '#postgres';
+import { DatabaseVersionError, isOutage, ServerVersionError, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
 import { sparingly } from './sparingly';
 
@@ -68,9 +68,11 @@ async function allowed<T>({ url }: Database, work: () => Promise<T>): Promise<T>
       throw new SettingsError(`${error.message} Start the newer one, or give this one a database of its own.`, {
         cause: error,
       });
+    const { host, pathname } = new URL(url);
+    if (error instanceof ServerVersionError)
+      throw new SettingsError(`PostgreSQL at ${host}${pathname} cannot be used: ${error.message}.`, { cause: error });
     const remedy = HOPELESS[(error as { code?: string }).code ?? ''];
     if (!remedy) throw error;
-    const { host, pathname } = new URL(url);
     throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${remedy(error as Error)}.`, { cause: error });
   }
 }

@@ -18,6 +18,14 @@ export class DatabaseVersionError extends Error {
   override readonly name = 'DatabaseVersionError';
 }
 
+/** The server is older than what migrations are written for. */
+export class ServerVersionError extends Error {
+  override readonly name = 'ServerVersionError';
+}
+
+/** Before it no role could be granted with or without SET (0080). */
+const OLDEST = 160_000;
+
 /** Whoever uses a table that a migration changes is waited for so long: everybody else waits behind the migration. */
 const LOCK_TIMEOUT = '500ms';
 /** In which the others go on before the next try. */
@@ -27,11 +35,17 @@ const BUSY = '55P03';
 
 /**
  * Applies what is missing, each file in the one transaction, under a lock; returns the names applied. While somebody keeps a table busy that is
- * to change, such as a backup, it tries again and says so. Throws a DatabaseVersionError when the database is newer than this build.
+ * to change, such as a backup, it tries again and says so. Throws a DatabaseVersionError when the database is newer than this build, and a
+ * ServerVersionError when PostgreSQL is too old.
  */
 export async function migrate(db: Database, say: (sentence: string) => void = () => undefined): Promise<string[]> {
   const files = migrations();
   return db.tx(async (sql) => {
+    const [server] = await sql.query<{ number: number; version: string }>(
+      "select current_setting('server_version_num')::int as number, current_setting('server_version') as version",
+    );
+    if (server!.number < OLDEST)
+      throw new ServerVersionError(`it is PostgreSQL ${server!.version.split(' ')[0]}, and Postledger needs 18`);
     await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
     await sql.query(
       'create table if not exists public.schema_migration (name text primary key, applied_at timestamptz not null default now())',
