@@ -27,8 +27,11 @@ export interface FieldOptions {
   readonly nullable?: boolean;
   readonly description?: string;
   readonly example?: unknown;
-  /** Of an optional field: whether the rest of the object makes it needed. When it does not, the field may not be there. */
-  readonly needed?: (whole: Readonly<Record<string, unknown>>) => boolean;
+  /**
+   * Of an optional field: whether the rest of the object makes it needed. When it does not, the field may not be there;
+   * undefined where the rest does not say.
+   */
+  readonly needed?: (whole: Readonly<Record<string, unknown>>) => boolean | undefined;
 }
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -57,7 +60,7 @@ const onlyIf = (needed: NonNullable<FieldOptions['needed']>): PropertyDecorator 
   ValidateBy({
     name: 'belongs',
     validator: {
-      validate: (_, args) => needed((args?.object ?? {}) as Record<string, unknown>),
+      validate: (_, args) => needed((args?.object ?? {}) as Record<string, unknown>) !== false,
       defaultMessage: () => 'does not belong here',
     },
   });

@@ -98,12 +98,17 @@ export class OutcomeError {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-const isPublished = (it: Fields): boolean => it['outcome'] === 'published';
-const isFailed = (it: Fields): boolean => it['outcome'] === 'failed';
+const OUTCOMES = ['published', 'failed'] as const;
+const when =
+  (outcome: (typeof OUTCOMES)[number]) =>
+  (it: Fields): boolean | undefined =>
+    OUTCOMES.some((known) => known === it['outcome']) ? it['outcome'] === outcome : undefined;
+const isPublished = when('published');
+const isFailed = when('failed');
 
 export class ReportOutcome {
-  @OneOf(['published', 'failed'])
-  outcome!: 'published' | 'failed';
+  @OneOf(OUTCOMES)
+  outcome!: (typeof OUTCOMES)[number];
 
   @Text({ max: 500, optional: true, description: 'With published', needed: isPublished })
   platformPostId?: string;

@@ -275,6 +275,16 @@ describe('posts over HTTP', () => {
       await pointers({ outcome: 'published', platformPostId: '1', url: 'https://x.example/1', retryable: true }),
     ).toEqual(['/retryable']);
     expect(await pointers({ outcome: 'lost' })).toEqual(['/outcome']);
+    // Of an outcome that is none, nothing else can be said to belong to it or not.
+    const said = {
+      platformPostId: '1',
+      url: 'https://x.example/1',
+      error: { code: 'x', message: 'y' },
+      retryable: true,
+    };
+    for (const outcome of ['lost', undefined, null, ['published']])
+      expect([outcome, await pointers({ outcome, ...said })]).toEqual([outcome, ['/outcome']]);
+    expect(await pointers({ ...said, url: 'x.example' })).toEqual(['/outcome', '/url']);
     for (const attempt of [0, 1.5, '1', null])
       expect([
         attempt,
