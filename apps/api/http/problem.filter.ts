@@ -20,6 +20,8 @@ export class ProblemFilter implements ExceptionFilter {
     const it = problemOf(error);
     if (it.status === 500) this.onDefect(error, request);
     if (reply.sent) return;
+    // A command that went through before something else failed has left one.
+    reply.removeHeader('etag');
     if (it.code !== 'ROUTE_NOT_FOUND') return void refuse(reply, it);
     const methods = this.methodsOf(request.url.split('?', 1)[0]!);
     refuse(reply, methods.length > 0 ? problem('METHOD_NOT_ALLOWED', { headers: { allow: methods.join(', ') } }) : it);

@@ -24,7 +24,7 @@ export interface RouteOptions {
   /** Codes beside those that every route may give. */
   readonly errors?: readonly string[];
   readonly query?: Dto;
-  /** It answers with the ETag of a thing. */
+  /** It answers with the ETag of a thing; a write that does so heeds `If-Match`. */
   readonly tagged?: boolean;
 }
 

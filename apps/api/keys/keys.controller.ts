@@ -35,6 +35,7 @@ export class KeysController {
     body: IssueApiKey,
     gives: (body) => SCOPES.filter((scope) => givenBy(body).includes(scope)),
     answer: newApiKey,
+    tagged: true,
     errors: ['API_KEY_ALREADY_EXISTS'],
     summary: 'Issue a key; it is shown this once',
   })
@@ -62,6 +63,7 @@ export class KeysController {
     method: 'DELETE',
     scope: 'admin',
     status: 204,
+    tagged: true,
     errors: ['API_KEY_NOT_FOUND'],
     summary: 'End a key at once',
   })

@@ -19,6 +19,7 @@ export class WorkspacesController {
     status: 201,
     body: CreateWorkspace,
     answer: newWorkspace,
+    tagged: true,
     errors: ['WORKSPACE_ALREADY_EXISTS'],
     summary: 'Make a workspace and its first key',
   })

@@ -74,21 +74,13 @@ const parameter = (name: keyof typeof parameters): Json => ({ $ref: `#/component
 const headerRef = (name: keyof typeof headers): Json => ({ $ref: `#/components/headers/${name}` });
 
 /** The headers that every request of its kind may carry. */
-export function parametersOf(kind: 'read' | 'write', method: string, tagged: boolean): Json[] {
+export function parametersOf(kind: 'read' | 'write', tagged: boolean): Json[] {
   const common = [parameter('correlationId'), parameter('traceparent')];
   if (kind === 'read') return [...common, parameter('prefer')];
-  return [
-    ...common,
-    parameter('actor'),
-    parameter('idempotencyKey'),
-    ...(isConditional(method, tagged) ? [parameter('ifMatch')] : []),
-  ];
+  return [...common, parameter('actor'), parameter('idempotencyKey'), ...(tagged ? [parameter('ifMatch')] : [])];
 }
 
-/** A write that `If-Match` can hold back: it changes one thing, which has a revision, shown or (deleted) not. */
-const isConditional = (method: string, tagged: boolean): boolean => method !== 'get' && (tagged || method === 'delete');
-
-/** The headers of an answer; `tagged`: of one that carries the revision of what it shows. */
+/** The headers of an answer; `tagged`: of one that carries the revision of what it shows, or has ended. */
 export const responseHeaders = (tagged: boolean): Json => ({
   'X-Correlation-Id': headerRef('correlationId'),
   RateLimit: headerRef('rateLimit'),
@@ -107,11 +99,11 @@ const OF_WRITES = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'IDEMPOTENCY_KEY_
 const WITH_RETRY_AFTER = new Set([429, 503, 504]);
 
 /** Every refusal of an operation, by status; each names its codes. */
-export function errorResponses(own: readonly string[], kind: 'read' | 'write', method: string, tagged: boolean): Json {
+export function errorResponses(own: readonly string[], kind: 'read' | 'write', tagged: boolean): Json {
   const codes = [
     ...own,
     ...(kind === 'write' ? OF_WRITES : []),
-    ...(isConditional(method, tagged) ? ['REVISION_STALE'] : []),
+    ...(kind === 'write' && tagged ? ['REVISION_STALE'] : []),
     ...ALWAYS,
   ];
   const byStatus = new Map<number, string[]>();

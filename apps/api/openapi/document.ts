@@ -63,12 +63,12 @@ const described = (path: string, operations: Record<string, Operation>): Json =>
   Object.fromEntries(
     Object.entries(operations).map(([method, operation]) => [
       method,
-      path.startsWith(`/${PREFIX}/`) ? route(method, operation) : open(path, operation),
+      path.startsWith(`/${PREFIX}/`) ? route(operation) : open(path, operation),
     ]),
   );
 
 /** A route of the api, with what every one of its kind takes and answers beside its own. */
-function route(method: string, operation: Operation): Json {
+function route(operation: Operation): Json {
   const {
     'x-errors': codes = [],
     'x-kind': kind,
@@ -86,9 +86,9 @@ function route(method: string, operation: Operation): Json {
     operationId: rest.operationId
       .replace(/Controller_(.)/, (_, first: string) => first.toUpperCase())
       .replace(/^./, (first) => first.toLowerCase()),
-    parameters: [...parameters, ...parametersOf(kind ?? 'read', method, tagged)],
+    parameters: [...parameters, ...parametersOf(kind ?? 'read', tagged)],
     ...(requestBody && { requestBody }),
-    responses: { ...success, ...errorResponses(codes, kind ?? 'read', method, tagged) },
+    responses: { ...success, ...errorResponses(codes, kind ?? 'read', tagged) },
   };
 }
 

@@ -48,6 +48,7 @@ export class SubjectsController {
   @Write(':id/erase', {
     scope: 'admin',
     answer: erasureAnswer,
+    tagged: true,
     errors: ['SUBJECT_NOT_FOUND'],
     summary: 'Make everything personal of somebody unreadable, for ever; answers with what had been sent before',
   })

@@ -114,7 +114,8 @@ export const sender =
               path.reduce<unknown>((value, name) => (value as Record<string | number, unknown>)[name], body) as T;
             const status = response.statusCode!;
             const [mediaType = ''] = (response.headers['content-type'] ?? '').split(';');
-            const fault = (judge ??= judgeByReference())({ method, path: request.path, status, mediaType, body });
+            const { etag } = response.headers;
+            const fault = (judge ??= judgeByReference())({ method, path: request.path, status, mediaType, etag, body });
             if (fault)
               return reject(new Error(`${method} ${path} is not answered as docs/reference says: ${fault}\n${text}`));
             resolve({ status, headers: response.headers as Record<string, string>, text, body, at });

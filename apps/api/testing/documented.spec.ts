@@ -5,7 +5,10 @@ const document = {
     '/things/{id}': {
       get: {
         responses: {
-          200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } } },
+          200: {
+            headers: { ETag: {} },
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } },
+          },
           404: { content: { 'application/problem+json': { schema: { type: 'object', required: ['code'] } } } },
         },
       },
@@ -39,6 +42,7 @@ describe('an answer', () => {
 
   it.each<[string, Partial<Answered>]>([
     ['has every field that must be there', {}],
+    ['has an ETag that may come', { etag: '"3"' }],
     ['has one that may', { body: { id: '1', at: '2026-05-01T10:00:00.000Z' } }],
     ['is a problem', { status: 404, mediaType: 'application/problem+json', body: { code: 'X' } }],
     ['has no body, where none is told of', { method: 'DELETE', status: 204, mediaType: '', body: undefined }],
@@ -53,6 +57,11 @@ describe('an answer', () => {
     ['has a time that is none', { body: { id: '1', at: 'noon' } }, /format "date-time"/],
     ['has a status that is not told of', { status: 409 }, /^409 is not described$/],
     ['is of another media type', { mediaType: 'text/html', body: undefined }, /^200 is not described as text\/html$/],
+    [
+      'has an ETag where none is told of',
+      { method: 'DELETE', status: 204, mediaType: '', etag: '"3"' },
+      /with an ETag$/,
+    ],
     [
       'has a body where none is told of',
       { method: 'DELETE', status: 204 },

@@ -4,6 +4,7 @@ import addFormats from 'ajv-formats';
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020';
 
 interface Described {
+  readonly headers?: Readonly<Record<string, object>>;
   readonly content?: Readonly<Record<string, { readonly schema: object }>>;
 }
 
@@ -22,6 +23,8 @@ export interface Answered {
   readonly path: string;
   readonly status: number;
   readonly mediaType: string;
+  /** Its header, where it came with one. */
+  readonly etag?: string | undefined;
   readonly body: unknown;
 }
 
@@ -36,7 +39,7 @@ const OF_NO_ROUTE = ['ROUTE_NOT_FOUND', 'URI_TOO_LONG', 'HEADERS_TOO_LARGE', 'RE
 /** By the reference that is checked in, which a test holds to the code. */
 export const judgeByReference = (): Judge => judgeBy(JSON.parse(readFileSync(REFERENCE, 'utf8')) as Documented);
 
-/** Holds answers of documented routes against an OpenAPI 3.1 document: status, media type and, of JSON, every field. */
+/** Holds answers of documented routes against an OpenAPI 3.1 document: status, ETag, media type and, of JSON, every field. */
 export function judgeBy({ paths, components }: Documented): Judge {
   const ajv = addFormats(new Ajv2020({ strict: false, allErrors: true }));
   ajv.addSchema({ $id: BASE, components });
@@ -54,12 +57,13 @@ export function judgeBy({ paths, components }: Documented): Judge {
     // A path that is spelled out goes before one with a name in its place.
     .sort((one, other) => one.path.split('{').length - other.path.split('{').length);
 
-  return ({ method, path, status, mediaType, body }) => {
+  return ({ method, path, status, mediaType, etag, body }) => {
     const [bare = ''] = path.split('?');
     const operation = routes.find(({ form }) => form.test(bare))?.operations[method.toLowerCase()];
     if (!operation || OF_NO_ROUTE.includes((body as { code?: string } | undefined)?.code ?? '')) return undefined;
     const described = operation.responses[status];
     if (!described) return `${status} is not described`;
+    if (etag !== undefined && !described.headers?.['ETag']) return `${status} is not described with an ETag`;
     const content = described.content?.[mediaType];
     if (!content)
       return mediaType === '' && !described.content ? undefined : `${status} is not described as ${mediaType}`;

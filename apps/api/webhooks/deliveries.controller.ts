@@ -61,6 +61,7 @@ export class DeliveriesController {
     scope: 'webhooks',
     status: 202,
     answer: deliveryAnswer,
+    tagged: true,
     errors: ['DELIVERY_NOT_FOUND', 'ENDPOINT_DISABLED'],
     summary: 'Send it again: same id and bytes, a new ladder',
   })
@@ -81,6 +82,7 @@ export class DeliveriesController {
     method: 'DELETE',
     scope: 'webhooks',
     status: 204,
+    tagged: true,
     errors: ['DELIVERY_NOT_FOUND', 'DELIVERY_NOT_DISCARDABLE', 'DISCARD_NOT_CONFIRMED'],
     summary: 'Do not send it',
   })

@@ -144,6 +144,7 @@ export class EndpointsController {
     method: 'DELETE',
     scope: 'webhooks',
     status: 204,
+    tagged: true,
     errors: ['ENDPOINT_NOT_FOUND'],
     summary: 'Delete an endpoint; what waits for it is discarded',
   })
