@@ -32,6 +32,8 @@ export interface RouteContract {
   readonly scope: Scope;
   readonly body?: Dto;
   readonly query?: Dto;
+  /** The codes for ids in the path that are of nothing, in their order; none where a thing comes into being with its first command. */
+  readonly absent?: readonly string[];
   /** Scopes that a body hands on, checked or not: the caller must have them. */
   readonly gives?: (body: unknown) => readonly Scope[];
 }

@@ -194,7 +194,24 @@ describe('the conventions of the api', () => {
       status: 201,
       body: { username: '😀 שלום \u200b𝔘' },
     });
-    expect(await api.send('GET', '/posts/%00')).toMatchObject({ status: 404 });
+    for (const [method, path, code] of [
+      ['GET', '/posts/%00', 'POST_NOT_FOUND'],
+      ['POST', '/posts/pst_%00/cancel', 'POST_NOT_FOUND'],
+      ['POST', '/posts/pst_1/destinations/dst_%00/outcome', 'DESTINATION_NOT_FOUND'],
+      ['GET', '/audit-log/entities/post/pst_%00', 'ENTITY_NOT_FOUND'],
+      ['GET', '/regions/%00', 'REGION_NOT_FOUND'],
+    ] as const)
+      expect([path, await api.send(method, path)]).toMatchObject([path, { status: 404, body: { code } }]);
+    // What comes into being with its first command has an id that is malformed.
+    expect(await api.send('POST', '/assets/ast_%00/organize', { clientId: 'c', folder: 'f' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/id' }] },
+    });
+    const figures = { period: '2026-04', impressions: 1, engagements: 1, contentCount: 1 };
+    expect(await api.send('POST', '/regions/%00/performance', figures)).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/region' }] },
+    });
     expect(await api.send('GET', '/posts?profileId=%00')).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/profileId' }] },

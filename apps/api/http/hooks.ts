@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { Histogram } from 'prom-client';
 import { requestFingerprint, type IdempotencyStore, type KeptAnswer } from '../idempotency/idempotency-store';
+import { errorsOf } from '#kernel';
 import { holdsSealed, openThing, type SubjectKeys } from '#personal-data';
 import type { KeyStore } from '../keys/key-store';
 import { rateHeaders, type RateLimit } from '../rate-limit/rate-limit';
 import type { Caller, RouteContract } from './caller';
+import { catalogues } from './error-catalogues';
 import { idempotencyKeyOf, traceOf } from './headers';
 import { escapePointer, parseJson, unknownName, UNSTORABLE } from './json-body';
 import { invalid, problem, problemOf, type Problem } from './problem';
@@ -202,11 +204,16 @@ function reserve(
     .catch((error: unknown) => fail(error, request, reply, parts));
 }
 
+function notFound(code: string): Error {
+  const catalogue = Object.values(catalogues).find((each) => code in each);
+  return catalogue ? errorsOf(catalogue)(code) : problem('ROUTE_NOT_FOUND');
+}
+
 /** Replaces body and query by checked instances of the route's own classes. */
-function checkInput(request: FastifyRequest, { body, query }: RouteContract): void {
-  // No thing has such an id, and no engine may be asked for it.
-  for (const part of Object.values(request.params as Record<string, string>))
-    if (UNSTORABLE.test(part)) throw problem('ROUTE_NOT_FOUND');
+function checkInput(request: FastifyRequest, { body, query, absent = [] }: RouteContract): void {
+  // No thing has such an id, and no engine may be asked for it; nor may one come into being with it, which its route says.
+  for (const [index, part] of Object.values(request.params as Record<string, string>).entries())
+    if (absent[0] && UNSTORABLE.test(part)) throw notFound(absent[index] ?? absent[0]);
   const wrong = Object.entries(request.query as Record<string, unknown>).filter(([name, value]) =>
     UNSTORABLE.test(`${name}${String(value)}`),
   );

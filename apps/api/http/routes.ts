@@ -52,7 +52,14 @@ function described(
   kind: 'read' | 'write',
 ): MethodDecorator {
   const { scope, summary, description, answer, produces, errors = [], body, gives, query, tagged } = options;
-  const contract: RouteContract = { scope, ...(body && { body }), ...(gives && { gives }), ...(query && { query }) };
+  const absent = errors.filter((code) => code.endsWith('_NOT_FOUND'));
+  const contract: RouteContract = {
+    scope,
+    absent,
+    ...(body && { body }),
+    ...(gives && { gives }),
+    ...(query && { query }),
+  };
   const content = answer && (produces ?? ['application/json']).map((type) => [type, { schema: answer.reference }]);
   return applyDecorators(
     RouteConfig({ api: contract }),
