@@ -38,7 +38,10 @@ describe('the conventions of the api', () => {
   });
 
   it('says so of a path that cannot be read, and tells nothing else', async () => {
-    expect(await api.send('GET', '/posts/%zz')).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } });
+    expect(await api.send('GET', '/posts/%zz')).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', title: 'The request is not well-formed.' },
+    });
     for (const path of ['/posts/%zz', `/posts/${'x'.repeat(5_000)}`])
       expect(await api.send('GET', path, undefined, { 'x-correlation-id': 'cor-1' })).toMatchObject({
         headers: { 'x-correlation-id': 'cor-1' },
@@ -50,7 +53,7 @@ describe('the conventions of the api', () => {
     });
     expect(await api.send('GET', `/posts/${'x'.repeat(5_000)}`)).toMatchObject({
       status: 414,
-      body: { code: 'URI_TOO_LONG' },
+      body: { code: 'URI_TOO_LONG', title: 'A part of the path is too long.' },
     });
     expect(await api.send('GET', '/posts/pst_none%2F..%2Faccounts')).toMatchObject({
       status: 404,
@@ -67,15 +70,18 @@ describe('the conventions of the api', () => {
       const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
       return { head, body: JSON.parse(body) as unknown };
     };
-    for (const [lines, status, code] of [
-      ['GET /api/v1/posts?profileId=\u00fc HTTP/1.1', 400, 'VALIDATION_FAILED'],
-      ['FOO /api/v1/posts HTTP/1.1', 400, 'VALIDATION_FAILED'],
-      ['POST /api/v1/posts HTTP/1.1\r\ncontent-length: abc', 400, 'VALIDATION_FAILED'],
-      [`GET /api/v1/posts HTTP/1.1\r\nx-long: ${'x'.repeat(20_000)}`, 431, 'HEADERS_TOO_LARGE'],
+    // As everywhere: the title of a problem is always the same.
+    const malformed = [400, 'VALIDATION_FAILED', 'The request is not well-formed.'] as const;
+    const tooLarge = [431, 'HEADERS_TOO_LARGE', 'The headers of the request are too large.'] as const;
+    for (const [lines, [status, code, title]] of [
+      ['GET /api/v1/posts?profileId=\u00fc HTTP/1.1', malformed],
+      ['FOO /api/v1/posts HTTP/1.1', malformed],
+      ['POST /api/v1/posts HTTP/1.1\r\ncontent-length: abc', malformed],
+      [`GET /api/v1/posts HTTP/1.1\r\nx-long: ${'x'.repeat(20_000)}`, tooLarge],
     ] as const)
       expect(await say(lines)).toEqual({
         head: expect.stringMatching(new RegExp(`^HTTP/1.1 ${status} [^]*application/problem\\+json`)),
-        body: expect.objectContaining({ status, code, type: `urn:postledger:problem:${code}` }),
+        body: expect.objectContaining({ status, code, type: `urn:postledger:problem:${code}`, title }),
       });
   });
 

@@ -1,23 +1,23 @@
 import { DomainError, type ErrorKind } from '#kernel';
-import { isEngineOutage } from '#platform';
+import { EDGE_TITLES, isEngineOutage } from '#platform';
 
 /** What the edge itself refuses, with its status; the domain's errors are in the catalogues of its aggregates. */
 export const edgeErrors = {
-  VALIDATION_FAILED: [400, 'The request is not well-formed.'],
+  VALIDATION_FAILED: [400, EDGE_TITLES.VALIDATION_FAILED],
   UNAUTHORIZED: [401, 'A valid API key is needed: Authorization: Bearer <key>.'],
   SCOPE_MISSING: [403, 'The API key lacks the scope that this needs.'],
   ROUTE_NOT_FOUND: [404, 'There is nothing at this path.'],
   METHOD_NOT_ALLOWED: [405, 'This path does not answer to this method.'],
-  REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
+  REQUEST_TIMEOUT: [408, EDGE_TITLES.REQUEST_TIMEOUT],
   IDEMPOTENCY_KEY_IN_USE: [409, 'A request with this Idempotency-Key is still being worked on.'],
   BODY_TOO_LARGE: [413, 'The body is larger than 256 KiB.'],
-  URI_TOO_LONG: [414, 'A part of the path is too long.'],
+  URI_TOO_LONG: [414, EDGE_TITLES.URI_TOO_LONG],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Bodies are application/json in UTF-8, without a content encoding.'],
   IDEMPOTENCY_KEY_REUSED: [422, 'This Idempotency-Key was used for another request.'],
   RATE_LIMITED: [429, 'The API key has used up its requests for now.'],
-  HEADERS_TOO_LARGE: [431, 'The headers of the request are too large.'],
+  HEADERS_TOO_LARGE: [431, EDGE_TITLES.HEADERS_TOO_LARGE],
   INTERNAL_ERROR: [500, 'Something went wrong on our side.'],
-  ENGINE_UNAVAILABLE: [503, 'A part that this needs is away for the moment.'],
+  ENGINE_UNAVAILABLE: [503, EDGE_TITLES.ENGINE_UNAVAILABLE],
   READ_MODEL_BEHIND: [504, 'The read model has not seen that revision yet.'],
   DISCARD_NOT_CONFIRMED: [
     504,

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { edgeProblem, PROBLEM_TYPE, type Refusal } from './edge-problem';
 
-const TOO_LONG: Refusal = [414, 'URI_TOO_LONG', 'A part of the path is too long.'];
+const TOO_LONG: Refusal = [414, 'URI_TOO_LONG'];
 const MALFORMED: Refusal = [400, 'VALIDATION_FAILED', 'The path cannot be read: it holds an escape that is none.'];
 
 /** What a correlation id may be: it can be said again in a header. */
