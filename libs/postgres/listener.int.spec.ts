@@ -40,8 +40,13 @@ class Way {
     return (this.server.address() as AddressInfo).port;
   }
 
-  async close(): Promise<void> {
+  /** Ends what stands; what comes next is let through. */
+  cut(): void {
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     await new Promise((closed) => this.server.close(closed));
   }
 }
@@ -61,6 +66,7 @@ describe('a listener on a server that falls silent', () => {
     );
     listener.add('news', (payload) => heard.push(payload));
   };
+  const ended = () => new Promise<void>((end) => listener['client']!.once('end', () => end()));
   beforeAll(async () => (test = await testDatabase()));
   afterAll(() => test.drop());
   beforeEach(async () => {
@@ -96,7 +102,10 @@ describe('a listener on a server that falls silent', () => {
       await test.db.notify('weather', 'rain');
       expect(heard).toContain('rain');
     });
-    expect(way.connections).toBe(1);
+    const gone = ended();
+    await listener.end();
+    await gone;
+    expect([way.connections, listener['retry']]).toEqual([1, undefined]);
   });
 
   it('says that something may have been missed when it listens, and not before', async () => {
@@ -105,6 +114,46 @@ describe('a listener on a server that falls silent', () => {
     await eventually(() => expect(way.swallowed).toBeGreaterThan(0));
     expect(heard).toEqual([]);
     await listener.end();
+  });
+
+  /** Of which nothing is to be told any more: it has fired, or never will. */
+  const isOver = (timer: NodeJS.Timeout | undefined) => (timer as { _destroyed?: boolean } | undefined)?._destroyed;
+
+  /** Ends its connection; it has not come back yet, and waits until it may. */
+  const cut = async () => {
+    await eventually(() => expect(heard).toEqual(['']));
+    const gone = ended();
+    way.cut();
+    await gone;
+    return listener['retry'];
+  };
+
+  it('comes back by one connection, also when somebody asks for it before its time', async () => {
+    listenerWith({ connectMs: 60_000, closingMs: 2_000 });
+    const again = await cut();
+    listener.add('weather', (payload) => heard.push(payload));
+    await eventually(() => expect(isOver(again)).toBe(true));
+    await eventually(() => expect(listener['connecting']).toBeUndefined());
+    expect(way.connections).toBe(2);
+  });
+
+  it('is not lost with the late end of the connection before', async () => {
+    listenerWith({ connectMs: 60_000, closingMs: 2_000 });
+    const former = await eventually(() => listener['client'] ?? false);
+    way.cut();
+    const present = await eventually(() => listener['client'] !== former && (listener['client'] ?? false));
+    former.emit('end');
+    expect(listener['client']).toBe(present);
+  });
+
+  it('comes back no more once it is told to end', async () => {
+    listenerWith({ connectMs: 60_000, closingMs: 2_000 });
+    const again = await cut();
+    await listener.end();
+    expect(isOver(again)).toBe(true);
+    listener.add('weather', (payload) => heard.push(payload));
+    expect(listener['connecting']).toBeUndefined();
+    expect(way.connections).toBe(1);
   });
 
   it.each(['before it has answered', 'while it listens'])('ends all the same, %s', async (when) => {

@@ -33,8 +33,8 @@ export class Listener {
     const hearers = this.channels.get(channel) ?? new Set();
     const isNew = hearers.size === 0;
     this.channels.set(channel, hearers.add(hear));
-    if (!this.client) this.connect();
-    else if (isNew) this.run(this.client, channel);
+    this.connect();
+    if (isNew && this.client) this.run(this.client, channel);
     return () => void hearers.delete(hear);
   }
 
@@ -50,7 +50,7 @@ export class Listener {
   }
 
   private connect(): void {
-    if (this.connecting || this.ended) return;
+    if (this.client || this.connecting || this.ended) return;
     this.connecting = this.open().finally(() => (this.connecting = undefined));
   }
 
