@@ -68,6 +68,6 @@ const textOf = ({ id, type, revision, data, metadata }: RecordedEvent): string =
   const { workspace, actor, correlationId, causationId, commandId, traceparent, schemaVersion, occurredAt } = metadata;
   return JSON.stringify([
     ...[id, type, revision, data],
-    ...[workspace, actor, correlationId, causationId, commandId, traceparent ?? null, schemaVersion, occurredAt],
+    ...[workspace, actor, correlationId, causationId, commandId, traceparent, schemaVersion, occurredAt],
   ]);
 };

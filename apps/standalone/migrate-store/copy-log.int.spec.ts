@@ -139,6 +139,9 @@ describe('copying a log', () => {
     await expect(copyLog(source, target, { atOnce: 1 })).rejects.toThrow(
       /^The target holds more than the source: event 0 of thing-ws_0:more/,
     );
+    const elsewhere = new MemoryEventStore();
+    await elsewhere.append('thing-ws_0:more', [(await all(source))[0]!], -1);
+    await expect(copyLog(source, elsewhere, { atOnce: 1 })).rejects.toThrow(/ it has event 0 of thing-ws_0:more /);
   });
 
   it('names the first difference, whatever it is in', async () => {
@@ -150,14 +153,54 @@ describe('copying a log', () => {
     };
     const one = await log(event(1, id), event(2, other));
     expect(await difference(one, await log(event(1, id), event(2, other)))).toMatch(/^event 0 .* is not the same/);
-    const same = event(1, id);
-    const changed = { ...same, metadata: { ...same.metadata, actor: 'usr_2' } };
-    expect(await difference(await log(same), await log(changed))).toBe(
-      `event 0 of thing-ws_1:a (${id}) is not the same in the target`,
-    );
+    const same = event(5, id);
+    const told: Partial<NewEvent['metadata']>[] = [
+      ...[{ workspace: 'ws_9' }, { actor: 'usr_2' }, { correlationId: 'x' }, { causationId: null }],
+      ...[
+        { commandId: 'x' },
+        { traceparent: '00-1-3-01' },
+        { schemaVersion: 9 },
+        { occurredAt: '2026-01-01T00:00:00.000Z' },
+      ],
+    ];
+    const metadata = told.map((change) => ({ metadata: { ...same.metadata, ...change } }));
+    for (const change of [{ id: other }, { type: 'Ended' }, { data: {} }, ...metadata])
+      expect(await difference(await log(same), await log({ ...same, ...change }))).toBe(
+        `event 0 of thing-ws_1:a (${id}) is not the same in the target`,
+      );
     expect(await difference(await log(same, event(2, other)), await log(same))).toBe(
       `the source has event 1 of thing-ws_1:a (${other}), the target has not`,
     );
     expect(await difference(await log(same), await log(same))).toBeUndefined();
+  });
+
+  it('counts nothing of what the source has gone on with as a difference', async () => {
+    const [source, target] = [new MemoryEventStore(), new MemoryEventStore()];
+    const [first, foreign] = [event(1), event(2)];
+    for (const store of [source, target]) await store.append('thing-ws_1:a', [first], -1);
+    const before = await summarise(source);
+    await source.append('thing-ws_1:a', [event(3)], 0);
+    expect(await firstDifference(source, target, [before, await summarise(target)])).toBeUndefined();
+    await target.append('thing-ws_1:a', [foreign], 0);
+    expect(await firstDifference(source, target, [before, await summarise(target)])).toBe(
+      `the target has event 1 of thing-ws_1:a (${foreign.id}), the source has not`,
+    );
+  });
+
+  it('tells that the next page cannot be read when it is asked for, and not before', async () => {
+    const source = await history(1_000);
+    const readAll = source.readAll.bind(source);
+    const heard: jest.SpyInstance[] = [];
+    const fail = () => {
+      const next = Promise.reject(new Error('away'));
+      heard.push(jest.spyOn(next, 'catch'));
+      return next;
+    };
+    jest.spyOn(source, 'readAll').mockImplementationOnce(readAll).mockImplementationOnce(fail);
+    const walked = pages(source);
+    expect((await walked.next()).value).toHaveLength(1_000);
+    // A process ends by a failure that nobody hears of.
+    expect(heard.map(({ mock }) => mock.calls.length)).toEqual([1]);
+    await expect(walked.next()).rejects.toThrow('away');
   });
 });

@@ -62,14 +62,13 @@ async function commonBeginning(
   { onPresent, signal }: Pick<CopyOptions, 'onPresent' | 'signal'>,
 ): Promise<{ after: Position; present: number }> {
   let [after, present]: [Position, number] = [0, 0];
-  if ((await target.head()) === 0) return { after, present };
   for await (const [event, there] of sideBySide(source, target, signal)) {
     if (!there) break;
     if (!event)
       throw new SettingsError(
         `The target holds more than the source: ${nameOf(there)} is not in it. It has gone on by itself, or is not a copy.`,
       );
-    if (event.id !== there.id || event.stream !== there.stream || event.revision !== there.revision)
+    if (event.id !== there.id || event.stream !== there.stream)
       throw new SettingsError(
         `The target is not a copy of the source: where the source has ${nameOf(event)}, it has ${nameOf(there)}.`,
       );

@@ -95,6 +95,33 @@ describe('a switch of positions', () => {
     expect(await position()).toBe(4);
   });
 
+  it.each(['the source has one more', 'the target has one more', 'each has one of its own'])(
+    'is refused when the logs do not go side by side: %s',
+    async (which) => {
+      const [mine, theirs] = [randomUUID(), randomUUID()];
+      const one = async (store: EventStore, id: string) =>
+        store.append('thing-ws_1:a', [{ id, type: 'Begun', data: {}, metadata }], ids.length - 1);
+      if (!which.startsWith('the target')) await one(source, mine);
+      if (!which.startsWith('the source')) await one(target, theirs);
+      await db.query('update projector.checkpoint set position = $1', [await source.head()]);
+      await audit(...ids);
+      const first = which.startsWith('the target') ? theirs : mine;
+      await expect(switchPositions(db, { source, target })).rejects.toThrow(
+        `The logs do not go side by side: event 3 of thing-ws_1:a (${first}) has no place in the other`,
+      );
+      expect(await position()).toBe(await source.head());
+    },
+  );
+
+  it('takes a log of any length', async () => {
+    const many = Array.from({ length: 5_100 }, () => ({ id: randomUUID(), type: 'Begun', data: {}, metadata }));
+    for (const store of [source, target]) await store.append('thing-ws_1:b', many, -1);
+    await db.query('update projector.checkpoint set position = $1', [await source.head()]);
+    await audit(...ids);
+    expect(await switchPositions(db, { source, target })).toEqual({ isNew: true, events: ids.length + many.length });
+    expect(await position()).toBe((await source.head()) + 1);
+  });
+
   it('makes every place that the database remembers that of the same event, or of the last one before it', async () => {
     const id = randomUUID();
     const header = (place: string) => JSON.stringify({ ce_id: 'evt_1', 'postledger-position': place });
