@@ -84,6 +84,7 @@ describe('the embedded server', () => {
     await (await EmbeddedServer.start({ folder })).stop();
     writeFileSync(join(folder, 'password'), 'another\n');
     await expect(EmbeddedServer.start({ folder })).rejects.toThrow(`does not take the password in ${folder}/password`);
+    await eventually(() => expect(existsSync(join(folder, 'cluster/postmaster.pid'))).toBe(false));
     rmSync(join(folder, 'password'));
     await expect(EmbeddedServer.start({ folder })).rejects.toThrow(`${folder}/password is missing`);
   });
@@ -149,9 +150,38 @@ describe('the embedded server', () => {
       await eventually(() => expect(server!.pid).not.toBe(pid));
       expect([said.length, server.port, await wayIn(server.url())]).toEqual([time, port, 'loopback']);
     }
+    // In the middle of a start it is told so as well.
+    const launch = server['launch'];
+    let stopped: Promise<void> | undefined;
+    const launchMeanwhile = () => {
+      stopped = server!.stop();
+      return launch();
+    };
+    Object.assign(server, { launch: launchMeanwhile });
     process.kill(server.pid, 'SIGKILL');
-    await server.stop();
+    await eventually(() => stopped !== undefined);
+    await stopped;
+    await server['reviving'];
     await expect(wayIn(server.url())).rejects.toThrow('ECONNREFUSED');
+    const { child } = server['running'];
+    await eventually(() => expect(child.listenerCount('close')).toBe(0));
+    expect(said).toHaveLength(3);
+  });
+
+  it('is told to stop also where it cannot be started again, and says once why it cannot', async () => {
+    server = await EmbeddedServer.start({ folder: join(base, 'full') });
+    const said: string[] = [];
+    let tries = 0;
+    const launch = () => {
+      tries++;
+      return Promise.reject(new Error('No space left on device'));
+    };
+    Object.assign(server, { launch });
+    server.keepUp((sentence) => said.push(sentence));
+    process.kill(server.pid, 'SIGKILL');
+    await eventually(() => expect(tries).toBeGreaterThan(1));
+    await server.stop();
+    expect(said.slice(1)).toEqual(['No space left on device']);
   });
 
   it('leaves alone who has got the number of one that ended in a power cut', async () => {
