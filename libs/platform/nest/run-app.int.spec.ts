@@ -111,6 +111,23 @@ describe('the start of an app', () => {
     await test.drop();
   });
 
+  it('does not begin anew where something of the first try is left', async () => {
+    const test = await testDatabase();
+    let tries = 0;
+    let close = async (): Promise<void> => undefined;
+    const stuck = app(async (_, engines) => {
+      if (tries++ > 0) return;
+      close = engines.close.bind(engines);
+      Object.assign(engines, { close: () => Promise.reject(new Error('stuck')) });
+      await engines.db.query('select pg_terminate_backend(pg_backend_pid())');
+    });
+    const begun = startApp(stuck, settings(test.url), { onWait: () => undefined });
+    await expect(begun).rejects.toThrow('terminating connection');
+    expect(tries).toBe(1);
+    await close();
+    await test.drop();
+  });
+
   it('ends at what will not pass', async () => {
     const test = await testDatabase();
     const failing = app((_, { db }) => db.script('select 1 / 0'));
@@ -131,6 +148,16 @@ describe('an app', () => {
 });
 
 describe('the stop of an app', () => {
+  it('leaves the port of its metrics, which are nowhere else', async () => {
+    const test = await testDatabase();
+    const running = await startApp(app(undefined), settings(test.url, { METRICS_PORT: `${await ownPort()}` }));
+    const at = [running.metricsUrl!, `${running.url}/metrics`];
+    expect(await Promise.all(at.map(async (url) => (await fetch(url)).status))).toEqual([200, 404]);
+    await running.stop();
+    await expect(fetch(running.metricsUrl!)).rejects.toThrow('fetch failed');
+    await test.drop();
+  });
+
   it('answers what has come in, and waits for no request that never does', async () => {
     const test = await testDatabase();
     let answer: () => void = () => undefined;
