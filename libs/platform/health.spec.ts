@@ -27,6 +27,9 @@ describe('the health of a process', () => {
       health.part('bus', () => new Promise(() => undefined));
       health.part('database', () => ({ ok: true }));
       const ready = health.ready();
+      // Who has answered is waited for no more.
+      await jest.advanceTimersByTimeAsync(0);
+      expect(jest.getTimerCount()).toBe(1);
       await jest.advanceTimersByTimeAsync(3_000);
       expect(await ready).toMatchObject({
         status: 'unavailable',

@@ -70,6 +70,8 @@ describe('PostgreSQL stopped for some seconds while deliveries are under way', (
     held.splice(0).forEach((response) => response.writeHead(204).end());
     await expect(first.handle(late)).rejects.toThrow(/connect|terminat|shut/i);
     await eventually(() => expect([first, second].map(({ parts }) => parts.presence.isSure)).toEqual([false, false]));
+    const { parts } = await second['engines'].health.ready();
+    expect(parts['delivery']).toMatchObject({ ok: false, detail: expect.stringContaining('Nothing is sent') });
     const sent = receiver.on('/a').length;
     await expect(second.handle(late)).rejects.toThrow(/connect|terminat|shut/i);
     // Whoever cannot be sure that a delivery is still its own does not begin to send it.
