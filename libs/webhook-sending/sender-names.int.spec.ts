@@ -1,6 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import net, { type AddressInfo, type Socket } from 'node:net';
 import { decode, encode, type Answer, type Packet } from 'dns-packet';
 import { eventually } from '#testing';
 import { dial, type Dialling, type DialTarget } from './dial';
@@ -194,5 +194,26 @@ describe('a name that somebody else’s name server answers for', () => {
     );
     socket.destroy();
     expect(tried.sort()).toEqual(['1.1.1.1', PUBLIC]);
+  });
+
+  it('is tried at its other address when one is silent, and waited for at the last', async () => {
+    const silent = jest.spyOn(net, 'connect').mockImplementation(() => new net.Socket());
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+    try {
+      const dialling: Dialling = { stage: 'resolve', cancelled: false };
+      const settings = { sandbox: false, lookup: async () => [PUBLIC, '1.1.1.1'] };
+      const dialled = dial({ ...target, host: 'hooks.example.org' }, settings, dialling).catch((error: Error) => error);
+      await new Promise(setImmediate);
+      jest.advanceTimersByTime(3_000);
+      await new Promise(setImmediate);
+      expect(silent.mock.calls.map(([at]) => (at as unknown as { host: string }).host)).toEqual([PUBLIC, '1.1.1.1']);
+      jest.advanceTimersByTime(10_000);
+      expect(dialling.socket).toMatchObject({ destroyed: false });
+      dialling.socket!.destroy();
+      expect(await dialled).toMatchObject({ stage: 'connect', message: expect.stringContaining('1.1.1.1 port') });
+    } finally {
+      jest.useRealTimers();
+      silent.mockRestore();
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { createServer as createHttp } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { createServer as createTcp, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import { connect, createServer as createTcp, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { generate, type GenerateResult } from 'selfsigned';
 import { eventually } from '#testing';
@@ -142,6 +142,35 @@ describe('a target with https', () => {
     await sender.close();
     const rude = await listen(createTcp((socket) => void socket.once('data', () => socket.destroy())));
     expect(await post(rude, [])).toMatchObject({ ok: false, error: { stage: 'tls' } });
+  });
+
+  const TWO = ['93.184.215.14', '1.1.1.1'];
+
+  it('is tried at no other address when the handshake fails', async () => {
+    const tried: string[] = [];
+    const reroute = (address: string) => (tried.push(address), '127.0.0.1');
+    const port = await https(await certificate(NAME));
+    const exchange = await post(port, [], { lookup: async () => TWO, forTests: { reroute } });
+    expect(exchange).toMatchObject({ ok: false, error: { stage: 'tls' } });
+    expect(tried).toEqual([TWO[0]]);
+  });
+
+  it('may take longer for its handshake than for its connection, where there is another address', async () => {
+    const good = await certificate(NAME);
+    const port = await https(good);
+    let arrived: (socket: Socket) => void = () => undefined;
+    const asked = new Promise<Socket>((done) => (arrived = done));
+    const slow = await listen(createTcp((socket) => void socket.once('readable', () => arrived(socket))));
+    jest.useFakeTimers({ doNotFake: ['performance', 'nextTick', 'queueMicrotask', 'setImmediate', 'setInterval'] });
+    try {
+      const sent = post(slow, [good.cert], { lookup: async () => TWO });
+      const socket = await asked;
+      jest.advanceTimersByTime(10_000);
+      socket.pipe(connect(port, '127.0.0.1')).pipe(socket);
+      expect(await sent).toMatchObject({ ok: true });
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('times out in a handshake that never ends, and the connection is dropped', async () => {
