@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EventStoreDBClient, jsonEvent, MaxAppendSizeExceededError } from '@eventstore/db-client';
 import { eventually } from '#testing';
@@ -61,6 +62,25 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
     expect(revisions(await store.read(stream))).toEqual([0, 1, 2]);
     double.faults.stuckReads = 1;
     expect((await store.readAll({ after: 0, limit: 10 })).events).toHaveLength(3);
+    // Nor does what was given up keep its connection.
+    await eventually(() => expect(double.connections).toBe(1));
+  });
+
+  it('takes leave of a read that it gives up, also of one that no node was found for', async () => {
+    const cancel = jest.fn(() => Promise.reject(new Error('no node')));
+    const stuck = () => Object.assign(new PassThrough({ objectMode: true }), { cancel });
+    await expect(store['connection'].drain(stuck as never, 10)).rejects.toBeInstanceOf(EventStoreUnavailableError);
+    expect(cancel).toHaveBeenCalledTimes(1);
+  });
+
+  it('leaves a connection behind once, however many had waited on it', async () => {
+    const connection = store['connection'];
+    const broken = await connection.current();
+    connection.renew(broken);
+    expect(broken.gone.aborted).toBe(true);
+    const next = await connection.current();
+    connection.renew(broken);
+    expect([await connection.current(), next.gone.aborted]).toEqual([next, false]);
   });
 
   it('lets a read take its time as long as it goes on', async () => {
@@ -69,6 +89,8 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
     const hurried = new EventStoreDbEventStore(double.url, { deadlineMs: 300, attemptMs: 300 });
     expect(revisions(await hurried.read(stream))).toEqual(upTo(8));
     await hurried.close();
+    await store.close();
+    await eventually(() => expect(double.connections).toBe(0));
   });
 
   it('says at once of a position that there is no event, and does not ask again', async () => {
@@ -91,6 +113,18 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
     expect(performance.now() - began).toBeLessThan(900);
     expect(double.log.stream(stream)).toHaveLength(1);
     await eventually(() => expect(double.connections).toBe(0));
+  });
+
+  it('ends what waits on a connection that carries nothing any more when it is closed', async () => {
+    const patient = new EventStoreDbEventStore(double.url, { deadlineMs: 60_000, attemptMs: 60_000 });
+    await appendMany(0, 1);
+    double.faults.stuckReads = 1;
+    let end: unknown;
+    patient.read(stream).catch((error: Error) => (end = error));
+    await eventually(() => expect(double.faults.stuckReads).toBeLessThan(1), { every: 1 });
+    double.deafen();
+    await patient.close();
+    await eventually(() => expect(end).toBeInstanceOf(EventStoreUnavailableError), { within: 10_000 });
   });
 
   it('is refused an append of more than a megabyte at once, and has written nothing of it', async () => {
