@@ -239,6 +239,18 @@ describe('posts over HTTP', () => {
       'failed',
       'publishing',
     ]);
+    // Its newest outcome is what counts, and all that is told of it.
+    const [platformPostId, url] = ['17', 'https://linkedin.example/17'];
+    expect((await final.report(1, { outcome: 'published', platformPostId, url })).at('status')).toBe('partial');
+    expect((await api.send('GET', '/posts/pst_final/results')).at('destinations', 1)).toEqual({
+      id: final.ids[1],
+      platform: 'linkedin',
+      accountId: 'acct_li',
+      status: 'published',
+      url,
+      platformPostId,
+      attempts: 2,
+    });
   });
 
   it('has told its campaign of a retry when it answers, whoever closes that next', async () => {
@@ -260,7 +272,13 @@ describe('posts over HTTP', () => {
     const retry = (tags: string) => api.send('POST', '/posts/pst_of_campaign/retry', undefined, { 'if-match': tags });
     expect((await retry('"98", "99"')).status).toBe(412);
     expect((await retry(`"99", ${etag}`)).status).toBe(200);
-    expect((await api.send('POST', '/campaigns/cmp_again/close')).body).toMatchObject({ status: 'closed' });
+    // One that is tried again has not failed, as far as its campaign knows.
+    expect((await api.send('POST', '/campaigns/cmp_again/close')).body).toMatchObject({
+      status: 'closed',
+      total: 1,
+      settled: 0,
+      failed: 0,
+    });
   });
 
   it('wants of an outcome what belongs to it, and nothing else', async () => {

@@ -445,7 +445,7 @@ describe('webhook endpoints over HTTP', () => {
 
   describe('a delivery, while the delivery service is behind', () => {
     /** One that waits for its first attempt. */
-    const delivery = async (nth: number) => {
+    const delivery = async (nth: number, body = '{}') => {
       const { id } = (await register()).body as { id: string };
       const { db } = api.running.engines;
       const uuid = `00000000-0000-7000-8000-00000000000${nth}`;
@@ -453,10 +453,10 @@ describe('webhook endpoints over HTTP', () => {
         `with endpoint as (
            insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
            values ($1, $2, '{}', true, 'live', 0, 0, '[]', 0) returning no
-         ), body as (insert into delivery.body (id, body) values ($3, '{}'))
+         ), body as (insert into delivery.body (id, body) values ($3, $4))
          insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
          select $3, no, 1, 1, $3, $3, $3, 'post.published', 'pst_1' from endpoint`,
-        [api.workspace, id, uuid],
+        [api.workspace, id, uuid, body],
       );
       const logged = () => api.running.engines.store.read(`webhook_delivery-${api.workspace}:dlv_${uuid}`);
       return { path: `/webhooks/deliveries/dlv_${uuid}`, uuid, endpointId: id, logged };
@@ -521,6 +521,14 @@ describe('webhook endpoints over HTTP', () => {
         status: 400,
         body: { errors: [{ pointer: '/cursor' }] },
       });
+    });
+
+    it('says of what was erased that it was, pulled and by its id', async () => {
+      const sealed = JSON.stringify({ email: { $sealed: `usr_gone.1.${'x'.repeat(40)}` } });
+      const { path, endpointId } = await delivery(6, sealed);
+      const gone = { body: '{"email":null}', erased: true };
+      const pulled = await api.send('GET', `/webhooks/endpoints/${endpointId}/events`);
+      expect([pulled.at('data', 0), (await api.send('GET', path)).body]).toMatchObject([gone, gone]);
     });
 
     it('is in no list of what was made before there were any', async () => {
