@@ -58,6 +58,8 @@ it.each<[string, Partial<BusMessage>]>([
   ['a position without an index', { headers: { 'postledger-position': '42' } }],
   ['a time in words', { headers: { ce_time: 'yesterday' } }],
   ['a day that there is not', { headers: { ce_time: '2026-02-31T14:00:00.000Z' } }],
+  ['a time before any that can be stored', { headers: { ce_time: '0000-12-31T00:00:00.000Z' } }],
+  ['a time after all of them', { headers: { ce_time: '+012026-01-01T00:00:00.000Z' } }],
   ['a source of others', { headers: { ce_source: '/orders' } }],
 ])('refuses a message that looks like ours, with %s', (_, { headers, ...strange }) => {
   const message = toBusMessage(least);

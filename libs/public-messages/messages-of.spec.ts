@@ -2,7 +2,7 @@ import { streamName, type RecordedEvent } from '#event-store';
 import { derivedUuid, type DataOf } from '#kernel';
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
-import { coreTypes, internalTypes, messagesOf, messageType, type DomainEvent } from '.';
+import { coreTypes, internalTypes, isCoreType, messagesOf, messageType, type DomainEvent } from '.';
 
 const ajv = addFormats(new Ajv2020({ strict: true, strictTypes: false }));
 
@@ -40,18 +40,22 @@ it('tells the failure of an operation by its own kind and as a whole', () =>
     [1, 'operation.failed', { operationId: 'op_1', kind: 'image', error }],
   ]));
 
-it('takes workspace, key, time, actor, correlation and place from the event', () =>
-  expect(messagesOf(failed)[0]).toMatchObject({
+it('takes workspace, key, time, actor, correlation, trace and place from the event', () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const traced = { ...failed, metadata: { ...failed.metadata, traceparent } };
+  expect(messagesOf(traced)[0]).toMatchObject({
     topic: 'postledger.studio.v1',
     workspace: 'ws_1',
     key: 'op_1',
     createdAt: '2026-04-22T14:00:00.000Z',
     actor: 'usr_1',
     correlationId: 'cor_1',
+    traceparent,
     position: 7,
     region: 'a/../b',
     isWebhook: true,
-  }));
+  });
+});
 
 it('says nothing of what is nobody else’s business', () =>
   expect(messagesOf(event('WorkspaceCreated', { workspaceId: 'ws_1', name: 'Band' }, 'workspace', 'ws_1'))).toEqual(
@@ -60,6 +64,20 @@ it('says nothing of what is nobody else’s business', () =>
 
 it('stops at an event it does not know: a forgotten event is a defect', () =>
   expect(() => messagesOf({ ...failed, type: 'Surprise' })).toThrow('Unknown event type Surprise at position 7'));
+
+it('knows no type by a name that every object has', () => {
+  expect(() => messagesOf({ ...failed, type: 'constructor' })).toThrow('Unknown event type constructor');
+  expect([isCoreType('constructor'), messageType('constructor')]).toEqual([false, undefined]);
+});
+
+it('tells the outcome on a platform by its name, whatever that is', () => {
+  const outcome = { platform: 'constructor', ok: false, error: 'x', errorCode: 'x', thisRound: true };
+  const outcomes = [1, 2].map((n) => ({ ...outcome, destinationId: `dst_${n}`, accountId: `acct_${n}` }));
+  const settled = { postId: 'pst_1', campaignId: null, round: 1, published: 0, failed: 2, total: 2, outcomes };
+  const [message] = messagesOf(event('PostFailed', settled, 'post', 'pst_1'));
+  const { platformResults } = JSON.parse(message!.dataJson) as { platformResults: object };
+  expect(Object.keys(platformResults)).toEqual(['constructor', 'constructor:acct_2']);
+});
 
 it('stops at an event of a version that this build does not know', () =>
   expect(() => messagesOf({ ...failed, metadata: { ...failed.metadata, schemaVersion: 99 } })).toThrow(

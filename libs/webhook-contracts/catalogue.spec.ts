@@ -2,6 +2,7 @@ import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
 import { catalogue, contracts, sample } from '.';
 import { exampleMessage } from './catalogue';
+import { instant } from '#kernel';
 import { coreTypes, type CoreType } from '#public-messages';
 
 const ajv = addFormats(new Ajv2020({ strict: true, allErrors: true, strictTypes: false }));
@@ -38,6 +39,8 @@ describe.each([...contracts.values()])('the catalogue of $name', (contract) => {
     const [one, other] = [sample(contract), sample(contract)];
     expect(one.type).toBe('webhook.test');
     expect(one.id).not.toBe(other.id);
+    const at = instant('2027-01-01T00:00:00.000Z');
+    expect(sample(contract, 'webhook.test', { at }).body).toContain(`"${at}"`);
     expect(sample(contract, contract.types[0])).toMatchObject({ type: contract.types[0] });
   });
 
@@ -47,10 +50,22 @@ describe.each([...contracts.values()])('the catalogue of $name', (contract) => {
     if (/"(source|metadata)"/.test(body)) expect(body).toContain('ws_mine');
   });
 
+  it('has no schema and no description of a type it lacks', () => {
+    const lacked = ['constructor', ...Object.keys(coreTypes)].filter((type) => !contract.types.includes(type));
+    for (const type of lacked)
+      expect([type, contract.schemaOf(type), contract.describe(type)]).toEqual([type, undefined, undefined]);
+  });
+
   it('refuses a sample of a type it lacks', () => expect(() => sample(contract, 'no.such')).toThrow(RangeError));
 });
 
 it('shows of a type that several core types become what the first of them, in the order of the catalogue, does', () => {
   const entry = catalogue(contracts.get('post-ez')).find(({ type }) => type === 'post.published');
   expect(entry!.example).toMatchObject({ data: { published: 1, failed: 0, total: 1 } });
+});
+
+it('passes over no settlement that cannot be told by destination', () => {
+  const { factsJson, ...bare } = exampleMessage('post.failed');
+  expect(factsJson).toBeDefined();
+  expect(() => contracts.get('posteverywhere')!.render(bare)).toThrow(`Message ${bare.id} lacks the facts`);
 });
