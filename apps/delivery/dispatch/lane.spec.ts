@@ -36,6 +36,18 @@ describe('the share of an endpoint', () => {
     expect(share.limit).toBe(16);
   });
 
+  it('grows from where it was too much only when all have been answered well', () => {
+    const share = new Share(32);
+    const after = (times: number, status = 204) => {
+      for (let n = 0; n < times; n++) share.took(999, status);
+      return share.limit;
+    };
+    share.took(1_000, 204);
+    expect([share.limit, after(3), after(1), after(4), after(1)]).toEqual([4, 4, 5, 5, 6]);
+    // What was answered well before it was too much again counts no more.
+    expect([after(5), after(1, 503), after(2), after(1)]).toEqual([6, 3, 3, 4]);
+  });
+
   it('begins with little when the endpoint was away, and grows again', () => {
     const share = new Share(32);
     for (let n = 0; n < 100; n++) share.took(5, 204);
@@ -43,12 +55,18 @@ describe('the share of an endpoint', () => {
     expect(share.limit).toBe(2);
     share.took(5, 204);
     expect(share.limit).toBe(3);
+    for (let n = 0; n < 3; n++) share.took(5, 503);
+    share.beginAnew();
+    expect(share.limit).toBe(1);
   });
 
   it('knows how much would be sent in a time', () => {
     const share = new Share(10);
     for (let n = 0; n < 200; n++) share.took(100, 204);
     expect(Math.round(share.within(1_000) / 10)).toBe(10);
+    expect(share.within(1)).toBe(1);
+    for (let n = 0; n < 200; n++) share.took(0, 204);
+    expect(share.within(1_000)).toBe(10_000);
   });
 });
 
@@ -80,6 +98,15 @@ describe('the circuit of an endpoint', () => {
     for (let n = 0; n < 25; n++) circuit.failed(0);
     expect(circuit.waitMs(0)).toBe(1_000);
   });
+
+  it('is probed as much sooner as every retry comes', () => {
+    const circuit = new Circuit(0.01);
+    const waitAfter = (times: number) => {
+      for (let n = 0; n < times; n++) circuit.failed(0);
+      return circuit.waitMs(0);
+    };
+    expect([waitAfter(25), waitAfter(25)]).toEqual([10, 300]);
+  });
 });
 
 describe('the pace of an endpoint', () => {
@@ -96,8 +123,9 @@ describe('the pace of an endpoint', () => {
   it('saves nothing up for a burst, and goes no further than its turns do', () => {
     const pace = new Pace(40);
     expect([pace.span, pace.waitMs(0)]).toEqual([4, undefined]);
+    pace.isAsked = true;
     pace.given(1_000);
-    expect(pace.waitMs(0)).toBe(1_000);
+    expect([pace.isAsked, pace.waitMs(0)]).toEqual([false, 1_000]);
     expect(sent(pace, 1_030, 2_000)).toEqual([1_030, 1_055, 1_080]);
     expect(pace.waitMs(1_095)).toBeUndefined();
   });
@@ -116,6 +144,7 @@ describe('the pace of an endpoint', () => {
     const pace = new Pace(0.01);
     pace.given(0);
     expect([pace.span, pace.waitMs(99_999), pace.waitMs(100_000)]).toEqual([1, 0, undefined]);
+    expect(new Pace(11).span).toBe(2);
   });
 
   it('is unbounded where no rate was asked for', () => {

@@ -30,6 +30,9 @@ const cleared = (type: string, data: object) =>
 const names = (type: string, data: object) =>
   stepsOf(happened(type, data)).flatMap((step) => ('set' in step ? [step.set.name] : []));
 
+const targets = (type: string, data: object) =>
+  stepsOf(happened(type, data)).flatMap((step) => ('set' in step ? [`${step.set.kind} ${step.set.target}`] : []));
+
 const post = { postId: 'pst_1', campaignId: null as string | null, scheduledAt: instant('2026-05-02T00:00:00.000Z') };
 const account = { accountId: 'acct_1', credentialExpiresAt: null as Instant | null };
 
@@ -83,6 +86,11 @@ describe('what events lead to', () => {
         { ...about, outcome: 'partial', round: 2, sourceEventId: '00000000-0000-8000-8000-000000000001' },
       ],
     ]);
+    for (const [type, outcome] of [
+      ['PostPublished', 'published'],
+      ['PostFailed', 'failed'],
+    ] as const)
+      expect(set(type, { ...ofCampaign, round: 1 })).toMatchObject([['campaign_post_settled', AT, { outcome }]]);
     expect(set('PostPublished', { ...post, round: 1 })).toEqual([]);
     expect(set('PostRetried', { ...ofCampaign, round: 2 })).toEqual([
       ['campaign_post_reopened', AT, { ...about, round: 2 }],
@@ -90,8 +98,25 @@ describe('what events lead to', () => {
   });
 
   it('a campaign hears of each round of a post, however soon one follows another', () => {
-    const [first, second] = [1, 2].map((round) => names('PostFailed', { ...post, campaignId: 'cmp_1', round }));
-    expect(first).not.toEqual(second);
+    for (const type of ['PostFailed', 'PostRetried']) {
+      const [first, second] = [1, 2].map((round) => names(type, { ...post, campaignId: 'cmp_1', round }));
+      expect(first).not.toEqual(second);
+    }
+  });
+
+  it('commands to one thing keep their order: to a post, an account or a campaign', () => {
+    const inCampaign = { ...post, campaignId: 'cmp_1', round: 1 };
+    expect(targets('PostScheduled', inCampaign)).toEqual(['post_due pst_1', 'campaign_post_added cmp_1']);
+    expect(targets('PostFailed', inCampaign)).toEqual(['campaign_post_settled cmp_1']);
+    expect(targets('DestinationAttemptFailed', { ...post, destinationId: 'dst_1', attempt: 1, retryAt: AT })).toEqual([
+      'destination_due pst_1',
+    ]);
+    expect(targets('CredentialRenewed', { ...account, expiresAt: AT })).toEqual([
+      'credential_expiring acct_1',
+      'credential_expired acct_1',
+    ]);
+    const place = { campaignId: 'cmp_1', postId: 'pst_1', reservedUntil: AT };
+    expect(targets('CampaignPostJoined', place)).toEqual(['campaign_reservation cmp_1']);
   });
 
   it('a place that was reserved is given up in time, unless the post came', () => {
@@ -100,6 +125,7 @@ describe('what events lead to', () => {
     expect(set('CampaignPostJoined', { ...about, reservedUntil })).toEqual([
       ['campaign_reservation', reservedUntil, about],
     ]);
+    expect(names('CampaignPostJoined', { ...about, reservedUntil })).toEqual(['cmp_1/pst_1']);
     expect(set('CampaignPostJoined', { ...about, reservedUntil: null })).toEqual([]);
     for (const ending of ['CampaignPostConfirmed', 'CampaignPostLeft'])
       expect(cleared(ending, about)).toEqual(['campaign_reservation cmp_1/pst_1']);
@@ -129,4 +155,18 @@ it('wakes the timers for the first of those that it set', async () => {
   const { done } = await build(1).changes({} as never, { events, position: 3 });
   done!([]);
   expect(woken).toEqual([instant('2026-05-02')]);
+});
+
+it('clears the timer that it set, and keeps with each by what it was caused', async () => {
+  const { build } = policiesProjection(() => undefined);
+  const changes = (event: RecordedEvent) => build(1).changes({} as never, { events: [event], position: 1 });
+  const scheduled = happened('PostScheduled', post);
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const set = await changes({ ...scheduled, metadata: { ...scheduled.metadata, traceparent } });
+  const key = 'post_due:ws_1:pst_1';
+  expect(set.writes.map(({ params }) => params)).toEqual([
+    [[key], ['pst_1'], ['post_due'], ['ws_1'], ...[1, 1, 1, 1].map(() => expect.anything()), ['c'], [traceparent]],
+  ]);
+  const cleared = await changes(happened('PostCancelled', post));
+  expect(cleared).toEqual({ writes: [expect.objectContaining({ params: [[key]] })] });
 });

@@ -71,6 +71,12 @@ describe('Retry-After', () => {
     'may be a date: %s',
     (date) => expect(asked(date)).toEqual(inSeconds(120)),
   );
+  it('is a date of GMT also where it does not say so, whatever the time zone of this machine', () => {
+    const read = jest.spyOn(Date, 'parse');
+    asked('Wed Apr 22 12:02:00 2026');
+    expect(read).toHaveBeenCalledWith('Wed Apr 22 12:02:00 2026 GMT');
+    read.mockRestore();
+  });
   it.each([
     '',
     'soon',
