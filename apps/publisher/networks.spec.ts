@@ -23,6 +23,10 @@ describe('the simulated networks', () => {
     });
     expect(play(account('ann'), due({ attempt: 2 }))).toEqual(once);
     expect(play(account('ann'), due({ destinationId: 'dst_2' }))).not.toEqual(once);
+    for (let n = 0; n < 100; n++)
+      expect(play(account('ann'), due({ destinationId: `dst_${n}` }))).toMatchObject({
+        platformPostId: expect.stringMatching(/^\d{19}$/),
+      });
   });
 
   it('refuse an account that ends with .fails for good', () => {
@@ -51,8 +55,10 @@ describe('the simulated networks', () => {
   });
 
   it('make a valid page for a platform and a username they have never heard of', () => {
-    const outcome = play(account('a/b?c#d e'), due({ platform: 'to_string' }));
-    expect(outcome.ok && new URL(outcome.url).hostname).toBe('to-string.example');
+    for (const platform of ['to_string', 'constructor']) {
+      const outcome = play(account('a/b?c#d e'), due({ platform }));
+      expect(outcome.ok && new URL(outcome.url).hostname).toBe(`${platform.replace('_', '-')}.example`);
+    }
     const quoted = play(account('a/b?c#d e'), due());
     expect(quoted.ok && new URL(quoted.url).hash).toBe('');
   });

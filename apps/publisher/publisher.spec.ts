@@ -66,7 +66,7 @@ describe('the publisher', () => {
     const it = new Publisher({
       bus,
       commands,
-      keys: { open: async (_, text) => ({ text: erased ? 'null' : text, erased }) },
+      keys: { open: async (of, text) => ({ text: erased || of !== workspace ? 'null' : text, erased }) },
       clock: systemClock,
       log,
       metrics,
@@ -102,13 +102,47 @@ describe('the publisher', () => {
   });
 
   it('tells in its metrics how far it is behind, and what came of what it took', async () => {
-    await post('pst_1', 'ann');
+    await post('pst_1', 'ann', 'bob.fails', 'cy.flaky');
     await relay();
     await eventually(async () => {
       const told = await metrics.metrics();
       expect(told).toContain('postledger_publisher_bus_lag 0\n');
-      expect(told).toContain('postledger_publisher_outcomes_total{outcome="published"} 1\n');
+      for (const outcome of ['published', 'failed', 'retryable'])
+        expect(told).toContain(`postledger_publisher_outcomes_total{outcome="${outcome}"} 1\n`);
     });
+  });
+
+  /** Resolves when both groups have taken what is on the bus. */
+  const taken = () =>
+    eventually(async () => {
+      const lags = await Promise.all(publisher['subscriptions'].map((subscription) => subscription.lag()));
+      expect(lags).toEqual([0, 0]);
+    });
+
+  it('reads an account no more for the slow networks once it knows that it is quick', async () => {
+    for (const [id, reads] of [
+      ['pst_1', expect.anything()],
+      ['pst_2', 1],
+    ] as const) {
+      await post(id, 'ann');
+      const load = jest.spyOn(commands, 'load');
+      await relay();
+      await taken();
+      expect(load.mock.calls.filter(([aggregate]) => (aggregate as unknown) === accountAggregate).length).toEqual(
+        reads,
+      );
+      load.mockRestore();
+    }
+    expect((await state('pst_2')).status).toBe('published');
+  });
+
+  it('takes nothing else for due that comes on the same topic', async () => {
+    await post('pst_1', 'ann');
+    const { events } = await store.readAll({ after: 0, limit: 10_000 });
+    const due = events.flatMap((event) => messagesOf(event)).filter(({ type }) => type === 'post.destination_due');
+    await bus.publish(due.map((message) => ({ ...toBusMessage(message), type: 'post.destination_else' })));
+    await taken();
+    expect((await state('pst_1')).status).toBe('publishing');
   });
 
   it('leaves a flaky destination to the ladder of the core', async () => {

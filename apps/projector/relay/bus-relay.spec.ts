@@ -30,6 +30,19 @@ describe('the relay', () => {
     expect(subscriptions.map(({ close }) => jest.mocked(close).mock.calls.length)).toEqual([1]);
   });
 
+  it('is none where the outbox is the bus', async () => {
+    const bus = new MemoryBus();
+    const [ensureTopics, subscribe] = [jest.spyOn(bus, 'ensureTopics'), jest.spyOn(bus, 'subscribe')];
+    const [metrics, health] = [new Registry(), new Health()];
+    const log = pino({ level: 'silent' });
+    const relay = new BusRelay({ outbox: bus, bus, metrics, health, log, keys: {} as SubjectKeys });
+    await relay.start();
+    expect(ensureTopics).toHaveBeenCalledWith(Object.values(TOPICS));
+    expect(subscribe).not.toHaveBeenCalled();
+    expect((await health.ready()).parts).toEqual({});
+    await relay.stop();
+  });
+
   it('says what is personal in clear, and sealed beside it for our own apps', async () => {
     const [outbox, bus] = [new MemoryBus(), new MemoryBus()];
     const wrapping = { encrypt: (text: string) => text, decrypt: (box: string) => box };
@@ -48,10 +61,15 @@ describe('the relay', () => {
     const onBatch = async (messages: readonly ReceivedMessage[]) => void arrived.push(...messages);
     await bus.subscribe({ group: 'others', topics: [TOPICS.posts], onBatch });
     const log = pino({ level: 'silent' });
-    const relay = new BusRelay({ outbox, bus, metrics: new Registry(), health: new Health(), log, keys });
+    const [metrics, health] = [new Registry(), new Health()];
+    const relay = new BusRelay({ outbox, bus, metrics, health, log, keys });
     await relay.start();
+    jest.spyOn(bus, 'publish').mockRejectedValueOnce(new Error('away'));
     await outbox.publish(sent.map(toBusMessage));
     await eventually(() => expect(arrived).toHaveLength(3));
+    await eventually(async () => expect(await metrics.metrics()).toContain('postledger_relay_messages_total 3\n'));
+    const mended = { relay: { ok: true, lag: 0, lastError: expect.anything() } };
+    await eventually(async () => expect((await health.ready()).parts).toEqual(mended));
     expect(arrived.map(({ value }) => (JSON.parse(value) as { reason: unknown }).reason)).toEqual([
       null,
       'Ünwell',
