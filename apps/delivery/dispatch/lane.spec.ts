@@ -155,8 +155,8 @@ describe('the pace of an endpoint', () => {
 });
 
 describe('the lane of an endpoint', () => {
-  const endpoint = (rateLimitPerSecond: number | null = null, targetUrl = 'https://one.example/') =>
-    ({ row: { config: { rateLimitPerSecond, targetUrl } } }) as Endpoint;
+  const endpoint = (rateLimitPerSecond: number | null = null, targetUrl = 'https://one.example/', phase = 'live') =>
+    ({ row: { phase, config: { rateLimitPerSecond, targetUrl } } }) as Endpoint;
   const laneOf = (it = endpoint()) => new Lane(it, { max: 32, retryScale: 1 });
   const exchange = (lane: Lane, at: number, ms: number, status = 204) => {
     lane.went(at);
@@ -173,7 +173,7 @@ describe('the lane of an endpoint', () => {
     exchange(lane, 0, 5);
     expect(lane.limit).toBe(9);
     away(lane);
-    expect([lane.limit, lane.waitMs(0)]).toEqual([1, 1_000]);
+    expect([lane.limit, lane.waitMs(0), lane.keepsUp(0)]).toEqual([1, 1_000, false]);
     exchange(lane, 1_000, 5, 500);
     expect([lane.limit, lane.waitMs(1_005)]).toEqual([2, 0]);
   });
@@ -247,6 +247,15 @@ describe('the lane of an endpoint', () => {
     expect([lane.limit, lane.circuit.waitMs(0), lane.isSilent(9_000)]).toEqual([2, 0, false]);
     lane.went(9_000);
     expect(lane.isSilent(9_001)).toBe(false);
+  });
+
+  it('counts what is under way to a target that it had before as its own, and is not over before that is', () => {
+    const lane = laneOf();
+    const isPresent = lane.went(0);
+    lane.endpoint = endpoint(null, 'https://two.example/', 'deleted');
+    expect([isPresent(), lane.inFlight, lane.held, lane.isOver]).toEqual([false, 0, 1, false]);
+    lane.former--;
+    expect([lane.held, lane.isOver]).toEqual([0, true]);
   });
 });
 

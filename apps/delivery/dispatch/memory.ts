@@ -25,7 +25,7 @@ export class Memory {
 
   /** How many deliveries one endpoint may have in it at present: never none, however many there are. */
   get part(): number {
-    const usual = this.count > 0 ? Math.max(1, this.size / this.count) : USUAL_SIZE;
+    const usual = this.count > 0 ? this.size / this.count : USUAL_SIZE;
     const left = Math.min(this.most.count - this.count, (this.most.size - this.size) / usual);
     return Math.max(1, Math.floor(left * PART));
   }

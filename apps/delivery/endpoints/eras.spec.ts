@@ -21,6 +21,14 @@ describe('eras', () => {
     expect([10, 11, 20, 21].map((at) => eraAt(eras, at).enabled)).toEqual([true, false, false, false]);
   });
 
+  it('say nothing twice', () => {
+    const next = { enabled: false, eventTypes: ['*'] };
+    const [first] = begin(['*']);
+    const changed = (after: number) => ({ after, enabled: false, all: [['*']] });
+    expect(changeEras([first!], 5, 5, next)).toEqual([first, changed(5)]);
+    expect(changeEras([first!], 5, 9, next)).toEqual([first, changed(5), changed(9)]);
+  });
+
   it('are kept up to a bound, the newest of them', () => {
     let eras = begin(['*']);
     for (let at = 1; at <= 100; at++) eras = changeEras(eras, at * 10, 0, { enabled: at % 2 === 0, eventTypes: ['*'] });
