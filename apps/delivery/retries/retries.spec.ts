@@ -14,6 +14,8 @@ const surroundings = (over: Partial<RetriesNeeds> = {}) => {
   const due = new Map<number, { at: string; times: number }>();
   const rooms = new Map<number, number>();
   const claimed: number[][] = [];
+  /** How many of each. */
+  const counts: number[][] = [];
   let looks = 0;
   const claim = (endpoints: readonly number[]): void => {
     claimed.push([...endpoints]);
@@ -23,6 +25,7 @@ const surroundings = (over: Partial<RetriesNeeds> = {}) => {
   const answer = (text: string, params: readonly unknown[]): unknown[] => {
     if (text.includes('delivery.claim')) {
       claim(params[3] as number[]);
+      counts.push(params[4] as number[]);
       return [];
     }
     if (!text.includes('delivery.next_due')) return rows();
@@ -51,7 +54,7 @@ const surroundings = (over: Partial<RetriesNeeds> = {}) => {
     },
     ...over,
   });
-  return { retries, due, rooms, claimed, looks: () => looks };
+  return { retries, due, rooms, claimed, counts, looks: () => looks };
 };
 
 describe('what waits for a retry', () => {
@@ -88,7 +91,7 @@ describe('what waits for a retry', () => {
     const waiting = surroundings();
     for (const no of [1, 2, 3, 4, 5, 6]) {
       waiting.due.set(no, { at: PAST, times: 2 });
-      waiting.rooms.set(no, 200);
+      waiting.rooms.set(no, 1_000);
     }
     await start(waiting);
     await eventually(() =>
@@ -99,6 +102,7 @@ describe('what waits for a retry', () => {
         [4, 5, 6],
       ]),
     );
+    expect(waiting.counts).toEqual(waiting.claimed.map(() => [200, 200, 100]));
   });
 
   it('of an endpoint that this process has not heard of makes it ask', async () => {

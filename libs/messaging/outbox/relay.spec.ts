@@ -1,4 +1,5 @@
 import { eventually } from '#testing';
+import type { BusMessage } from '../port/bus';
 import { Ledger, roundRobin } from '../conformance/ledger';
 import { MemoryBus, MemoryLog } from '../memory/memory-bus';
 import { startRelay } from './relay';
@@ -24,5 +25,19 @@ describe('a relay', () => {
     const relay = await startRelay({ outbox, target, topics: [TOPIC] });
     await eventually(() => expect(ledger.missing(sent)).toEqual([]));
     await Promise.all([relay.close(), target.close(), outbox.close()]);
+  });
+
+  it('is held up no longer by what it only begins to send when it is closed', async () => {
+    const [outbox, silent] = [new MemoryBus(), new MemoryBus()];
+    silent.publish = () => new Promise(() => undefined);
+    let goOn: (() => void) | undefined;
+    const open = (message: BusMessage) => new Promise<BusMessage>((opened) => (goOn = () => opened(message)));
+    const relay = await startRelay({ outbox, target: silent, topics: [TOPIC], open, lastMs: 50 });
+    await outbox.publish(roundRobin(TOPIC, ['a'], 1));
+    await eventually(() => expect(goOn).toBeDefined());
+    const closed = relay.close();
+    goOn!();
+    await closed;
+    await outbox.close();
   });
 });
