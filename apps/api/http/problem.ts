@@ -6,7 +6,7 @@ export const edgeErrors = {
   VALIDATION_FAILED: [400, EDGE_TITLES.VALIDATION_FAILED],
   UNAUTHORIZED: [401, 'A valid API key is needed: Authorization: Bearer <key>.'],
   SCOPE_MISSING: [403, 'The API key lacks the scope that this needs.'],
-  ROUTE_NOT_FOUND: [404, 'There is nothing at this path.'],
+  ROUTE_NOT_FOUND: [404, EDGE_TITLES.ROUTE_NOT_FOUND],
   METHOD_NOT_ALLOWED: [405, 'This path does not answer to this method.'],
   REQUEST_TIMEOUT: [408, EDGE_TITLES.REQUEST_TIMEOUT],
   IDEMPOTENCY_KEY_IN_USE: [409, 'A request with this Idempotency-Key is still being worked on.'],

@@ -3,6 +3,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 /** What is refused here and in the app alike: a title is the same at every occurrence of its problem (RFC 9457, 3.1.4). */
 export const EDGE_TITLES = {
   VALIDATION_FAILED: 'The request is not well-formed.',
+  ROUTE_NOT_FOUND: 'There is nothing at this path.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
   URI_TOO_LONG: 'A part of the path is too long.',
   HEADERS_TOO_LARGE: 'The headers of the request are too large.',
