@@ -19,7 +19,7 @@ const SILENT_SESSIONS = 5;
 /** The coordinator lets those who join wait so long for members that still work. */
 const REBALANCE_MS = 30_000;
 
-/** What a broker answers to a heartbeat of a generation that is over: kafkajs joins again when it hears it too. */
+/** What a broker answers to a heartbeat or a commit of a generation that is over: kafkajs joins again when it hears it too. */
 const REJOINS = new Set([
   'REBALANCE_IN_PROGRESS',
   'ILLEGAL_GENERATION',
@@ -42,7 +42,11 @@ interface Generation {
   readonly batches: Set<EachBatchPayload>;
   /** The last one seen: with it one can still commit when none is in hand. */
   last: EachBatchPayload | undefined;
+  /** Since when its commits are refused for good: its offsets are no longer the group's, or their coordinator is another one. */
+  refusedAt: number | undefined;
 }
+
+const isOver = (error: unknown): boolean => REJOINS.has((error as { readonly type?: string }).type ?? '');
 
 /** One kafkajs consumer, from its first attempt to join the group until it has left. Never used again. */
 export class KafkaMember {
@@ -102,13 +106,15 @@ export class KafkaMember {
 
   /** Long work keeps its partitions: kafkajs itself beats only between batches. */
   beat(): void {
-    const { collector, batches } = this.generation;
+    const { collector, batches, refusedAt } = this.generation;
     const payload = batches.values().next().value;
     void collector.flush();
+    if (refusedAt !== undefined && performance.now() - refusedAt > this.pace.sessionTimeoutMs)
+      return this.parts.onLost(new Error(`The group ${this.options.group} takes no commits of its Kafka consumer`));
     if (payload) {
       payload.heartbeat().catch((error: Error) => {
         // A rebalance waits for us: finish what is in hand, leave the rest. After a passing fault nobody would join anew.
-        if (REJOINS.has((error as { type?: string }).type ?? '')) collector.stop({ abort: false });
+        if (isOver(error)) collector.stop({ abort: false });
         this.options.onFault?.(error);
       });
     } else if (performance.now() > this.silentAt) {
@@ -149,8 +155,8 @@ export class KafkaMember {
       this.generation = this.begun();
       this.parts.onJoined();
     });
+    // A fetch is none: brokers give to whoever asks, and kafkajs goes on asking where its coordinator is silent or its joining has failed.
     this.consumer.on(events.HEARTBEAT, alive);
-    this.consumer.on(events.FETCH, alive);
     this.consumer.on(events.CRASH, ({ payload }) => this.parts.onLost(payload.error));
   }
 
@@ -162,10 +168,24 @@ export class KafkaMember {
         await this.parts.park(poison, reason);
         onParked?.(poison, reason);
       },
-      (messages) => commit(generation.last, messages),
+      (messages) => this.commit(generation, messages),
     );
-    const generation: Generation = { collector, batches: new Set(), last: undefined };
+    const generation: Generation = { collector, batches: new Set(), last: undefined, refusedAt: undefined };
     return generation;
+  }
+
+  /**
+   * kafkajs joins again when it hears that its coordinator has moved; but when that fails, since the new one still loads the group, it goes on with
+   * the former generation and commits at the former coordinator for ever. Who is refused for a whole session is lost.
+   */
+  private async commit(generation: Generation, messages: readonly ReceivedMessage[]): Promise<void> {
+    try {
+      await commit(generation.last, messages);
+      generation.refusedAt = undefined;
+    } catch (error) {
+      if (isOver(error)) generation.refusedAt ??= performance.now();
+      throw error;
+    }
   }
 
   private async eachBatch(payload: EachBatchPayload): Promise<void> {
