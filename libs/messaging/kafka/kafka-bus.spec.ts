@@ -27,6 +27,8 @@ jest.mock('kafkajs', () => ({
         connect: async () => undefined,
         fetchOffsets: () => held('offsets'),
         disconnect: async () => undefined,
+        events: {},
+        on: () => () => undefined,
       };
     }
   },

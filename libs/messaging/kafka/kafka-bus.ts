@@ -7,11 +7,13 @@ import {
   type SubscribeOptions,
   type Subscription,
 } from '../port/bus';
+import { beginnings } from './kafka-hello';
 import { KafkaProducer } from './kafka-producer';
 import { refusalOf } from './kafka-refusal';
 import { askRelease } from './kafka-release';
 import { connectionOf, type Connection } from './kafka-settings';
 import { KafkaSubscription, unread } from './kafka-subscription';
+import { abandon, onSilence, unlessSilent } from './patience';
 
 export interface KafkaBusOptions {
   readonly clientId?: string;
@@ -59,6 +61,7 @@ export class KafkaBus implements Bus {
     this.connection = connectionOf(url, options.env);
     this.kafka = new Kafka({
       ...this.connection,
+      brokers: () => beginnings(this.connection),
       clientId: options.clientId ?? 'postledger',
       connectionTimeout: 3_000,
       requestTimeout: 15_000,
@@ -171,18 +174,35 @@ export class KafkaBus implements Bus {
   }
 
   private connectedAdmin(): Promise<Admin> {
-    this.admin ??= this.openAdmin().catch((error: Error) => {
-      this.admin = undefined;
-      throw error;
-    });
+    this.admin ??= this.openAdmin().then(
+      (admin) => {
+        // Whoever asks next asks another one, which begins at a broker that answers.
+        const unhear = onSilence(admin, () => {
+          unhear();
+          this.admin = undefined;
+          abandon(admin, Promise.resolve());
+        });
+        return admin;
+      },
+      (error: Error) => {
+        this.admin = undefined;
+        throw error;
+      },
+    );
     return this.admin;
   }
 
   private async openAdmin(): Promise<Admin> {
     // Fails soon: health asks, and topics are made while somebody waits.
     const admin = this.kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 4 } });
-    await admin.connect();
-    return admin;
+    const connecting = admin.connect();
+    try {
+      await unlessSilent(admin, connecting);
+      return admin;
+    } catch (error) {
+      abandon(admin, connecting);
+      throw error;
+    }
   }
 
   private async park(message: ReceivedMessage, reason: string, group: string): Promise<void> {

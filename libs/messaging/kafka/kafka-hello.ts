@@ -8,6 +8,19 @@ const API_VERSIONS = 18;
 const WITH_FEATURES = 3;
 
 /**
+ * Addresses to begin at: one that answers, the quickest, and all of them when none does. kafkajs goes on to the next of its list only when
+ * a connection is refused; where one is accepted and nobody answers, or is closed at once, it asks the same one for minutes.
+ */
+export async function beginnings({ brokers, ssl }: Connection): Promise<string[]> {
+  if (brokers.length === 1) return brokers;
+  const answering = brokers.map(async (broker) => {
+    await askVersions(broker, ssl);
+    return [broker];
+  });
+  return Promise.any(answering).catch(() => brokers);
+}
+
+/**
  * Asks a broker for what it supports (ApiVersions), which it tells everybody before they say who they are, and resolves with the body of its
  * answer. Rejects when it is silent for three seconds.
  */

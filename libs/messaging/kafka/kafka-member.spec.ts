@@ -8,7 +8,12 @@ describe('a member of a Kafka group', () => {
   const run: { eachBatch?: ConsumerRunConfig['eachBatch'] } = {};
   const heard = new Map<string, (event: { payload: object }) => void>();
   const consumer = {
-    events: { HEARTBEAT: 'heartbeat', FETCH: 'fetch', GROUP_JOIN: 'group_join', REQUEST_TIMEOUT: 'silence' },
+    events: {
+      HEARTBEAT: 'heartbeat',
+      FETCH: 'fetch',
+      GROUP_JOIN: 'group_join',
+      REQUEST_TIMEOUT: 'silence',
+    },
     on: (event: string, tell: (event: { payload: object }) => void) => void heard.set(event, tell),
     connect: async () => undefined,
     subscribe: async () => undefined,
@@ -21,7 +26,14 @@ describe('a member of a Kafka group', () => {
       batch: {
         topic: 'test.v1',
         partition: 0,
-        messages: [{ key: Buffer.from('a'), value: Buffer.from('{}'), offset: String(offset), headers: {} }],
+        messages: [
+          {
+            key: Buffer.from('a'),
+            value: Buffer.from('{}'),
+            offset: String(offset),
+            headers: {},
+          },
+        ],
       },
       heartbeat,
       isRunning: () => true,
@@ -88,7 +100,10 @@ describe('a member of a Kafka group', () => {
     isLost(
       beats,
       async () => {
-        const taken = run.eachBatch!({ ...payload(0, async () => undefined), commitOffsetsIfNecessary });
+        const taken = run.eachBatch!({
+          ...payload(0, async () => undefined),
+          commitOffsetsIfNecessary,
+        });
         await jest.advanceTimersByTimeAsync(0);
         await taken;
       },
@@ -105,6 +120,18 @@ describe('a member of a Kafka group', () => {
     let tries = 0;
     expect(await isLostCommitting(9, () => (tries++ < 3 ? refused() : Promise.resolve()))).toBe(false);
     expect(await isLostCommitting(9, () => Promise.reject(new Error('Request OffsetCommit timed out')))).toBe(false);
+  });
+
+  it('is lost at the first request that is not answered', async () => {
+    const reasons: string[] = [];
+    const member = memberOf(
+      async () => undefined,
+      ({ message }) => reasons.push(message),
+    );
+    await member.join();
+    heard.get('silence')!({ payload: { apiName: 'Fetch', broker: 'a:1' } });
+    expect(reasons).toEqual(['No answer from a:1 to Fetch']);
+    await member.leave();
   });
 
   it('is lost when its group hears nothing of it for five sessions, whatever it fetches meanwhile', async () => {

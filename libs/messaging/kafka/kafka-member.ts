@@ -2,6 +2,7 @@ import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { ReceivedMessage, SubscribeOptions } from '../port/bus';
 import { BatchCollector } from './batch-collector';
 import { fromKafka } from './kafka-wire';
+import { onSilence } from './patience';
 
 export interface ConsumerPace {
   /** The broker takes a consumer that was silent for so long for dead (6,000, the least that brokers allow by default). */
@@ -158,6 +159,7 @@ export class KafkaMember {
     // A fetch is none: brokers give to whoever asks, and kafkajs goes on asking where its coordinator is silent or its joining has failed.
     this.consumer.on(events.HEARTBEAT, alive);
     this.consumer.on(events.CRASH, ({ payload }) => this.parts.onLost(payload.error));
+    onSilence(this.consumer, (error) => this.parts.onLost(error));
   }
 
   private begun(): Generation {

@@ -10,6 +10,9 @@ import type {
 import { numbered } from '../conformance/ledger';
 import { KafkaProducer } from './kafka-producer';
 
+/** Tells who made the last producer that a request of it was not answered. */
+let fallSilent: (of: { payload: { apiName: string; broker: string } }) => void = () => undefined;
+
 /** A producer whose sends come to what is told. */
 function producerOf(
   sendBatch: (batch: ProducerBatch, partitionOf: ReturnType<ICustomPartitioner>) => Promise<RecordMetadata[]>,
@@ -22,6 +25,11 @@ function producerOf(
       connect: async () => void life.push('connected'),
       disconnect: async () => void life.push('disconnected'),
       sendBatch: send,
+      events: { REQUEST_TIMEOUT: 'silence' },
+      on: (_: string, tell: typeof fallSilent) => {
+        fallSilent = tell;
+        return () => undefined;
+      },
     } as unknown as Producer;
   };
   return new KafkaProducer({ producer: make } as Kafka, 30_000, async () => undefined);
@@ -72,6 +80,30 @@ describe('a producer to Kafka', () => {
     await expect(producer.publish([numbered('gone.v1', 'a', 1)])).rejects.toThrow('away');
     await producer.publish([numbered('test.v1', 'a', 1)]);
     expect(life).toEqual(['connected', 'disconnected', 'connected']);
+  });
+
+  it('gives up a send that a broker leaves unanswered, begins anew, and lets nobody try it again', async () => {
+    const life: string[] = [];
+    const tries: (() => void)[] = [];
+    const producer = producerOf(async ({ topicMessages }, partitionOf) => {
+      const { topic, messages } = topicMessages![0]!;
+      const partitionMetadata = [{ partitionId: 0, leader: 1 } as PartitionMetadata];
+      const choose = () => messages.forEach((message) => partitionOf({ topic, partitionMetadata, message }));
+      choose();
+      if (tries.length === 0) await new Promise<void>((again) => tries.push(again)).then(choose);
+      return [{ topicName: topic, partition: 0, errorCode: 0 }];
+    }, life);
+    const message = numbered('test.v1', 'a', 1);
+    const published = producer.publish([message]);
+    await new Promise(setImmediate);
+    fallSilent({ payload: { apiName: 'Produce', broker: 'a:1' } });
+    await expect(published).rejects.toThrow('No answer from a:1 to Produce');
+    await producer.publish([message]);
+    expect(life).toEqual(['connected', 'connected']);
+    // What kafkajs does when it waited long enough: it asks for the partitions again, and closes when it is told no.
+    tries[0]!();
+    await new Promise(setImmediate);
+    expect(life).toEqual(['connected', 'connected', 'disconnected']);
   });
 
   it('sends by halves what a broker finds too large, from then on', async () => {

@@ -1,10 +1,17 @@
-import { CompressionTypes, Partitioners, type Kafka, type Producer, type RecordMetadata } from 'kafkajs';
+import {
+  CompressionTypes,
+  KafkaJSNonRetriableError,
+  Partitioners,
+  type Kafka,
+  type Producer,
+  type RecordMetadata,
+} from 'kafkajs';
 import { grouped } from '#kernel';
 import { Publisher } from '../outbox/publisher';
 import type { BusMessage } from '../port/bus';
 import { isMissingTopic, isTooLarge } from './kafka-faults';
 import { sizeOf, toKafka } from './kafka-wire';
-import { atMost } from './patience';
+import { abandon, atMost, unlessSilent } from './patience';
 
 /** Brokers refuse a record batch over 1 MiB by default, and a send may be all of one partition. One that is set to less is found out. */
 const MOST_BYTES = 800_000;
@@ -12,16 +19,23 @@ const CLOSE_MS = 3_000;
 /** A message so large is worth compressing; for small ones the CPU of gzip costs more than the wire. */
 const LARGE_BYTES = 8_192;
 
+/** A producer of kafkajs, used until a send fails. */
+interface Sender {
+  readonly producer: Producer;
+  /** Partitions that the send under way is for. */
+  readonly meant: Set<string>;
+  /** It has failed: what kafkajs would try again goes with another one. */
+  isOver: boolean;
+}
+
 /**
  * Idempotent, acks from all replicas, one send under way at a time: kafkajs does not keep the order of sends that overlap
  * (kafkajs #598), and a retry of one would land behind the next.
  */
 export class KafkaProducer {
   private readonly publisher = new Publisher((messages) => this.write(messages));
-  private producer: Promise<Producer> | undefined;
+  private sender: Promise<Sender> | undefined;
   private mostBytes = MOST_BYTES;
-  /** Partitions that the send under way is for. */
-  private readonly meant = new Set<string>();
 
   constructor(
     private readonly kafka: Kafka,
@@ -41,7 +55,7 @@ export class KafkaProducer {
 
   private async goodbye(): Promise<void> {
     await this.publisher.settled();
-    await (await this.producer)?.disconnect();
+    await (await this.sender)?.producer.disconnect();
   }
 
   private async write(messages: readonly BusMessage[]): Promise<void> {
@@ -60,35 +74,31 @@ export class KafkaProducer {
   }
 
   private async send(messages: readonly BusMessage[]): Promise<void> {
-    const producer = await (this.producer ??= this.connect());
-    this.meant.clear();
+    const sender = await (this.sender ??= this.connect());
+    sender.meant.clear();
+    const sending = sendBatch(sender.producer, messages);
     try {
-      this.checkAll(await sendBatch(producer, messages));
+      checkAll(sender.meant, await unlessSilent(sender.producer, sending));
     } catch (error) {
       // Its sequence numbers may no longer be the broker's: the next send begins with a new producer id.
-      this.producer = undefined;
-      await producer.disconnect();
+      this.sender = undefined;
+      sender.isOver = true;
+      abandon(sender.producer, sending);
       if (isMissingTopic(error)) await this.makeAnew([...new Set(messages.map(({ topic }) => topic))]);
       throw error;
     }
   }
 
-  /**
-   * kafkajs 2.2.4 sends nothing more, when it tries again, to a broker that has answered before: what is of a partition whose lead went there in
-   * between goes nowhere, and nobody hears of it but by its missing among the answers.
-   */
-  private checkAll(answers: readonly RecordMetadata[]): void {
-    for (const { topicName, partition } of answers) this.meant.delete(`${topicName}/${partition}`);
-    if (this.meant.size > 0) throw new Error(`Kafka has not answered for ${[...this.meant].join(', ')}`);
-  }
-
-  private async connect(): Promise<Producer> {
+  private async connect(): Promise<Sender> {
+    const meant = new Set<string>();
     const producer = this.kafka.producer({
+      // Asked for each message at each try of a send.
       createPartitioner: () => {
         const choose = Partitioners.DefaultPartitioner();
         return (of) => {
+          if (sender.isOver) throw new KafkaJSNonRetriableError('The messages go with another producer');
           const partition = choose(of);
-          this.meant.add(`${of.topic}/${partition}`);
+          meant.add(`${of.topic}/${partition}`);
           return partition;
         };
       },
@@ -97,14 +107,27 @@ export class KafkaProducer {
       allowAutoTopicCreation: false,
       metadataMaxAge: this.metadataAgeMs,
     });
+    const sender: Sender = { producer, meant, isOver: false };
+    const connecting = producer.connect();
     try {
-      await producer.connect();
-      return producer;
+      await unlessSilent(producer, connecting);
+      return sender;
     } catch (error) {
-      this.producer = undefined;
+      this.sender = undefined;
+      abandon(producer, connecting);
       throw error;
     }
   }
+}
+
+/**
+ * kafkajs 2.2.4 sends nothing more, when it tries again, to a broker that has answered before: what is of a partition whose lead went there in
+ * between goes nowhere, and nobody hears of it but by its missing among the answers.
+ */
+function checkAll(meant: ReadonlySet<string>, answers: readonly RecordMetadata[]): void {
+  const told = new Set(answers.map(({ topicName, partition }) => `${topicName}/${partition}`));
+  const untold = [...meant].filter((place) => !told.has(place));
+  if (untold.length > 0) throw new Error(`Kafka has not answered for ${untold.join(', ')}`);
 }
 
 async function sendBatch(producer: Producer, messages: readonly BusMessage[]): Promise<RecordMetadata[]> {

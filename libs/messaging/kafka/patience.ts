@@ -1,3 +1,7 @@
+import type { Admin, Consumer, Producer } from 'kafkajs';
+
+type Client = Pick<Admin | Consumer | Producer, 'on' | 'events'>;
+
 /** Waits for `work`, and no longer than so many milliseconds: brokers that are away answer nothing that could end it. */
 export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
@@ -6,4 +10,32 @@ export async function atMost(ms: number, work: Promise<unknown>): Promise<void> 
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Rejects as soon as a request of the client is not answered in time. */
+export async function unlessSilent<T>(client: Client, work: Promise<T>): Promise<T> {
+  let unhear: () => void = () => undefined;
+  const silence = new Promise<never>((_, reject) => (unhear = onSilence(client, reject)));
+  try {
+    return await Promise.race([work, silence]);
+  } finally {
+    unhear();
+  }
+}
+
+/**
+ * Tells of each request that is not answered in time, until the function is called that it returns. A broker that hangs keeps its connections, and
+ * kafkajs puts its requests to it again, for minutes.
+ */
+export function onSilence(client: Client, tell: (error: Error) => void): () => void {
+  const { events, on } = client as Pick<Admin, 'on' | 'events'>;
+  return on(events.REQUEST_TIMEOUT, ({ payload: { apiName, broker } }) =>
+    tell(new Error(`No answer from ${broker} to ${apiName}`)),
+  );
+}
+
+/** Closes a client that is given up, once `work` of it has ended, well or not: kafkajs would open for it what was closed. */
+export function abandon(client: Admin | Producer, work: Promise<unknown>): void {
+  const close = () => client.disconnect();
+  work.then(close, close).catch(() => undefined);
 }

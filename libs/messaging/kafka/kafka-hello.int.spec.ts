@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { beginnings } from './kafka-hello';
 import { askRelease } from './kafka-release';
 
 /** No error, no apis, no throttling, and `metadata.version` up to 27 among the features. */
@@ -9,7 +10,7 @@ const ANSWER = Buffer.concat([
 ]);
 const framed = Buffer.concat([Buffer.of(0, 0, 0, ANSWER.length + 4, 0, 0, 0, 0), ANSWER]);
 
-describe('the release of Apache Kafka, asked of several brokers', () => {
+describe('Apache Kafka of several brokers', () => {
   const closing: (() => void)[] = [];
   afterEach(() => closing.splice(0).forEach((close) => close()));
 
@@ -26,7 +27,7 @@ describe('the release of Apache Kafka, asked of several brokers', () => {
   const answers = () => brokerThat((socket) => socket.once('data', () => socket.write(framed)));
   const refuses = () => brokerThat((socket) => socket.destroy());
 
-  it('is told by one while another, which stands before it, is silent', async () => {
+  it('tells its release by one while another, which stands before it, is silent', async () => {
     let isWaitedFor = false;
     const silent = await brokerThat((socket) => {
       isWaitedFor = true;
@@ -36,8 +37,21 @@ describe('the release of Apache Kafka, asked of several brokers', () => {
     expect(isWaitedFor).toBe(true);
   });
 
-  it('is told by one when another closes the connection, and by none when all do', async () => {
+  it('tells its release by one when another closes the connection, and not at all when each does', async () => {
     expect(await askRelease({ brokers: [await refuses(), await answers()] })).toBe('4.1');
     expect(await askRelease({ brokers: [await refuses(), await refuses()] })).toBeUndefined();
+  });
+
+  it('is begun with at a broker that answers, and at any when none does', async () => {
+    const [silent, closing, answering] = [await brokerThat(() => undefined), await refuses(), await answers()];
+    expect(await beginnings({ brokers: [silent, closing, answering] })).toEqual([answering]);
+    expect(await beginnings({ brokers: [closing, closing] })).toEqual([closing, closing]);
+  });
+
+  it('is not asked where to begin when there is one place only', async () => {
+    let asked = 0;
+    const only = await brokerThat(() => asked++);
+    expect(await beginnings({ brokers: [only] })).toEqual([only]);
+    expect(asked).toBe(0);
   });
 });
