@@ -4,6 +4,8 @@ import { KafkaBus } from './kafka-bus';
 
 /** What a consumer and an admin are asked for, and how to let them answer. */
 const broker = { asked: [] as string[], answer: (): void => undefined };
+const quiet = { connect: async () => undefined, disconnect: async () => undefined };
+let admin: { connect(): Promise<void>; disconnect(): Promise<void> } = quiet;
 const held = (what: string) => {
   broker.asked.push(what);
   return new Promise<never[]>((done) => (broker.answer = () => done([])));
@@ -24,9 +26,9 @@ jest.mock('kafkajs', () => ({
     }
     admin() {
       return {
-        connect: async () => undefined,
+        connect: () => admin.connect(),
         fetchOffsets: () => held('offsets'),
-        disconnect: async () => undefined,
+        disconnect: () => admin.disconnect(),
         events: {},
         on: () => () => undefined,
       };
@@ -60,5 +62,34 @@ describe('a bus on Kafka that is closed while somebody begins to read on it', ()
     broker.answer();
     await Promise.all([closed, begun]);
     expect(broker.asked).toEqual(['offsets']);
+  });
+});
+
+describe('a bus on Kafka that is closed while somebody asks how it is', () => {
+  afterEach(() => {
+    admin = quiet;
+    jest.useRealTimers();
+  });
+
+  it('does not wait for brokers that have fallen silent', async () => {
+    jest.useFakeTimers();
+    const bus = new KafkaBus('kafka://127.0.0.1:1');
+    void bus.unread('one', ['test.v1']);
+    admin = { ...quiet, disconnect: () => new Promise(() => undefined) };
+    const closed = bus.close();
+    await jest.advanceTimersByTimeAsync(3_000);
+    await closed;
+  });
+
+  it('is closed well when they cannot be reached', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    admin = { ...quiet, connect: () => new Promise((_, reject) => (fail = reject)) };
+    const bus = new KafkaBus('kafka://127.0.0.1:1');
+    const asked = bus.unread('one', ['test.v1']);
+    const closed = bus.close();
+    await new Promise(setImmediate);
+    fail(new Error('away'));
+    await expect(asked).rejects.toThrow('away');
+    await closed;
   });
 });

@@ -13,7 +13,7 @@ import { refusalOf } from './kafka-refusal';
 import { askRelease } from './kafka-release';
 import { connectionOf, type Connection } from './kafka-settings';
 import { KafkaSubscription, unread } from './kafka-subscription';
-import { abandon, onSilence, unlessSilent } from './patience';
+import { abandon, atMost, onSilence, unlessSilent } from './patience';
 
 export interface KafkaBusOptions {
   readonly clientId?: string;
@@ -35,6 +35,8 @@ const METADATA_AGE_MS = 30_000;
 const TOPIC_SETTINGS = [{ name: 'compression.type', value: 'producer' }];
 /** A release is asked for again after so long: brokers are replaced under the same name. */
 const RELEASE_MS = 60_000;
+/** kafkajs waits with a goodbye for what brokers have yet to answer. */
+const CLOSE_MS = 3_000;
 const LEADER_TRIES = 100;
 const LEADER_PAUSE_MS = 100;
 
@@ -163,7 +165,13 @@ export class KafkaBus implements Bus {
   async close(): Promise<void> {
     await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
     await this.producer.close();
-    await (await this.admin)?.disconnect();
+    await atMost(CLOSE_MS, this.closeAdmin());
+  }
+
+  /** One that cannot connect has nothing to close. */
+  private async closeAdmin(): Promise<void> {
+    const admin = await this.admin?.catch(() => undefined);
+    await admin?.disconnect();
   }
 
   private toldRelease(): Promise<string | undefined> {
