@@ -103,17 +103,17 @@ const EMAIL = /^[^\s@<>"',;]+@[^\s@<>"',;]+$/u;
 export const WebUrl = (options: FieldOptions = {}): PropertyDecorator =>
   applyDecorators(
     Text({ max: 2_048, ...options }),
-    ApiProperty({ format: 'uri' }),
+    ApiProperty({ pattern: WEB_URL.source }),
     ValidateBy({
       name: 'isWebUrl',
       validator: { validate: isWebUrl, defaultMessage: () => 'must be an http or https URL' },
     }),
   );
 
-function isWebUrl(value: unknown): boolean {
-  if (typeof value !== 'string' || !/^https?:\/\/[^\s\\]+$/i.test(value)) return false;
-  return URL.canParse(value);
-}
+// Not the format `uri`: letters of any script are taken, as networks write them.
+const WEB_URL = /^[Hh][Tt][Tt][Pp][Ss]?:\/\/[^\s\\]+$/u;
+
+const isWebUrl = (value: unknown): boolean => typeof value === 'string' && WEB_URL.test(value) && URL.canParse(value);
 
 /** An id: the prefix, then 1–64 of `A-Za-z0-9_-`. */
 export const Id = (prefix: IdPrefix, options: FieldOptions = {}): PropertyDecorator =>

@@ -207,6 +207,17 @@ describe('posts over HTTP', () => {
     });
   });
 
+  it('takes where a post stands as its network writes it: in letters of any script', async () => {
+    const scheduled = await api.send('POST', '/posts', post({ id: 'pst_letters' }));
+    const url = 'HTTPS://bücher.example/ワークショップ?q={é}';
+    const path = `/posts/pst_letters/destinations/${scheduled.at('destinations', 0, 'id')}/outcome`;
+    expect((await api.send('POST', path, { outcome: 'published', platformPostId: '17', url })).status).toBe(200);
+    expect((await api.send('GET', '/posts/pst_letters/results')).at('destinations', 0, 'url')).toBe(url);
+    const described = (await api.send('GET', '//docs-json')).at('components', 'schemas', 'ReportOutcome', 'properties');
+    expect(described).toMatchObject({ url: { pattern: expect.any(String) } });
+    expect(described).not.toMatchObject({ url: { format: expect.anything() } });
+  });
+
   it('takes a failure as final or as one to try again, as its report says, and retries what is named', async () => {
     const destinations = [
       { accountId: 'acct_ig', platform: 'instagram' },
