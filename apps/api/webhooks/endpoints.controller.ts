@@ -179,7 +179,7 @@ export class EndpointsController {
     body: RotateSecret,
     answer: secretAnswer,
     tagged: true,
-    errors: ['ENDPOINT_NOT_FOUND'],
+    errors: ['ENDPOINT_NOT_FOUND', 'SECRETS_OVERLAP'],
     summary: 'Make a new secret; it is shown this once',
   })
   async rotate(

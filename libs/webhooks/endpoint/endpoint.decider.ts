@@ -11,6 +11,9 @@ export interface ExistingEndpoint {
 
 export type Endpoint = { readonly status: 'absent' } | { readonly status: 'deleted' } | ExistingEndpoint;
 
+/** Each that signs makes the headers of every webhook longer, which receivers bound, and every event of the endpoint. */
+const MOST_SECRETS = 10;
+
 /** Every event carries the whole configuration after it, so folding is taking it over. */
 const take = (_: Endpoint, { endpointId, config }: { endpointId: string; config: EndpointConfig }): Endpoint => ({
   status: 'registered',
@@ -69,6 +72,7 @@ export const endpointDecider = decider<EndpointCommand, EndpointEvent, Endpoint>
       const { endpointId, config } = existingEndpoint(endpoint);
       const overlapUntil = plus(at, overlapMs);
       const secrets = [{ ...secret, createdAt: at, expiresAt: null }, ...overlapping(config.secrets, at, overlapUntil)];
+      ensure(secrets.length <= MOST_SECRETS, 'SECRETS_OVERLAP');
       return [
         {
           type: 'SecretRotated',

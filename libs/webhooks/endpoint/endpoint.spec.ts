@@ -157,6 +157,28 @@ describe('a rotated secret', () => {
     given(registered)
       .when(rotate('2', noon, 0))
       .then(rotated(noon, noon, '2', [])));
+  it('is refused while ten sign, for each makes every webhook longer, unless it ends the others', () => {
+    let secrets: EndpointConfig['secrets'] = [first];
+    const history: EndpointEvent[] = [registered];
+    for (let n = 2; n <= 10; n++) {
+      secrets = secrets.map((secret) => ({ ...secret, expiresAt: tomorrow }));
+      history.push(rotated(noon, tomorrow, `${n}`, secrets));
+      secrets = [{ id: `${n}`, box: `v1.${n}`, createdAt: noon, expiresAt: null }, ...secrets];
+      given(...history.slice(0, -1))
+        .when(rotate(`${n}`, noon, oneDay))
+        .then(history.at(-1)!);
+    }
+    given(...history)
+      .when(rotate('11', noon, oneDay))
+      .fails('SECRETS_OVERLAP');
+    given(...history)
+      .when(rotate('11', noon, 0))
+      .then(rotated(noon, noon, '11', []));
+    const nextDay = plus(tomorrow, oneDay);
+    given(...history)
+      .when(rotate('11', tomorrow, oneDay))
+      .then(rotated(tomorrow, nextDay, '11', [{ id: '10', box: 'v1.10', createdAt: noon, expiresAt: nextDay }]));
+  });
   it('ends every older one with it where it has the shorter overlap', () => {
     const evening = plus(noon, 6 * HOUR);
     const soon = plus(evening, HOUR);
