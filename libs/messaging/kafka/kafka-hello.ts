@@ -26,7 +26,7 @@ export async function beginnings({ brokers, ssl }: Connection): Promise<string[]
  */
 export function askVersions(broker: string, ssl: Connection['ssl']): Promise<Buffer> {
   const at = broker.lastIndexOf(':');
-  const [host, port] = [broker.slice(0, at).replace(/^\[|\]$/g, ''), Number(broker.slice(at + 1))];
+  const [host, port] = [broker.slice(0, at), Number(broker.slice(at + 1))];
   const socket: Socket = ssl
     ? connectTls({
         ...(ssl === true ? {} : (ssl as ConnectionOptions)),

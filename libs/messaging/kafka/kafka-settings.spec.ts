@@ -29,6 +29,9 @@ describe('the settings of a Kafka connection', () => {
     );
     for (const url of ['kafka://a:port', 'kafka://a:99999', 'kafka://a,,b', 'kafka://a, b'])
       expect(() => connectionOf(url, {})).toThrow('BUS_URL is not of the form kafka://host:port,host:port');
+    expect(() => connectionOf('kafka://me:hunter2@a:1,[::1]:9092', {})).toThrow(
+      'BUS_URL has an IPv6 address, which the client of Kafka cannot read: give the broker a name',
+    );
     expect(() => connectionOf('kafka://me:hunter%2@a:1', {})).toThrow(/^BUS_URL has a % in its user or password/);
     expect(() => connectionOf('kafka://a:1', { KAFKA_CA_FILE: '/nowhere' })).toThrow(
       'KAFKA_CA_FILE /nowhere cannot be read (ENOENT)',

@@ -4,7 +4,9 @@ import type { KafkaConfig, SASLOptions } from 'kafkajs';
 export type Connection = Pick<KafkaConfig, 'ssl' | 'sasl'> & { readonly brokers: string[] };
 
 const FORM = 'BUS_URL is not of the form kafka://host:port,host:port';
-const BROKER = /^(?:\[[\da-f:.]+\]|[^:\s]+)(?::(\d{1,5}))?$/i;
+const BROKER = /^[^:[\]\s]+(?::(\d{1,5}))?$/;
+/** kafkajs 2.2.4 takes what stands before the first colon for the host. */
+const NO_ADDRESS = 'BUS_URL has an IPv6 address, which the client of Kafka cannot read: give the broker a name';
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 /**
@@ -31,6 +33,7 @@ export function connectionOf(url: string, env: Readonly<Record<string, string | 
 }
 
 function brokerOf(host: string): string {
+  if (host.startsWith('[')) throw new Error(NO_ADDRESS);
   const found = BROKER.exec(host);
   if (!found || Number(found[1] ?? 0) > 65_535) throw new Error(FORM);
   return found[1] === undefined ? `${host}:9092` : host;
