@@ -9,6 +9,7 @@ const WITHOUT_A_KEY: Readonly<Record<string, string>> = {
   'GET /health/ready': 'the same: parts and engines',
   'GET /metrics': 'the same: counters; METRICS_PORT binds it elsewhere',
   'GET /docs': 'the reference, the same for everybody',
+  'GET /docs/': 'the reference, the same for everybody',
   'GET /docs-json': 'the reference, the same for everybody',
   'GET /docs/start.js': 'of the page of the reference',
   'GET /docs/{file}': 'of the page of the reference',
