@@ -66,7 +66,7 @@ export class KeyIssuer {
        select id, pg_notify('keys_changed', '') from ended`,
       [workspace, id],
     );
-    if (rows.length > 0) this.keys.forget();
+    if (rows.length > 0) this.engines.wake.local('keys_changed');
     return rows.length > 0;
   }
 }

@@ -62,17 +62,16 @@ export class KeyStore {
     this.engines.wake.send('keys_changed');
   }
 
-  /** What is known may have changed: whoever asks from now on has what is so from now on. */
-  forget(): void {
-    this.generation++;
-    this.known.clear();
-    this.asked.clear();
-  }
-
   async close(): Promise<void> {
     clearInterval(this.flushing);
     this.stopListening();
     await this.flush();
+  }
+
+  private forget(): void {
+    this.generation++;
+    this.known.clear();
+    this.asked.clear();
   }
 
   private async read(text: string): Promise<Caller | null> {
