@@ -67,7 +67,7 @@ describe('each command of the compose file', () => {
   beforeAll(async () => (test = await testDatabase()));
   afterAll(() => test.drop());
 
-  it.each(apps)('%s starts alone, gets ready and drains', async (_name, { command, environment }) => {
+  it.each(apps)('%s starts alone, gets ready and drains, and says so', async (name, { command, environment }) => {
     const port = String(await ownPort());
     const secretKey = Buffer.alloc(32, 5).toString('base64');
     const program = Program.start(command!, {
@@ -80,7 +80,7 @@ describe('each command of the compose file', () => {
       POSTLEDGER_SECRET_KEY: secretKey,
       POSTLEDGER_SECRET_KEY_PREVIOUS: '',
       POSTLEDGER_API_KEY: 'key_for_this_test_0123456789abcdef',
-      LOG_LEVEL: 'warn',
+      LOG_LEVEL: 'info',
     });
     try {
       await eventually(
@@ -91,6 +91,10 @@ describe('each command of the compose file', () => {
         { within: 60_000, every: 50 },
       );
       expect(await program.stop()).toBe(0);
+      const said = program.lines.flatMap(
+        (line) => /"msg":"(\S+ (?:is ready|drains|has stopped))"/.exec(line)?.[1] ?? [],
+      );
+      expect(said).toEqual([`${name} is ready`, `${name} drains`, `${name} has stopped`]);
     } finally {
       program.kill();
     }

@@ -174,9 +174,13 @@ export async function runApp(definition: AppDefinition): Promise<void> {
     if (arg === '--help' || arg === '-h') return void process.stdout.write(help(definition));
     if (arg !== undefined) throw new SettingsError(`${arg} is not an option: there is --help.`);
     const running = await startApp(definition, loadSettings());
-    const { url, metricsUrl } = running;
-    running.engines.log.info({ url, ...(metricsUrl && { metricsUrl }) }, `${definition.name} is ready`);
-    stopOnSignals(running);
+    const { url, metricsUrl, engines } = running;
+    engines.log.info({ url, ...(metricsUrl && { metricsUrl }) }, `${definition.name} is ready`);
+    const stop = () => {
+      engines.log.info(`${definition.name} drains`);
+      return running.stop();
+    };
+    stopOnSignals({ stop }, async () => engines.log.info(`${definition.name} has stopped`));
   } catch (error) {
     fail(error);
   }
