@@ -13,7 +13,7 @@ import { refusalOf } from './kafka-refusal';
 import { askRelease } from './kafka-release';
 import { connectionOf, type Connection } from './kafka-settings';
 import { KafkaSubscription, unread } from './kafka-subscription';
-import { abandon, atMost, onSilence, unlessSilent } from './patience';
+import { abandon, atMost, CLOSE_MS, connected, onSilence } from './patience';
 
 export interface KafkaBusOptions {
   readonly clientId?: string;
@@ -35,8 +35,6 @@ const METADATA_AGE_MS = 30_000;
 const TOPIC_SETTINGS = [{ name: 'compression.type', value: 'producer' }];
 /** A release is asked for again after so long: brokers are replaced under the same name. */
 const RELEASE_MS = 60_000;
-/** kafkajs waits with a goodbye for what brokers have yet to answer. */
-const CLOSE_MS = 3_000;
 const LEADER_TRIES = 100;
 const LEADER_PAUSE_MS = 100;
 
@@ -200,17 +198,9 @@ export class KafkaBus implements Bus {
     return this.admin;
   }
 
-  private async openAdmin(): Promise<Admin> {
+  private openAdmin(): Promise<Admin> {
     // Fails soon: health asks, and topics are made while somebody waits.
-    const admin = this.kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 4 } });
-    const connecting = admin.connect();
-    try {
-      await unlessSilent(admin, connecting);
-      return admin;
-    } catch (error) {
-      abandon(admin, connecting);
-      throw error;
-    }
+    return connected(this.kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 4 } }));
   }
 
   private async park(message: ReceivedMessage, reason: string, group: string): Promise<void> {

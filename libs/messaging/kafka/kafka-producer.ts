@@ -11,11 +11,10 @@ import { Publisher } from '../outbox/publisher';
 import type { BusMessage } from '../port/bus';
 import { isMissingTopic, isTooLarge } from './kafka-faults';
 import { sizeOf, toKafka } from './kafka-wire';
-import { abandon, atMost, unlessSilent } from './patience';
+import { abandon, atMost, CLOSE_MS, connected, unlessSilent } from './patience';
 
 /** Brokers refuse a record batch over 1 MiB by default, and a send may be all of one partition. One that is set to less is found out. */
 const MOST_BYTES = 800_000;
-const CLOSE_MS = 3_000;
 /** A message so large is worth compressing; for small ones the CPU of gzip costs more than the wire. */
 const LARGE_BYTES = 8_192;
 
@@ -108,13 +107,11 @@ export class KafkaProducer {
       metadataMaxAge: this.metadataAgeMs,
     });
     const sender: Sender = { producer, meant, isOver: false };
-    const connecting = producer.connect();
     try {
-      await unlessSilent(producer, connecting);
+      await connected(producer);
       return sender;
     } catch (error) {
       this.sender = undefined;
-      abandon(producer, connecting);
       throw error;
     }
   }

@@ -2,6 +2,9 @@ import type { Admin, Consumer, Producer } from 'kafkajs';
 
 type Client = Pick<Admin | Consumer | Producer, 'on' | 'events'>;
 
+/** kafkajs waits with a goodbye for what brokers have yet to answer: nobody waits longer for it. */
+export const CLOSE_MS = 3_000;
+
 /** Waits for `work`, and no longer than so many milliseconds: brokers that are away answer nothing that could end it. */
 export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
@@ -20,6 +23,18 @@ export async function unlessSilent<T>(client: Client, work: Promise<T>): Promise
     return await Promise.race([work, silence]);
   } finally {
     unhear();
+  }
+}
+
+/** Connects a client; one that fails, or a request of which is not answered in time, is given up. */
+export async function connected<C extends Admin | Producer>(client: C): Promise<C> {
+  const connecting = client.connect();
+  try {
+    await unlessSilent(client, connecting);
+    return client;
+  } catch (error) {
+    abandon(client, connecting);
+    throw error;
   }
 }
 
