@@ -154,6 +154,7 @@ export class Retries {
     let total = 0;
     // As they are now: what is put at the end of the line below must not come around again.
     for (const [no, due] of [...this.due]) {
+      if (total >= CLAIM) break;
       if (due > now) continue;
       const room = Math.min(this.roomOf(no), CLAIM - total);
       if (room <= 0) continue;
