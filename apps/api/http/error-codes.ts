@@ -1,5 +1,5 @@
-import { catalogues } from '../http/error-catalogues';
-import { edgeErrors, STATUS_OF } from '../http/problem';
+import { catalogues } from './error-catalogues';
+import { edgeErrors, STATUS_OF } from './problem';
 
 /** What a refusal looks like from outside. */
 export interface ErrorCode {

@@ -1,15 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { Histogram } from 'prom-client';
 import { requestFingerprint, type IdempotencyStore, type KeptAnswer } from '../idempotency/idempotency-store';
-import { errorsOf } from '#kernel';
 import { holdsSealed, openThing, type SubjectKeys } from '#personal-data';
 import type { KeyStore } from '../keys/key-store';
 import { rateHeaders, type RateLimit } from '../rate-limit/rate-limit';
 import type { Caller, RouteContract } from './caller';
-import { catalogues } from './error-catalogues';
+import { errorCodes } from './error-codes';
 import { idempotencyKeyOf, traceOf } from './headers';
 import { escapePointer, parseJson, unknownName, UNSTORABLE } from './json-body';
-import { invalid, problem, problemOf, type Problem } from './problem';
+import { invalid, Problem, problem, problemOf } from './problem';
 import type { Scope } from './scopes';
 import { validated } from './validate';
 
@@ -204,9 +203,9 @@ function reserve(
     .catch((error: unknown) => fail(error, request, reply, parts));
 }
 
-function notFound(code: string): Error {
-  const catalogue = Object.values(catalogues).find((each) => code in each);
-  return catalogue ? errorsOf(catalogue)(code) : problem('ROUTE_NOT_FOUND');
+function notFound(code: string): Problem {
+  const { status, title } = errorCodes.get(code)!;
+  return new Problem(status, code, title);
 }
 
 /** Replaces body and query by checked instances of the route's own classes. */

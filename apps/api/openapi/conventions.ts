@@ -1,4 +1,4 @@
-import { errorCodes } from './error-codes';
+import { errorCodes } from '../http/error-codes';
 import { list, object, text, whole, type Schema } from './schema';
 
 type Json = Record<string, unknown>;
