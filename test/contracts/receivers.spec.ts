@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -12,6 +12,8 @@ import { contract } from './recorded';
 
 const root = join(__dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'receiver-'));
+/** Packing builds where the sources are, which would make the program's own build stale: it is done on a copy. */
+const copy = mkdtempSync(join(tmpdir(), 'webhook-signing-'));
 const running = new Set<ChildProcess>();
 
 const run = (command: string, args: readonly string[], cwd = folder) => {
@@ -48,7 +50,9 @@ function compile(file: string, resolution: ts.CompilerOptions = {}): string {
 }
 
 beforeAll(() => {
-  const packed = run('npm', ['pack', '--pack-destination', folder], join(root, 'libs/webhook-signing'));
+  cpSync(join(root, 'libs/webhook-signing'), copy, { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const packed = run('npm', ['pack', '--pack-destination', folder], copy);
   if (packed.status !== 0) throw new Error(packed.stderr);
   const [tarball] = readdirSync(folder);
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
@@ -58,7 +62,7 @@ beforeAll(() => {
 
 afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, copy]) rmSync(made, { recursive: true, force: true });
 });
 
 describe('the packed package in an empty folder', () => {
