@@ -1,8 +1,8 @@
 import setUpPostgres from '../../libs/testing/global-setup';
-import { installKafka } from './install-kafka';
+import { KafkaNode } from './kafka';
 
 /** What is fetched from elsewhere is fetched before the first suite: no test's time goes by meanwhile. */
 export default async function setUp(): Promise<void> {
-  installKafka();
+  await KafkaNode.install();
   await setUpPostgres();
 }

@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path';
 export const VERSION = '4.1.0';
 const CACHE = resolve(__dirname, '../../.cache/kafka');
 export const JARS = join(CACHE, `jars-${VERSION}`);
+/** Java's archive of the classes that a node loads. */
+export const CLASSES = join(CACHE, `classes-${VERSION}.jsa`);
 
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
   <groupId>postledger</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
