@@ -121,7 +121,8 @@ table delivery.delivery (
   reason text,
   tries smallint not null default 0,
   replay boolean not null default false,
-  changed_at timestamp with time zone
+  changed_at timestamp with time zone,
+  ladder integer not null default 0
 ) partition by RANGE (id);
 
 table delivery.endpoint (
@@ -777,7 +778,7 @@ begin
 end $function$;
 
 CREATE OR REPLACE FUNCTION delivery.claim(p_worker uuid, p_batch uuid, p_now timestamp with time zone, endpoints integer[], rooms integer[])
- RETURNS TABLE(id uuid, endpoint integer, sequence bigint, message_id uuid, type text, key text, tries smallint, replay boolean, coalesce_key text, body text, number bigint)
+ RETURNS TABLE(id uuid, endpoint integer, sequence bigint, message_id uuid, type text, key text, tries smallint, replay boolean, coalesce_key text, body text, number bigint, ladder integer)
  LANGUAGE sql
  SET enable_seqscan TO 'off'
 AS $function$
@@ -806,7 +807,7 @@ AS $function$
     update delivery.delivery d set state = 'discarded', reason = 'superseded', changed_at = p_now
     from taken t where t.is_old and d.id = t.delivery_id
   ), found as (
-    select d.id, d.endpoint, d.sequence, d.message_id, d.type, d.key, d.tries, d.replay, t.coalesce_key, b.body
+    select d.id, d.endpoint, d.sequence, d.message_id, d.type, d.key, d.tries, d.replay, d.ladder, t.coalesce_key, b.body
     from taken t join delivery.delivery d on d.id = t.delivery_id join delivery.body b on b.id = d.body_id
     where not t.is_old
   ), leased as (
@@ -814,7 +815,7 @@ AS $function$
     select p_batch, p_worker, array_agg(f.id) from found f having count(*) > 0
   )
   select f.id, f.endpoint, f.sequence, f.message_id, f.type, f.key, f.tries, f.replay, f.coalesce_key, f.body,
-    1 + (select count(*) from delivery.attempt a where a.delivery_id = f.id)
+    1 + (select count(*) from delivery.attempt a where a.delivery_id = f.id), f.ladder
   from found f
   order by f.sequence
 $function$;
@@ -1037,7 +1038,7 @@ AS $function$
   select * from first
 $function$;
 
-CREATE OR REPLACE FUNCTION delivery.record(p_worker uuid, p_now timestamp with time zone, a_delivery uuid[], a_number smallint[], a_at timestamp with time zone[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[], x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamp with time zone[], x_coalesce text[], x_replayed timestamp with time zone[], done_batches uuid[], a_erased boolean[] DEFAULT NULL::boolean[])
+CREATE OR REPLACE FUNCTION delivery.record(p_worker uuid, p_now timestamp with time zone, a_delivery uuid[], a_number smallint[], a_at timestamp with time zone[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[], x_delivery uuid[], x_batch uuid[], x_lane text[], x_endpoint integer[], x_sequence bigint[], x_state text[], x_reason text[], x_tries smallint[], x_due timestamp with time zone[], x_coalesce text[], x_replayed timestamp with time zone[], done_batches uuid[], a_erased boolean[] DEFAULT NULL::boolean[], x_ladder integer[] DEFAULT NULL::integer[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -1059,8 +1060,8 @@ begin
     ), lanes as (
       select h.name from delivery.hold h where h.name = any (x_lane) and h.worker = p_worker for key share
     ), given as (
-      select x.* from unnest(x_delivery, x_batch, x_lane, x_endpoint, x_sequence, x_state, x_reason, x_tries, x_due, x_coalesce, x_replayed)
-        as x (id, batch, lane, endpoint, sequence, state, reason, tries, due_at, coalesce_key, replayed_at)
+      select x.* from unnest(x_delivery, x_batch, x_lane, x_endpoint, x_sequence, x_state, x_reason, x_tries, x_due, x_coalesce, x_replayed, x_ladder)
+        as x (id, batch, lane, endpoint, sequence, state, reason, tries, due_at, coalesce_key, replayed_at, ladder)
       where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes) and not exists (
         select from delivery.delivery d where d.id = x.id and d.state = 'queued' and d.replay and d.changed_at is distinct from x.replayed_at)
     ), changed as (
@@ -1068,6 +1069,7 @@ begin
       set state = nullif(g.state, 'delivered'), reason = g.reason, tries = g.tries, changed_at = p_now
       from given g
       where d.id = g.id and d.state is distinct from 'discarded' and (d.state is distinct from 'parked' or g.state = 'delivered')
+        and d.ladder = coalesce(g.ladder, d.ladder)
       returning d.id
     ), waiting as (
       insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)
@@ -1158,7 +1160,7 @@ declare
   given integer;
 begin
   with again as (
-    update delivery.delivery d set state = 'queued', reason = null, tries = 0, replay = true, changed_at = p_now
+    update delivery.delivery d set state = 'queued', reason = null, tries = 0, replay = true, ladder = d.ladder + 1, changed_at = p_now
     where d.id = any (p_ids) and d.endpoint = p_endpoint
     returning d.id, d.endpoint, d.sequence, d.key
   ), configured as (

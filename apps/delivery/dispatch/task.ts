@@ -26,6 +26,8 @@ export interface Task {
   /** Failed attempts of the present ladder. */
   readonly tries: number;
   readonly replay: boolean;
+  /** Which ladder it is on: a replay begins another one, and what follows for the one before counts no more. */
+  readonly ladder: number;
   /** Its row has a state, which a success must clear. */
   readonly exceptional: boolean;
   readonly coalesce: string | null;
@@ -47,6 +49,7 @@ export interface WaitingRow {
   readonly key: string;
   readonly tries: number;
   readonly replay: boolean;
+  readonly ladder: number;
   readonly body: string;
   /** Of the attempt to come. */
   readonly number: number;
@@ -65,6 +68,7 @@ export const taskOf = (row: WaitingRow, held: Held): Task => ({
   number: Number(row.number),
   tries: row.tries,
   replay: row.replay,
+  ladder: row.ladder,
   exceptional: true,
   ...held,
 });

@@ -35,6 +35,7 @@ export function handOver(
         number: 1,
         tries: 0,
         replay: false,
+        ladder: 0,
         exceptional: false,
         coalesce,
         batch,

@@ -11,7 +11,7 @@ export interface QueueRow extends WaitingRow {
 /** Deliveries of one entity in memory: an entity that fails must not fill the window. */
 export const DEEPEST = 10;
 
-const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, uuid_extract_timestamp(d.id) as created_at, d.replay, case when d.replay then d.changed_at::text end as replayed_at, b.body,
+const SELECT = `select d.id, q.sequence, q.key, q.due_at, d.message_id, d.type, d.tries, uuid_extract_timestamp(d.id) as created_at, d.replay, d.ladder, case when d.replay then d.changed_at::text end as replayed_at, b.body,
   1 + (select count(*) from delivery.attempt a where a.delivery_id = d.id) as number
   from delivery.queue q join delivery.delivery d on d.id = q.delivery_id join delivery.body b on b.id = d.body_id`;
 

@@ -133,6 +133,7 @@ export class Recorder {
       ...decisions,
       finished,
       erasedColumn(attempted),
+      decided.length > 0 ? decided.map(({ task }) => task.ladder) : null,
     ];
     const [row] = await sql.query<{ ids: string[] }>(RECORD, params);
     return new Set(row!.ids);
@@ -145,7 +146,7 @@ interface Written {
   readonly others: readonly Outcome[];
 }
 
-const RECORD = `select delivery.record(${Array.from({ length: 24 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
+const RECORD = `select delivery.record(${Array.from({ length: 25 }, (_, n) => `$${n + 1}`).join(', ')}) as ids`;
 
 /** The next of its entity waits until it is written. */
 const isAwaited = ({ task }: Outcome): boolean => task.lane !== null;

@@ -96,6 +96,31 @@ describe('what becomes of a delivery', () => {
     expect(await row()).toEqual(after);
   });
 
+  it('begins a new ladder when it is asked for again while the last attempt of another is under way', async () => {
+    const [endpointId, path, before] = ['whe_anew', '/anew', 9];
+    const held: ServerResponse[] = [];
+    const hold = (_: unknown, response: ServerResponse) => void held.push(response);
+    receiver.always(path, 500);
+    receiver.script(path, ...Array<number>(before).fill(500), hold, hold);
+    await world.register(endpointId, receiver.url(path), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('anew');
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(1));
+    const { id } = await first(endpointId);
+    await byHand('RequestDeliveryReplay', endpointId, id);
+    await world.pass(worker);
+    // The replay goes at once, beside what has yet to be answered.
+    await eventually(() => expect(held).toHaveLength(2));
+    held[0]!.writeHead(500).end();
+    await eventually(async () => expect((await deliveries.get('ws_1', id))!.attempts).toHaveLength(before + 1));
+    held[1]!.writeHead(500).end();
+    await listed(endpointId, { status: 'parked' });
+    await eventually(async () => expect(await world.test.db.query('select 1 from delivery.lease')).toEqual([]));
+    const replays = receiver.on(path).filter(({ headers }) => headers['webhook-replay'] === 'true');
+    expect([receiver.on(path).length - replays.length, replays.length]).toEqual([before + 1, 10]);
+  });
+
   it('stays parked when it is asked for again while its endpoint is closed', async () => {
     receiver.always('/closed', 500);
     await world.register('whe_closed', receiver.url('/closed'), { eventTypes: ['region.*'] });
