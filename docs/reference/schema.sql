@@ -156,7 +156,8 @@ table delivery.fact (
   "position" bigint,
   at timestamp with time zone not null,
   tries integer not null default 0,
-  due_at timestamp with time zone not null
+  due_at timestamp with time zone not null,
+  as_of bigint
 );
 
 table delivery.hold (

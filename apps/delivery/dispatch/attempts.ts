@@ -62,7 +62,12 @@ export class Attempts {
     const counts = speaksForTarget ? exchange : { ...exchange, statusCode: undefined };
     const decision = decide(counts, endpoint.contract, task.tries, { scale, chance: Math.random() });
     const isInVain = decision.state === 'retrying' && !endpoint.open;
-    return { task, exchange, decision: isInVain ? givenUp(endpoint, closedReason(endpoint.row)) : decision };
+    return {
+      task,
+      exchange,
+      decision: isInVain ? givenUp(endpoint, closedReason(endpoint.row)) : decision,
+      asOf: endpoint.row.position,
+    };
   }
 }
 

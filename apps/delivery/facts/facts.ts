@@ -1,4 +1,12 @@
-import type { CommandContext, CommandHandler, EventStore } from '#event-store';
+import {
+  NO_STREAM,
+  streamName,
+  type CommandContext,
+  type CommandHandler,
+  type EventStore,
+  type RecordedEvent,
+  type Revision,
+} from '#event-store';
 import { derivedUuid, DomainError, instant, publicEventId, uuidv7, type Clock } from '#kernel';
 import type { Logger } from '#platform';
 import type { Database, Sql } from '#postgres';
@@ -11,6 +19,8 @@ export interface Fact {
   readonly endpointId: string;
   readonly kind: 'parked' | 'gone' | 'failing';
   readonly delivery?: { readonly id: string; readonly type: string; readonly attempts: number };
+  /** Log position of the newest change of the endpoint that it speaks of: one that came later may have given it another chance. */
+  readonly asOf?: number;
 }
 
 interface FactRow {
@@ -23,6 +33,7 @@ interface FactRow {
   readonly attempts: number | null;
   readonly position: number | null;
   readonly at: string;
+  readonly as_of: number | null;
 }
 
 export interface FactsNeeds {
@@ -40,10 +51,10 @@ const AT_ONCE = 50;
 export async function writeFacts(sql: Sql, facts: readonly Fact[], now: string): Promise<void> {
   if (facts.length === 0) return;
   await sql.query(
-    `insert into delivery.fact (id, workspace, endpoint_id, kind, delivery_id, type, attempts, position, at, due_at)
-     select f.id, f.workspace, f.endpoint_id, f.kind, f.delivery_id, f.type, f.attempts, d.position, $8, $8
-     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::integer[])
-       as f (id, workspace, endpoint_id, kind, delivery_id, type, attempts)
+    `insert into delivery.fact (id, workspace, endpoint_id, kind, delivery_id, type, attempts, position, at, due_at, as_of)
+     select f.id, f.workspace, f.endpoint_id, f.kind, f.delivery_id, f.type, f.attempts, d.position, $8, $8, f.as_of
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::integer[], $9::bigint[])
+       as f (id, workspace, endpoint_id, kind, delivery_id, type, attempts, as_of)
      left join delivery.delivery d on d.id = f.delivery_id`,
     [
       facts.map(() => uuidv7()),
@@ -54,9 +65,15 @@ export async function writeFacts(sql: Sql, facts: readonly Fact[], now: string):
       facts.map(({ delivery }) => delivery?.type ?? null),
       facts.map(({ delivery }) => delivery?.attempts ?? null),
       now,
+      facts.map(({ asOf }) => asOf ?? null),
     ],
   );
 }
+
+/** An endpoint that was enabled, or sent elsewhere, is not the one that failed. */
+const isAnotherChance = ({ type, data }: RecordedEvent): boolean =>
+  type === 'EndpointEnabled' ||
+  (type === 'EndpointUpdated' && Object.hasOwn((data as { changed: object }).changed, 'targetUrl'));
 
 /** Tells the log: each fact becomes a command whose id derives from the fact's, so telling it twice has one effect. */
 export class Facts extends Rounds {
@@ -109,37 +126,53 @@ export class Facts extends Rounds {
       repeatable: true,
     };
     try {
-      await this.command(row, context);
+      const isTold = await this.command(row, context);
       log.info(
         {
           endpoint: row.endpoint_id,
           delivery: row.delivery_id && `dlv_${row.delivery_id}`,
           correlationId: context.correlationId,
         },
-        `webhook ${row.kind}`,
+        `webhook ${row.kind}${isTold ? '' : ', but no longer'}`,
       );
     } catch (error) {
-      // The endpoint was deleted in the meantime: nobody is left to be told.
-      if (!(error instanceof DomainError)) throw error;
+      // The endpoint was deleted or changed in the meantime: nobody is left to be told. One that changes just now is looked at again.
+      if (!(error instanceof DomainError) || error.code === 'REVISION_STALE') throw error;
       log.info({ endpoint: row.endpoint_id, code: error.code }, `webhook ${row.kind}, but no longer`);
     }
   }
 
-  private command(row: FactRow, context: CommandContext): Promise<unknown> {
+  /** Whether there was something to tell. */
+  private async command(row: FactRow, context: CommandContext): Promise<boolean> {
     const { commands } = this.needs;
     const by = { at: context.at, actor: context.actor };
     switch (row.kind) {
       case 'parked': {
         const deliveryId = `dlv_${row.delivery_id}`;
         const parked = { deliveryId, endpointId: row.endpoint_id, eventType: row.type!, attempts: row.attempts! };
-        return commands.handle(deliveryAggregate, deliveryId, { type: 'ParkDelivery', ...parked, ...by }, context);
+        await commands.handle(deliveryAggregate, deliveryId, { type: 'ParkDelivery', ...parked, ...by }, context);
+        return true;
       }
       case 'gone':
       case 'failing': {
         const disable = { type: 'DisableEndpoint', reason: row.kind, ...by } as const;
-        return commands.handle(endpointAggregate, row.endpoint_id, disable, context);
+        const expected = await this.revisionOfWhatFailed(row);
+        if (expected === 'another') return false;
+        await commands.handle(endpointAggregate, row.endpoint_id, disable, context, { expected });
+        return true;
       }
     }
+  }
+
+  /** The revision of the endpoint that the fact speaks of, or that it was given another chance since. */
+  private async revisionOfWhatFailed({
+    workspace,
+    endpoint_id: id,
+    as_of: asOf,
+  }: FactRow): Promise<Revision | 'another'> {
+    const events = await this.needs.store.read(streamName(endpointAggregate.category, workspace, id));
+    if (asOf !== null && events.some((event) => event.position > asOf && isAnotherChance(event))) return 'another';
+    return events.at(-1)?.revision ?? NO_STREAM;
   }
 
   /** What follows from a delivery belongs to the correlation of its event. */

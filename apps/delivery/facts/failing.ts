@@ -74,13 +74,18 @@ export class Failing {
     ]);
     const hopeless = await db.tx(async (sql) => {
       // Said once: it begins to count anew.
-      const rows = await sql.query<{ workspace: string; id: string }>(
-        'update delivery.endpoint set failing_since = null where no = any($1) and enabled and failing_since <= now() - make_interval(secs => $2) returning workspace, id',
+      const rows = await sql.query<{ workspace: string; id: string; position: number }>(
+        'update delivery.endpoint set failing_since = null where no = any($1) and enabled and failing_since <= now() - make_interval(secs => $2) returning workspace, id, position',
         [endpoints, FAILING_AFTER_MS / SECOND],
       );
       await writeFacts(
         sql,
-        rows.map(({ workspace, id }) => ({ workspace, endpointId: id, kind: 'failing' as const })),
+        rows.map(({ workspace, id, position: asOf }) => ({
+          workspace,
+          endpointId: id,
+          kind: 'failing' as const,
+          asOf,
+        })),
         clock(),
       );
       return rows.length;

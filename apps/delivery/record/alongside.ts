@@ -41,7 +41,7 @@ async function supersede(sql: Sql, outcomes: readonly Outcome[], now: string): P
 }
 
 function factOf(outcome: Outcome, endpoint: (no: number) => Endpoint | undefined): Fact[] {
-  const { task, decision } = outcome;
+  const { task, decision, asOf } = outcome;
   const row = endpoint(task.endpoint)?.row;
   if (!row) return [];
   const fact = {
@@ -51,5 +51,5 @@ function factOf(outcome: Outcome, endpoint: (no: number) => Endpoint | undefined
   };
   if (decision.state === 'parked') return [{ ...fact, kind: 'parked' }];
   // Only the attempt that was answered 410 says so; the others are given up because of it.
-  return isFarewell(outcome) ? [{ ...fact, kind: 'gone' }] : [];
+  return isFarewell(outcome) ? [{ ...fact, kind: 'gone', ...(asOf !== undefined && { asOf }) }] : [];
 }

@@ -20,6 +20,8 @@ export interface Outcome {
   /** Absent when nothing was attempted. */
   readonly exchange: Exchange | null;
   readonly decision: Decision;
+  /** Log position of the newest change of its endpoint that was known when the exchange ended. */
+  readonly asOf?: number;
 }
 
 /** The attempt itself was answered 410; what is given up because of it, or with a closed endpoint, says so as of a position. */

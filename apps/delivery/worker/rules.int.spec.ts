@@ -36,6 +36,11 @@ describe('what becomes of a delivery', () => {
     const since = by.at.replace(/^\d{4}/, '2020') as never;
     return world.endpointCommand(endpointId, { type: 'RequestReplay', jobId, since, until: null, status, ...by });
   };
+  /** What happens later is not for it. */
+  const end = async (endpointId: string) => {
+    await world.endpointCommand(endpointId, { type: 'DeleteEndpoint', ...world.by() });
+    await world.pass(worker);
+  };
   const byHand = async (type: 'RequestDeliveryReplay' | 'DiscardDelivery', endpointId: string, id: string) => {
     const by = world.by();
     await world.commands.handle(
@@ -119,6 +124,7 @@ describe('what becomes of a delivery', () => {
     await eventually(async () => expect(await world.test.db.query('select 1 from delivery.lease')).toEqual([]));
     const replays = receiver.on(path).filter(({ headers }) => headers['webhook-replay'] === 'true');
     expect([receiver.on(path).length - replays.length, replays.length]).toEqual([before + 1, 10]);
+    await end(endpointId);
   });
 
   it('stays parked when it is asked for again while its endpoint is closed', async () => {
@@ -283,6 +289,45 @@ describe('what becomes of a delivery', () => {
       });
     },
   );
+
+  it.each([
+    ['a 410', 'another target'],
+    ['a 410', 'an enabling'],
+    ['five days of failures', 'another target'],
+  ])('does not end an endpoint by %s that the log hears of after %s', async (what, since) => {
+    const id = `whe_late_${what.length}_${since.length}`;
+    const path = `/${id}`;
+    const isGone = what === 'a 410';
+    receiver.always(path, isGone ? 410 : 500);
+    const { db } = world.test;
+    const { facts } = worker.parts as unknown as { facts: { round(): Promise<void> } };
+    const round = jest.spyOn(facts, 'round').mockResolvedValue();
+    await world.register(id, receiver.url(path), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    if (!isGone)
+      await db.query("update delivery.endpoint set failing_since = now() - interval '6 days' where id = $1", [id]);
+    await world.happen(id);
+    await world.pass(worker);
+    const told = () => db.query('select 1 from delivery.fact where endpoint_id = $1 and kind <> $2', [id, 'parked']);
+    await eventually(async () => expect(await told()).toHaveLength(1));
+    if (since === 'another target')
+      await world.endpointCommand(id, {
+        type: 'UpdateEndpoint',
+        changes: { targetUrl: receiver.url('/elsewhere') },
+        ...world.by(),
+      });
+    else {
+      await world.endpointCommand(id, { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
+      await world.endpointCommand(id, { type: 'EnableEndpoint', ...world.by() });
+    }
+    round.mockRestore();
+    worker.parts.facts.wake();
+    await eventually(async () => expect(await told()).toEqual([]));
+    expect((await world.commands.load(endpointAggregate, 'ws_1', id)).state).toMatchObject({
+      config: { status: 'enabled' },
+    });
+    await end(id);
+  });
 
   it('is numbered and discarded while the endpoint is disabled, and sent by a replay job after it is enabled', async () => {
     await world.register('whe_off', receiver.url('/off'), { eventTypes: ['region.*'] });

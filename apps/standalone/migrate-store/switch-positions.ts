@@ -188,7 +188,7 @@ const moveDelivery = (sql: Sql): Promise<void> =>
       eras = (select json_agg(jsonb_set(era, '{after}', to_jsonb(pg_temp.moved((era ->> 'after')::bigint))) order by n)
               from jsonb_array_elements(eras::jsonb) with ordinality e (era, n));
     update delivery.delivery d set position = p.new from place p where p.old = d.position;
-    update delivery.fact set position = pg_temp.moved(position) where position is not null;`);
+    update delivery.fact set position = pg_temp.moved(position), as_of = pg_temp.moved(as_of);`);
 
 /** An entry's hash holds its position, so the chain of the new log is another: the projector writes it anew. */
 async function startAuditAnew(sql: Sql): Promise<void> {
