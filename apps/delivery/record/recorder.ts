@@ -26,6 +26,8 @@ const MAX_WAIT_IN_ORDER_MS = 2;
 /** Outcomes that may wait, as when the database is away, before dispatch pauses. */
 const FULL = 4_000;
 const LONGEST_PAUSE_MS = 2_000;
+/** What the column of an attempt's number holds: who is sent something again more often than that has several of it. */
+const HIGHEST_NUMBER = 2 ** 15 - 1;
 
 /** Writes outcomes in batches: attempts, decisions, and the end of leases, in one statement. */
 export class Recorder {
@@ -158,7 +160,7 @@ function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
   const exchanges = outcomes.map(({ exchange }) => exchange!);
   return [
     plainArray(outcomes.map(({ task }) => task.id)),
-    plainArray(outcomes.map(({ task }) => task.number)),
+    plainArray(outcomes.map(({ task }) => Math.min(task.number, HIGHEST_NUMBER))),
     plainArray(exchanges.map(({ startedAt }) => instant(startedAt))),
     plainArray(exchanges.map(({ durationMs }) => Math.round(durationMs))),
     plainArray(exchanges.map(({ ok }) => ok)),

@@ -127,6 +127,25 @@ describe('what becomes of a delivery', () => {
     await end(endpointId);
   });
 
+  it('is written down however often it was sent, and holds up no other', async () => {
+    await world.register('whe_often', receiver.url('/often'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('often');
+    await world.pass(worker);
+    await listed('whe_often', { status: 'delivered' });
+    const { id } = await first('whe_often');
+    await world.test.db.query(
+      'insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code) select $1, n, now(), 1, true, 204 from generate_series(2, 32767) n',
+      [id.slice('dlv_'.length)],
+    );
+    await byHand('RequestDeliveryReplay', 'whe_often', id);
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/often')).toHaveLength(2));
+    await listed('whe_often', { status: 'delivered' });
+    expect((await deliveries.get('ws_1', id))!.attempts).toHaveLength(32_768);
+    await end('whe_often');
+  });
+
   it('stays parked when it is asked for again while its endpoint is closed', async () => {
     receiver.always('/closed', 500);
     await world.register('whe_closed', receiver.url('/closed'), { eventTypes: ['region.*'] });
