@@ -138,3 +138,24 @@ describe('a commit whose answer is lost', () => {
     await eachArrivesOnce(20);
   });
 });
+
+describe('a change of an endpoint of which nobody told the other processes', () => {
+  let world: World;
+  beforeEach(async () => (world = await World.open()));
+  afterEach(() => world.close());
+
+  it('is heard of all the same, also where nothing happens', async () => {
+    const [first, second] = [await world.worker(), await world.worker()];
+    await world.register('whe_a', 'http://127.0.0.1:9/a');
+    await world.pass(first);
+    await world.live(1);
+    const [row] = await world.test.db.query<{ no: number }>('select no from delivery.endpoint');
+    const target = () => second.parts.directory.get(row!.no)?.row.config.targetUrl;
+    await eventually(() => expect(target()).toBe('http://127.0.0.1:9/a'));
+    jest.spyOn(first['engines'].wake, 'send').mockReturnValue();
+    const changes = { targetUrl: 'http://127.0.0.1:9/b' };
+    await world.endpointCommand('whe_a', { type: 'UpdateEndpoint', changes, ...world.by() });
+    await world.pass(first);
+    await eventually(() => expect(target()).toBe('http://127.0.0.1:9/b'));
+  });
+});

@@ -147,7 +147,10 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     db,
     clock,
     name,
-    onBeat: () => dispatcher.resume(),
+    onBeat: (version) => {
+      dispatcher.resume();
+      if (version !== undefined && version !== directory.version) directory.refresh().catch(onFault);
+    },
     onLost: whole.lost,
     onTakenOver: whole.tookOver,
     onFault,

@@ -12,8 +12,8 @@ export interface PresenceNeeds {
   readonly db: Database;
   readonly clock: Clock;
   readonly name: string;
-  /** The heartbeat was answered: it is sure again, if it was not. */
-  readonly onBeat: () => void;
+  /** The heartbeat was answered: it is sure again, if it was not. Tells the version of the endpoints, for whom no wake-up told of a new one. */
+  readonly onBeat: (endpointsVersion: number | undefined) => void;
   /** Others have given this worker up: what it holds is no longer its own. */
   readonly onLost: () => void;
   /** Deliveries of a dead worker wait again. */
@@ -80,8 +80,8 @@ export class Presence {
   private async beat(): Promise<void> {
     try {
       const sentAt = performance.now();
-      const rows = await this.needs.db.query(
-        'update delivery.worker set beat_at = clock_timestamp() where id = $1 returning 1',
+      const rows = await this.needs.db.query<{ version: number }>(
+        'update delivery.worker set beat_at = clock_timestamp() where id = $1 returning (select version from delivery.endpoint_version) as version',
         [this.id],
       );
       if (this.stopped) return;
@@ -93,7 +93,7 @@ export class Presence {
         this.id = id;
         this.needs.onLost();
       }
-      this.needs.onBeat();
+      this.needs.onBeat(rows[0]?.version);
       await this.reap();
     } catch (error) {
       if (!this.stopped) this.needs.onFault(error as Error);
