@@ -149,8 +149,9 @@ describe('a switch of positions', () => {
         ('ws_1', 'whe_2', '{}', true, 'live', 2, -1, '[{"after":0,"all":[]}]', 1, 0);
       insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
         select '${id}', no, 1, 3, '${id}', '${id}', '${id}', 'x', 'k' from delivery.endpoint where id = 'whe_1';
-      insert into delivery.fact (id, workspace, endpoint_id, kind, position, at, due_at)
-        values ('${id}', 'ws_1', 'whe_1', 'gone', 1, now(), now()), ('${randomUUID()}', 'ws_1', 'whe_1', 'gone', null, now(), now());`);
+      insert into delivery.inbox (position, index, created_at) values (3, 1, '2026-05-01');
+      insert into delivery.fact (id, workspace, endpoint_id, kind, position, at, due_at, as_of)
+        values ('${id}', 'ws_1', 'whe_1', 'gone', 1, now(), now(), 2), ('${randomUUID()}', 'ws_1', 'whe_1', 'gone', null, now(), now(), null);`);
     expect(await switchPositions(db, { source, target })).toEqual({ isNew: true, events: 3 });
     const all = (text: string) => db.query(text);
     expect(await all('select position, created_position from read.posts_v1')).toEqual([
@@ -182,9 +183,14 @@ describe('a switch of positions', () => {
       { position: 3, cursor: -1, eras: [{ after: 0, all: [] }], enabled_after: 0 },
     ]);
     expect(await all('select position from delivery.delivery')).toEqual([{ position: 4 }]);
-    expect(await all('select position from delivery.fact order by position')).toEqual([
-      { position: 2 },
-      { position: null },
+    expect(await all('select position, as_of from delivery.fact order by position')).toEqual([
+      { position: 2, as_of: 3 },
+      { position: null, as_of: null },
+    ]);
+    // What was handled comes again under its new place, when the bus was not told: it was killed, or the server crashed.
+    expect(await all('select position, index from delivery.inbox order by position')).toEqual([
+      { position: 3, index: 1 },
+      { position: 4, index: 1 },
     ]);
   });
 

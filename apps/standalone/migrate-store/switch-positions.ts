@@ -180,7 +180,7 @@ const moveBus = (sql: Sql): Promise<void> =>
       .join('\n'),
   );
 
-/** The inbox stays as it is: it knows what was handled under its old place, should that come again. */
+/** The inbox knows what was handled under its old place and under its new one: a bus that was not told of the end of a batch gives it again. */
 const moveDelivery = (sql: Sql): Promise<void> =>
   sql.script(`
     update delivery.endpoint set position = pg_temp.moved(position), cursor = pg_temp.moved(cursor),
@@ -188,6 +188,8 @@ const moveDelivery = (sql: Sql): Promise<void> =>
       eras = (select json_agg(jsonb_set(era, '{after}', to_jsonb(pg_temp.moved((era ->> 'after')::bigint))) order by n)
               from jsonb_array_elements(eras::jsonb) with ordinality e (era, n));
     update delivery.delivery d set position = p.new from place p where p.old = d.position;
+    insert into delivery.inbox (position, index, created_at)
+      select p.new, i.index, i.created_at from delivery.inbox i join place p on p.old = i.position on conflict do nothing;
     update delivery.fact set position = pg_temp.moved(position), as_of = pg_temp.moved(as_of);`);
 
 /** An entry's hash holds its position, so the chain of the new log is another: the projector writes it anew. */
