@@ -33,20 +33,35 @@ const JOB = `select j.*, e.enabled and e.phase <> 'deleted' as open, (e.config -
 const MATCH = `d.endpoint = $1 and d.id >= delivery.id_at($2) and d.id < delivery.id_at($3)
   and case when $4::text is null then delivery.status_of(d.id, d.state) <> 'pending' else delivery.status_of(d.id, d.state) = $4 end`;
 
-/** Works bulk replays off, page by page; the cursor moves in the transaction of its page, so any process can go on. */
+/**
+ * Works bulk replays off, page by page, a page of each in turn: a short one does not wait for the end of a long one, nor any for one that
+ * cannot go on. The cursor moves in the transaction of its page, so any process can go on.
+ */
 export class Jobs extends Rounds {
   constructor(private readonly needs: JobsNeeds) {
     super(needs.onFault);
   }
 
   protected override async round(): Promise<void> {
-    const { db, hold, letGo } = this.needs;
-    for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit 20`)) {
-      const name = `job:${workspace}:${id}`;
-      if (!(await hold(name))) continue;
-      while (!this.isStopped && (await this.page(workspace, id)));
-      await letGo(name);
+    const { db, hold, letGo, onFault } = this.needs;
+    const held = new Set<string>();
+    const failed = new Set<string>();
+    for (let isMore = true; isMore && !this.isStopped;) {
+      isMore = false;
+      for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit 20`)) {
+        const name = `job:${workspace}:${id}`;
+        if (this.isStopped || failed.has(name) || !(held.has(name) || (await hold(name)))) continue;
+        held.add(name);
+        try {
+          if (await this.page(workspace, id)) isMore = true;
+          else if (held.delete(name)) await letGo(name);
+        } catch (error) {
+          failed.add(name);
+          onFault(error as Error);
+        }
+      }
     }
+    for (const name of held) await letGo(name);
   }
 
   /** Replays one page of a job. Returns whether there is more. */
