@@ -1069,8 +1069,8 @@ begin
       update delivery.delivery d
       set state = nullif(g.state, 'delivered'), reason = g.reason, tries = g.tries, changed_at = p_now
       from given g
-      where d.id = g.id and d.state is distinct from 'discarded' and (d.state is distinct from 'parked' or g.state = 'delivered')
-        and d.ladder = coalesce(g.ladder, d.ladder)
+      where d.id = g.id and d.ladder = coalesce(g.ladder, d.ladder) and (
+        d.state is null or d.state in ('queued', 'retrying') or g.state = 'delivered' and (d.state = 'parked' or d.reason in ('disabled', 'gone', 'deleted')))
       returning d.id
     ), waiting as (
       insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence)

@@ -317,4 +317,29 @@ describe('an ordered endpoint', () => {
     expect(kinds()).toEqual(['first', 'replay', 'replay']);
     expect(await db.query('select state, tries from delivery.delivery')).toEqual([{ state: null, tries: 0 }]);
   });
+
+  it('is told once of what was under way when it was disabled, though it was enabled again before that happened', async () => {
+    const worker = await world.worker();
+    const held: ServerResponse[] = [];
+    receiver.always('/o', (_, response) => void held.push(response));
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.live(1);
+    await world.endpointCommand('whe_o', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
+    const disabling = await world.fresh();
+    await world.endpointCommand('whe_o', { type: 'EnableEndpoint', ...world.by() });
+    const enabling = await world.fresh();
+    await world.happen('a', 1);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(1));
+    await worker.handle(disabling);
+    held[0]!.writeHead(204).end();
+    const { db } = world.test;
+    await eventually(async () => expect(await db.query('select ok from delivery.attempt')).toEqual([{ ok: true }]));
+    const states = () => db.query('select state, reason from delivery.delivery');
+    expect(await states()).toEqual([{ state: null, reason: null }]);
+    await worker.handle(enabling);
+    expect(await states()).toEqual([{ state: null, reason: null }]);
+    expect(await db.query('select * from delivery.queue')).toEqual([]);
+  });
 });
