@@ -1006,16 +1006,19 @@ CREATE OR REPLACE FUNCTION delivery.purge(p_endpoint integer, p_reason text, p_n
  SET enable_seqscan TO 'off'
 AS $function$
 declare
+  ids uuid[];
+  sequences bigint[];
   given integer;
 begin
+  select array_agg(w.delivery_id), array_agg(w.sequence) into ids, sequences
+  from (select q.delivery_id, q.sequence from delivery.queue q where q.endpoint = p_endpoint order by q.sequence limit p_limit) w;
+  perform from delivery.delivery d where d.id = any (ids) order by d.id for no key update;
   with gone as (
     delete from delivery.retry r where r.delivery_id in (
       select w.delivery_id from delivery.retry w where w.endpoint = p_endpoint limit p_limit for update skip locked
     ) returning r.delivery_id
   ), unqueued as (
-    delete from delivery.queue q where q.endpoint = p_endpoint and q.sequence in (
-      select w.sequence from delivery.queue w where w.endpoint = p_endpoint order by w.sequence limit p_limit for update skip locked
-    ) returning q.delivery_id
+    delete from delivery.queue q where q.endpoint = p_endpoint and q.sequence = any (sequences) returning q.delivery_id
   )
   update delivery.delivery d set state = 'discarded', reason = p_reason, changed_at = p_now
   from (select delivery_id from gone union all select delivery_id from unqueued) w

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Sql } from '#postgres';
 import { eventually, Receiver, type Received } from '#testing';
 import { World } from '../testing/world';
 
@@ -341,5 +342,59 @@ describe('an ordered endpoint', () => {
     await worker.handle(enabling);
     expect(await states()).toEqual([{ state: null, reason: null }]);
     expect(await db.query('select * from delivery.queue')).toEqual([]);
+  });
+
+  it('is disabled while outcomes are written without either waiting for the other', async () => {
+    const worker = await world.worker();
+    const held: ServerResponse[] = [];
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.live(1);
+    // Good answers make room for three at once.
+    await world.happen('before', 4);
+    await world.pass(worker);
+    await eventually(async () => expect(await world.test.db.query('select 1 from delivery.attempt')).toHaveLength(4));
+    receiver.always('/o', (_, response) => void held.push(response));
+    for (const entity of ['a', 'b', 'c']) await world.happen(entity, 1);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(3));
+    await world.endpointCommand('whe_o', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
+    const disabling = await world.fresh();
+    const { db } = world.test;
+    const { recorder } = worker.parts;
+    const faults = jest.spyOn(worker['engines'].log, 'warn');
+    const lock = (sql: Sql, which: number) =>
+      sql.query(`select from delivery.delivery where sequence = ${which} for update`);
+    const waits = async (what: string) =>
+      (
+        await db.query(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1",
+          [`select delivery.${what}(%`],
+        )
+      ).length > 0;
+    let isOver = false;
+    let disabled: Promise<void> | undefined;
+    await db.tx(async (last) => {
+      await db.tx(async (first) => {
+        await lock(first, 5);
+        const [one, ...others] = held;
+        one!.writeHead(204).end();
+        await eventually(() => waits('record'));
+        others.forEach((response) => response.writeHead(204).end());
+        // What is written next is written together, and its end is held up.
+        await eventually(() => expect(recorder['waiting']).toHaveLength(2));
+        await lock(last, 7);
+      });
+      await eventually(async () => expect(await db.query('select 1 from delivery.attempt')).toHaveLength(5));
+      await eventually(() => waits('record'));
+      disabled = worker.handle(disabling).finally(() => (isOver = true));
+      await eventually(async () => isOver || (await waits('purge')));
+    });
+    await disabled;
+    await recorder.flush();
+    expect(faults.mock.calls).toEqual([]);
+    expect(await db.query('select state, count(*) from delivery.delivery group by 1')).toEqual([
+      { state: null, count: 7 },
+    ]);
   });
 });
