@@ -32,8 +32,14 @@ const surroundings = (over: Partial<RetriesNeeds> = {}) => {
     looks++;
     return rows().filter(({ due_at }) => due_at !== null);
   };
+  /** Answers that are on their way, once somebody holds them up. */
+  const held: (() => void)[] = [];
+  let holds = (_: string): boolean => false;
   const sql: Sql = {
-    query: <Row>(text: string, params: readonly unknown[] = []) => Promise.resolve(answer(text, params) as Row[]),
+    query: <Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> => {
+      const rows = answer(text, params) as Row[];
+      return holds(text) ? new Promise<Row[]>((come) => held.push(() => come(rows))) : Promise.resolve(rows);
+    },
     script: () => Promise.resolve(),
   };
   const endpoint = (no: number) =>
@@ -54,7 +60,11 @@ const surroundings = (over: Partial<RetriesNeeds> = {}) => {
     },
     ...over,
   });
-  return { retries, due, rooms, claimed, counts, looks: () => looks };
+  const hold = (part: string): (() => void)[] => {
+    holds = (text) => text.includes(part);
+    return held;
+  };
+  return { retries, due, rooms, claimed, counts, looks: () => looks, hold };
 };
 
 describe('what waits for a retry', () => {
@@ -85,6 +95,39 @@ describe('what waits for a retry', () => {
     waiting.retries.note(1, Date.now() + 30);
     await eventually(() => expect(waiting.claimed).toEqual([[1]]));
     expect(waiting.looks()).toBe(1);
+  });
+
+  it.each([
+    ['what is due in all', 'next_due'],
+    ['what is left of what was claimed', 'min(r.due_at)'],
+  ])('is claimed when it is due also where it was noted while the database was asked for %s', async (_, question) => {
+    const waiting = surroundings();
+    waiting.rooms.set(1, 5);
+    waiting.due.set(1, { at: PAST, times: question === 'next_due' ? 0 : 1 });
+    const held = waiting.hold(question);
+    await start(waiting);
+    await eventually(() => expect(held).toHaveLength(1));
+    waiting.due.set(1, { at: PAST, times: 1 });
+    const before = waiting.claimed.length;
+    waiting.retries.note(1, Date.now() + 30);
+    waiting.hold('nothing any more');
+    held[0]!();
+    await eventually(() => expect(waiting.claimed).toHaveLength(before + 1));
+    expect(waiting.looks()).toBe(1);
+  });
+
+  it('is looked at again when somebody says during a look that there is more', async () => {
+    const waiting = surroundings();
+    waiting.rooms.set(1, 5);
+    const held = waiting.hold('next_due');
+    await start(waiting);
+    waiting.due.set(1, { at: PAST, times: 1 });
+    waiting.retries.wake();
+    expect(waiting.looks()).toBe(1);
+    waiting.hold('nothing any more');
+    held[0]!();
+    await eventually(() => expect(waiting.claimed).toEqual([[1]]));
+    expect(waiting.looks()).toBe(2);
   });
 
   it('comes in turn, endpoint by endpoint, where all of them have more than is claimed at once', async () => {

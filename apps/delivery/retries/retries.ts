@@ -40,6 +40,10 @@ const LONGEST_TIMER_MS = 60_000;
  */
 export class Retries {
   private readonly due = new Map<number, number>();
+  /** Of each question to the database that is under way, what was noted since: its answer may not know of that. */
+  private readonly asking = new Set<Map<number, number>>();
+  private looking = false;
+  private lookAgain = false;
   private timer: NodeJS.Timeout | undefined;
   private lookTimer: NodeJS.Timeout | undefined;
   private claiming = false;
@@ -60,11 +64,8 @@ export class Retries {
 
   /** A row was written that is due at `dueMs`. */
   note(endpoint: number, dueMs: number): void {
-    const known = this.due.get(endpoint);
-    if (known === undefined || dueMs < known) {
-      this.due.set(endpoint, dueMs);
-      this.schedule();
-    }
+    for (const noted of this.asking) sooner(noted, endpoint, dueMs);
+    if (sooner(this.due, endpoint, dueMs)) this.schedule();
   }
 
   /** An endpoint has room for more. */
@@ -85,7 +86,41 @@ export class Retries {
 
   private async look(): Promise<void> {
     if (this.stopped) return;
+    // One at a time: an answer that was overtaken would tell of a past.
+    if (this.looking) {
+      this.lookAgain = true;
+      return;
+    }
     try {
+      for (const endpoint of await this.learn()) {
+        if (!endpoint.open) await this.needs.purge(endpoint);
+        // It was under way, or one of very many, when its endpoint began to ask for order.
+        else while ((await intoLine(this.needs.db, endpoint.no)) > 0);
+      }
+    } catch (error) {
+      if (!this.stopped) this.needs.onFault(error as Error);
+    }
+    clearTimeout(this.lookTimer);
+    if (!this.stopped) this.lookTimer = setTimeout(() => void this.look(), LOOK_MS);
+  }
+
+  /** Learns when the next are due. Answers the endpoints of which nothing should wait here. */
+  private async learn(): Promise<readonly Endpoint[]> {
+    this.looking = true;
+    try {
+      for (;;) {
+        this.lookAgain = false;
+        const others = await this.lookOnce();
+        if (!this.lookAgain || this.stopped) return others;
+      }
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private async lookOnce(): Promise<readonly Endpoint[]> {
+    const others: Endpoint[] = [];
+    await this.ask(async (noted) => {
       const rows = await this.needs.db.query<{ endpoint: number; due_at: string }>(
         'select endpoint, due_at from delivery.next_due()',
       );
@@ -94,17 +129,24 @@ export class Retries {
       this.due.clear();
       for (const { endpoint: no, due_at } of rows) {
         const endpoint = this.needs.endpoint(no);
-        if (endpoint && !endpoint.open) await this.needs.purge(endpoint);
-        // It was under way, or one of very many, when its endpoint began to ask for order.
-        else if (endpoint?.row.config.ordered) while ((await intoLine(this.needs.db, no)) > 0);
+        if (endpoint && (!endpoint.open || endpoint.row.config.ordered)) others.push(endpoint);
         else this.due.set(no, Date.parse(due_at));
       }
-      this.schedule();
-    } catch (error) {
-      if (!this.stopped) this.needs.onFault(error as Error);
+      for (const [no, ms] of noted) sooner(this.due, no, ms);
+    });
+    this.schedule();
+    return others;
+  }
+
+  /** Keeps what is noted while `work` asks the database, for it to believe beside the answer. */
+  private async ask(work: (noted: ReadonlyMap<number, number>) => Promise<void>): Promise<void> {
+    const noted = new Map<number, number>();
+    this.asking.add(noted);
+    try {
+      await work(noted);
+    } finally {
+      this.asking.delete(noted);
     }
-    clearTimeout(this.lookTimer);
-    if (!this.stopped) this.lookTimer = setTimeout(() => void this.look(), LOOK_MS);
   }
 
   /** Claims now what is due where there is room, else at the next time that something is. */
@@ -167,14 +209,17 @@ export class Retries {
     }
     if (endpoints.length === 0 || !isSure()) return;
     await leases.writing((begin) => this.take(endpoints, rooms, begin()));
-    const next = await db.query<{ endpoint: number; due_at: string | null }>(
-      'select e.no as endpoint, (select min(r.due_at) from delivery.retry r where r.endpoint = e.no) as due_at from unnest($1::integer[]) as e (no)',
-      [endpoints],
-    );
-    for (const { endpoint, due_at } of next) {
-      if (due_at === null) this.due.delete(endpoint);
-      else this.due.set(endpoint, Date.parse(due_at));
-    }
+    await this.ask(async (noted) => {
+      const next = await db.query<{ endpoint: number; due_at: string | null }>(
+        'select e.no as endpoint, (select min(r.due_at) from delivery.retry r where r.endpoint = e.no) as due_at from unnest($1::integer[]) as e (no)',
+        [endpoints],
+      );
+      for (const { endpoint, due_at } of next) {
+        if (due_at === null) this.due.delete(endpoint);
+        else this.due.set(endpoint, Date.parse(due_at));
+        if (noted.has(endpoint)) sooner(this.due, endpoint, noted.get(endpoint)!);
+      }
+    });
     this.schedule();
   }
 
@@ -190,4 +235,12 @@ export class Retries {
     batch.size = rows.length;
     dispatch(rows.map((row) => taskOf(row, { endpoint: row.endpoint, coalesce: row.coalesce_key, batch, lane: null })));
   }
+}
+
+/** Whether it was sooner than what was known. */
+function sooner(times: Map<number, number>, endpoint: number, dueMs: number): boolean {
+  const known = times.get(endpoint);
+  if (known !== undefined && known <= dueMs) return false;
+  times.set(endpoint, dueMs);
+  return true;
 }
