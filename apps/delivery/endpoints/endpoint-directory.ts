@@ -40,6 +40,8 @@ export const catchingUp = (
 export class EndpointDirectory {
   version = 0;
   private readonly byNumber = new Map<number, Endpoint>();
+  /** The live ones of each workspace, by number: a change costs as much as its workspace has, however many there are in all. */
+  private readonly live = new Map<string, Map<number, Endpoint>>();
   private readonly groups = new Map<string, ContractGroup[]>();
   /** Rows that this build has no words for, and why. */
   private readonly broken = new Map<number, { readonly row: EndpointRow; readonly error: Error }>();
@@ -91,6 +93,7 @@ export class EndpointDirectory {
       try {
         const endpoint = new Endpoint(row, this.decrypt);
         this.byNumber.set(row.no, endpoint);
+        this.place(endpoint);
         this.broken.delete(row.no);
         workspaces.add(row.workspace);
         this.listeners.forEach((hear) => hear(endpoint));
@@ -103,14 +106,21 @@ export class EndpointDirectory {
     this.version = present!.version;
   }
 
+  private place(endpoint: Endpoint): void {
+    const { row } = endpoint;
+    const others = this.live.get(row.workspace) ?? new Map<number, Endpoint>();
+    if (row.phase === 'live') this.live.set(row.workspace, others.set(row.no, endpoint));
+    else if (others.delete(row.no) && others.size === 0) this.live.delete(row.workspace);
+  }
+
   private group(workspace: string): void {
     const groups = new Map<Contract, ContractGroup>();
-    for (const endpoint of this.byNumber.values()) {
-      if (endpoint.row.workspace !== workspace || endpoint.row.phase !== 'live') continue;
+    for (const endpoint of this.live.get(workspace)?.values() ?? []) {
       const group = groups.get(endpoint.contract) ?? { contract: endpoint.contract, endpoints: [] };
       group.endpoints.push(endpoint);
       groups.set(endpoint.contract, group);
     }
-    this.groups.set(workspace, [...groups.values()]);
+    if (groups.size > 0) this.groups.set(workspace, [...groups.values()]);
+    else this.groups.delete(workspace);
   }
 }
