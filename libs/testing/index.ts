@@ -3,6 +3,6 @@ export { eventually } from './eventually';
 export { copyCluster } from './copy-cluster';
 export { ownPort } from './own-port';
 export { removeFolder } from './remove-folder';
-export { readings, type Reading } from './plan';
+export { ownReadings, readings, type Reading } from './plan';
 export { Receiver, type Received, type Reply } from './receiver';
 export { scenariosOf, type Given } from './given';

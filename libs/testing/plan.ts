@@ -64,25 +64,33 @@ export async function readings(
   text: string,
   params: readonly unknown[],
 ): Promise<Reading[]> {
-  const readWith = async (sql: Sql, statement: string, values: readonly unknown[]) => {
-    const [row] = await sql.query<Explained>(`${EXPLAIN} ${statement}`, values);
-    return readingOf(row!['QUERY PLAN'][0]!.Plan);
-  };
   return db.tx(async (sql) => {
     await sql.query("select set_config('postledger.workspace', $1, true), set_config('role', $2, true)", [
       workspace,
       READER,
     ]);
-    const own = await readWith(sql, text, params);
-    if (text.startsWith('/* planned')) return [own];
-    await sql.script(`set local plan_cache_mode = force_generic_plan; prepare listed as ${text}`);
-    try {
-      const values = params.length > 0 ? `(${params.map(literal).join(', ')})` : '';
-      return [own, await readWith(sql, `execute listed${values}`, [])];
-    } finally {
-      await sql.script('deallocate listed');
-    }
+    return bothWays(sql, text, params);
   });
+}
+
+/** The same as the user of the database, whose tables have other rows than those of a workspace too. */
+export const ownReadings = (db: Database, text: string, params: readonly unknown[]): Promise<Reading[]> =>
+  db.tx((sql) => bothWays(sql, text, params));
+
+async function bothWays(sql: Sql, text: string, params: readonly unknown[]): Promise<Reading[]> {
+  const readWith = async (statement: string, values: readonly unknown[]) => {
+    const [row] = await sql.query<Explained>(`${EXPLAIN} ${statement}`, values);
+    return readingOf(row!['QUERY PLAN'][0]!.Plan);
+  };
+  const own = await readWith(text, params);
+  if (text.startsWith('/* planned')) return [own];
+  await sql.script(`set local plan_cache_mode = force_generic_plan; prepare listed as ${text}`);
+  try {
+    const values = params.length > 0 ? `(${params.map(literal).join(', ')})` : '';
+    return [own, await readWith(`execute listed${values}`, [])];
+  } finally {
+    await sql.script('deallocate listed');
+  }
 }
 
 const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;

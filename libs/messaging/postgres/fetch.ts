@@ -5,7 +5,7 @@ import type { Claim } from './group-member';
 import type { RecentMessages } from './recent-messages';
 
 /** One query looks at so many positions at most: a bound on its cost, however few are for this group and whatever the plan. */
-const WINDOW = 2_000;
+export const WINDOW = 2_000;
 const NOT_OURS = Number.MAX_SAFE_INTEGER;
 
 /** Messages of the owned partitions in global order, and how far the log was read. */
@@ -53,9 +53,13 @@ const LAST = `least(h.position, $1 + ${WINDOW})`;
 
 // One snapshot for the head, the incarnation and the messages. `$2` prunes the days that are behind. The server plans a statement before it takes
 // the snapshot, and hears of a new day after its messages can be seen: then it sees the head but no message of that day, and not the last one.
-const FETCH = `select h.position as head, h.at as head_at, i.id as incarnation, m.*,
-    ${LAST} > greatest(h.dropped, $1) and not exists (select from bus.message l where l.position = ${LAST} and l.created_at >= $2) as is_blind
-  from bus.head h left join bus.incarnation i on true left join lateral (
+// That one is looked for once, and by its position: asked with each message whether it exists, the server reads the whole day to know beforehand.
+const FETCH = `with seen as materialized (
+    select h.position as head, h.at as head_at, i.id as incarnation, ${LAST} > greatest(h.dropped, $1)
+      and (select true from bus.message l where l.position = ${LAST} and l.created_at >= $2 limit 1) is null as is_blind
+    from bus.head h left join bus.incarnation i on true
+  )
+  select seen.*, m.* from seen left join lateral (
     select position as offset, partition, topic, key, id, type, headers, value from bus.message
     where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
       and position > ($3::bigint[])[partition + 1] and topic = any($4)

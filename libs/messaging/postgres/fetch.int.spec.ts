@@ -1,0 +1,44 @@
+import { ownReadings, testDatabase, type TestDatabase } from '#testing';
+import { roundRobin } from '../conformance/ledger';
+import { PARTITIONS, writeOutbox } from '../outbox/outbox';
+import { BEGINNING, fetchNext, WINDOW } from './fetch';
+import type { Claim } from './group-member';
+
+const TOPIC = 'test.v1';
+const KEYS = Array.from({ length: 40 }, (_, i) => `pst_${i}`);
+const LIMIT = 100;
+
+describe('a look at the bus on PostgreSQL', () => {
+  let test: TestDatabase;
+  beforeAll(async () => {
+    test = await testDatabase();
+    for (let n = 0; n < 6; n++) await test.db.tx((sql) => writeOutbox(sql, roundRobin(TOPIC, KEYS, 2_000)));
+  });
+  afterAll(() => test.drop());
+
+  it('looks at no more than its window, however many messages the day has, also as it is planned for any place', async () => {
+    const asked: [string, readonly unknown[]][] = [];
+    const watched = Object.create(test.db, {
+      query: {
+        value: (text: string, params: readonly unknown[]) => {
+          asked.push([text, params]);
+          return test.db.query(text, params);
+        },
+      },
+    }) as typeof test.db;
+    for (const after of [0, 5_000, 11_950]) {
+      const claims = new Map(
+        Array.from({ length: PARTITIONS }, (_, partition) => [partition, { partition, cursor: after } as Claim]),
+      );
+      const { messages, isBlind } = await fetchNext(watched, claims, [TOPIC], LIMIT, BEGINNING);
+      expect(messages.map(({ offset }) => offset)).toEqual(
+        Array.from({ length: Math.min(LIMIT, 12_000 - after) }, (_, n) => after + n + 1),
+      );
+      expect(isBlind).toBe(false);
+    }
+    for (const [text, params] of asked)
+      for (const { read, plan } of await ownReadings(test.db, text, params))
+        // The rows, and at most their places in the index before.
+        expect([plan, read <= 2 * WINDOW + LIMIT]).toEqual([plan, true]);
+  });
+});
