@@ -19,9 +19,11 @@ import { EventPlaces } from '../stream/event-places';
 const ROWS = 40_000;
 /** Four in five are of this workspace. */
 const WORKSPACE = 'ws_1';
+/** Of this one a thousand endpoints. */
+const MANY = 'ws_many';
 const PAGE = { limit: 50 };
 /** What a page may look at and sort: a small part of what matches a filter that many things share. */
-const MOST = 2_500;
+const MOST = 3_200;
 
 const TIMES = { early: '2026-01-05T00:00:00.000Z', late: '2026-05-15T00:00:00.000Z' };
 const WHEN = "timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute'";
@@ -80,6 +82,21 @@ async function fillDeliveries(db: Database): Promise<void> {
     analyze delivery.attempt; analyze delivery.endpoint`);
 }
 
+/** A workspace whose endpoints all get the same. */
+async function fillManyEndpoints(db: Database): Promise<void> {
+  await db.script(`
+    insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+      select '${MANY}', 'whe_' || n, '{}', true, 'live', 0, 0, '[]', 1 from generate_series(1, 1000) n;
+    insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state)
+      select overlay(delivery.id_at(${WHEN})::text placing lpad(to_hex(${2 * ROWS} + 30 * e.no + n), 12, '0') from 25)::uuid, e.no, n, n, gen_random_uuid(), gen_random_uuid(),
+        gen_random_uuid(), 'post.common', 'k', (array['parked', 'discarded', 'retrying', 'queued', null, null])[1 + n % 6]
+      from generate_series(1, 30) n cross join delivery.endpoint e where e.workspace = '${MANY}';
+    insert into delivery.attempt (delivery_id, number, at, duration_ms, ok)
+      select d.id, 1, now(), 1, true from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where e.workspace = '${MANY}' and d.state is null;
+    analyze delivery.endpoint; analyze delivery.attempt`);
+  await db.script('vacuum analyze delivery.delivery');
+}
+
 async function fillKeys(db: Database): Promise<void> {
   await db.script(`insert into api.key (workspace, id, name, kind, scopes, hash, created_at)
     select workspace, 'key_' || n, 'k', 'service', '{read}', md5(n::text), ${WHEN} from ${SERIES}; analyze api.key`);
@@ -108,6 +125,7 @@ describe('every list, by every filter', () => {
   async function readBy(
     list: (db: Workspaces) => Promise<unknown>,
     answers: (text: string) => boolean = () => true,
+    workspace = WORKSPACE,
   ): Promise<Reading[]> {
     const asked: [string, readonly unknown[]][] = [];
     const recorder: Workspaces = {
@@ -119,7 +137,7 @@ describe('every list, by every filter', () => {
       }),
     };
     await list(recorder);
-    return (await Promise.all(asked.map(([text, params]) => readings(test.db, WORKSPACE, text, params)))).flat();
+    return (await Promise.all(asked.map(([text, params]) => readings(test.db, workspace, text, params)))).flat();
   }
 
   /** Rows of things have no state here that could be shown. */
@@ -231,6 +249,19 @@ describe('every list, by every filter', () => {
           await readBy((db) => new DeliveriesQuery(db).list(WORKSPACE, filters, PAGE)),
         ),
       );
+    expect(found).toEqual([]);
+  });
+
+  it('deliveries of a thousand endpoints', async () => {
+    await fillManyEndpoints(test.db);
+    const found: string[] = [];
+    for (const filters of [{}, { type: 'post.common' }, ...DELIVERY_STATUSES.map((status) => ({ status }))])
+      for (const { read, plan } of await readBy(
+        (db) => new DeliveriesQuery(db).list(MANY, filters, PAGE),
+        () => true,
+        MANY,
+      ))
+        if (read > 10_000) found.push(`${JSON.stringify(filters)} reads ${read}: ${plan}`);
     expect(found).toEqual([]);
   });
 

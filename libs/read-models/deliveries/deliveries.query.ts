@@ -177,11 +177,23 @@ const attemptView = (
   ...(response !== null && { response }),
 });
 
+/** The newest deliveries of the endpoint `e`, at most `limit` of them, by the ids that its indexes hold. */
+const newestOf = (where: readonly string[], limit: string): string =>
+  `select d.id from delivery.delivery d where ${['d.endpoint = e.no', ...where].join(' and ')} order by d.id desc limit ${limit}`;
+
+/**
+ * The newest of all endpoints of the workspace. Of thousands only those have a part in a page whose own newest is among the newest: no more than
+ * the page has lines. So of each one delivery is looked at, and of those few a page each.
+ */
+const newestOfAll = (where: readonly string[], endpoint: string): string =>
+  `select d.id from (
+     select e.no from delivery.endpoint e cross join lateral (${newestOf(where, '1')}) d where e.workspace = $1${endpoint}
+     order by d.id desc limit $2
+   ) e cross join lateral (${newestOf(where, '$2')}) d`;
+
 /** The page is found by the ids that its indexes hold; only then is looked at the deliveries themselves. */
 const walk = (where: readonly string[], endpoint: string): string =>
-  pageOf(`select d.id from delivery.endpoint e cross join lateral (
-       select d.id from delivery.delivery d where ${['d.endpoint = e.no', ...where].join(' and ')} order by d.id desc limit $2
-     ) d where e.workspace = $1${endpoint} order by d.id desc limit $2`);
+  pageOf(`${newestOfAll(where, endpoint)} order by d.id desc limit $2`);
 
 const pageOf = (ids: string): string =>
   `select ${DELIVERY_COLUMNS} from (${ids}) page join delivery.delivery d on d.id = page.id
@@ -190,9 +202,7 @@ const pageOf = (ids: string): string =>
 /** Pending is what waits for room, by its index, and what is in a worker's hands, by the leases: never a walk through what is done. */
 const pendingList = (where: readonly string[], endpoint: string): string =>
   `with held as materialized (select unnest(l.deliveries) as id from delivery.lease l), open as (
-     select d.id from delivery.endpoint e cross join lateral (
-       select d.id from delivery.delivery d where ${["d.endpoint = e.no and d.state = 'queued'", ...where].join(' and ')} order by d.id desc limit $2
-     ) d where e.workspace = $1${endpoint}
+     ${newestOfAll(["d.state = 'queued'", ...where], endpoint)}
      union all
      select d.id from held h cross join lateral (select d.* from delivery.delivery d where d.id = h.id limit 1) d join delivery.endpoint e on e.no = d.endpoint
      where ${['e.workspace = $1', 'd.state is null', ...where].join(' and ')}${endpoint}
