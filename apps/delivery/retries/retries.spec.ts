@@ -28,13 +28,14 @@ const surroundings = (over: Partial<RetriesNeeds> = {}) => {
       counts.push(params[4] as number[]);
       return [];
     }
-    if (!text.includes('delivery.next_due')) return rows();
+    if (!text.includes('delivery.next_due'))
+      return rows().filter(({ endpoint }) => (params[0] as number[]).includes(endpoint));
     looks++;
     return rows().filter(({ due_at }) => due_at !== null);
   };
   /** Answers that are on their way, once somebody holds them up. */
   const held: (() => void)[] = [];
-  let holds = (_: string): boolean => false;
+  let holds: (text: string) => boolean = () => false;
   const sql: Sql = {
     query: <Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> => {
       const rows = answer(text, params) as Row[];
@@ -53,7 +54,7 @@ const surroundings = (over: Partial<RetriesNeeds> = {}) => {
     endpoint,
     room: ({ no }) => rooms.get(no)!,
     dispatch: () => undefined,
-    purge: () => Promise.resolve(),
+    purge: () => Promise.resolve(0),
     refreshEndpoints: () => Promise.resolve(),
     onFault: (error) => {
       throw error;
@@ -173,11 +174,49 @@ describe('what waits for a retry', () => {
     const purged: number[] = [];
     const waiting = surroundings({
       endpoint: (no) => ({ no, open: false }) as Endpoint,
-      purge: ({ no }) => Promise.resolve(void purged.push(no)),
+      purge: ({ no }) => Promise.resolve(purged.push(no) - 1),
     });
     waiting.due.set(1, { at: PAST, times: 1 });
     await start(waiting);
     await eventually(() => expect(purged).toEqual([1]));
     expect(waiting.claimed).toEqual([]);
+  });
+
+  it('of an endpoint that is closed holds nobody up, however long it takes to give it up', async () => {
+    const backlog = new Map([
+      [1, 3],
+      [2, 2],
+    ]);
+    const purged: number[] = [];
+    let goOn: (() => void) | undefined;
+    const waiting = surroundings({
+      endpoint: (no) => ({ no, open: !backlog.has(no), row: { config: { ordered: false } } }) as Endpoint,
+      room: () => 5,
+      purge: async ({ no }) => {
+        await new Promise<void>((go) => (goOn = go));
+        purged.push(no);
+        const left = backlog.get(no)!;
+        backlog.set(no, Math.max(0, left - 1));
+        return left;
+      },
+    });
+    waiting.due.set(1, { at: PAST, times: 1 });
+    waiting.due.set(2, { at: PAST, times: 1 });
+    waiting.due.set(3, { at: PAST, times: 1 });
+    await start(waiting);
+    await eventually(() => expect(goOn).toBeDefined());
+    await eventually(() => expect(waiting.claimed).toEqual([[3]]));
+    expect(purged).toEqual([]);
+    // What came meanwhile is found as well.
+    waiting.due.set(4, { at: PAST, times: 1 });
+    waiting.retries.wake();
+    await eventually(() => expect(waiting.claimed).toEqual([[3], [4]]));
+    expect(purged).toEqual([]);
+    await eventually(() => {
+      goOn!();
+      expect([...backlog.values()]).toEqual([0, 0]);
+    });
+    // A part of each in turn.
+    expect(purged.slice(0, 4)).toEqual([1, 2, 1, 2]);
   });
 });

@@ -1,25 +1,19 @@
 import type { Clock } from '#kernel';
-import type { Database } from '#postgres';
 import type { Leases } from '../dispatch/leases';
 import { taskOf, type Batch, type Task, type WaitingRow } from '../dispatch/task';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
-import { intoLine } from '../ordered/into-line';
+import { Leaving, type LeavingNeeds } from './leaving';
 
-export interface RetriesNeeds {
-  readonly db: Database;
+export interface RetriesNeeds extends LeavingNeeds {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly leases: Leases;
   readonly isSure: () => boolean;
-  readonly endpoint: (no: number) => Endpoint | undefined;
   /** How much memory takes of what has waited. */
   readonly room: (endpoint: Endpoint) => number;
   readonly dispatch: (tasks: readonly Task[]) => void;
-  /** Gives up some of what waits for an endpoint that is closed. */
-  readonly purge: (endpoint: Endpoint) => Promise<void>;
   readonly refreshEndpoints: () => Promise<void>;
-  readonly onFault: (error: Error) => void;
 }
 
 interface ClaimedRow extends WaitingRow {
@@ -42,6 +36,7 @@ export class Retries {
   private readonly due = new Map<number, number>();
   /** Of each question to the database that is under way, what was noted since: its answer may not know of that. */
   private readonly asking = new Set<Map<number, number>>();
+  private readonly leaving: Leaving;
   private looking = false;
   private lookAgain = false;
   private timer: NodeJS.Timeout | undefined;
@@ -50,7 +45,9 @@ export class Retries {
   private again = false;
   private stopped = false;
 
-  constructor(private readonly needs: RetriesNeeds) {}
+  constructor(private readonly needs: RetriesNeeds) {
+    this.leaving = new Leaving(needs);
+  }
 
   start(): void {
     void this.look();
@@ -58,6 +55,7 @@ export class Retries {
 
   stop(): void {
     this.stopped = true;
+    this.leaving.stop();
     clearTimeout(this.timer);
     clearTimeout(this.lookTimer);
   }
@@ -91,35 +89,23 @@ export class Retries {
       this.lookAgain = true;
       return;
     }
+    this.looking = true;
     try {
-      for (const endpoint of await this.learn()) {
-        if (!endpoint.open) await this.needs.purge(endpoint);
-        // It was under way, or one of very many, when its endpoint began to ask for order.
-        else while ((await intoLine(this.needs.db, endpoint.no)) > 0);
-      }
+      do {
+        this.lookAgain = false;
+        await this.lookOnce();
+      } while (this.lookAgain && !this.stopped);
     } catch (error) {
       if (!this.stopped) this.needs.onFault(error as Error);
+    } finally {
+      this.looking = false;
     }
     clearTimeout(this.lookTimer);
     if (!this.stopped) this.lookTimer = setTimeout(() => void this.look(), LOOK_MS);
   }
 
-  /** Learns when the next are due. Answers the endpoints of which nothing should wait here. */
-  private async learn(): Promise<readonly Endpoint[]> {
-    this.looking = true;
-    try {
-      for (;;) {
-        this.lookAgain = false;
-        const others = await this.lookOnce();
-        if (!this.lookAgain || this.stopped) return others;
-      }
-    } finally {
-      this.looking = false;
-    }
-  }
-
-  private async lookOnce(): Promise<readonly Endpoint[]> {
-    const others: Endpoint[] = [];
+  /** Learns when the next are due. */
+  private async lookOnce(): Promise<void> {
     await this.ask(async (noted) => {
       const rows = await this.needs.db.query<{ endpoint: number; due_at: string }>(
         'select endpoint, due_at from delivery.next_due()',
@@ -127,15 +113,11 @@ export class Retries {
       // Written by a process that ended before it told the others of the endpoint.
       if (rows.some(({ endpoint }) => !this.needs.endpoint(endpoint))) await this.needs.refreshEndpoints();
       this.due.clear();
-      for (const { endpoint: no, due_at } of rows) {
-        const endpoint = this.needs.endpoint(no);
-        if (endpoint && (!endpoint.open || endpoint.row.config.ordered)) others.push(endpoint);
-        else this.due.set(no, Date.parse(due_at));
-      }
+      for (const { endpoint, due_at } of rows)
+        if (!this.leaving.takes(endpoint)) this.due.set(endpoint, Date.parse(due_at));
       for (const [no, ms] of noted) sooner(this.due, no, ms);
     });
     this.schedule();
-    return others;
   }
 
   /** Keeps what is noted while `work` asks the database, for it to believe beside the answer. */

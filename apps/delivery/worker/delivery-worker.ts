@@ -235,9 +235,9 @@ export class DeliveryWorker {
     if (this.wasFull && !this.parts.recorder.full) this.parts.dispatcher.resume();
   }
 
-  /** What a closing left of a long backlog. */
-  private async purge({ no }: Endpoint): Promise<void> {
-    while (!this.gone && (await purgeClosed(this.engines.db, no, this.engines.clock())) > 0);
+  /** Some of what a closing left of a long backlog. */
+  private purge({ no }: Endpoint): Promise<number> {
+    return purgeClosed(this.engines.db, no, this.engines.clock());
   }
 
   private lost(): void {

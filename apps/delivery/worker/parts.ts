@@ -72,7 +72,7 @@ export interface Whole {
   readonly waits: (where: 'retry' | 'queue', endpoints: ReadonlySet<number>) => void;
   /** Rows of the endpoint were changed by hand. */
   readonly changedBehind: (endpoint: number, ordered: boolean) => void;
-  readonly purge: (endpoint: Endpoint) => Promise<void>;
+  readonly purge: (endpoint: Endpoint) => Promise<number>;
   readonly lost: () => void;
   readonly tookOver: (deliveries: number) => void;
   /** Deliveries in a lease of this worker of which it had not heard wait again. */
