@@ -1,5 +1,5 @@
 import type { Clock } from '#kernel';
-import type { Database } from '#postgres';
+import { planned, type Database } from '#postgres';
 import { Rounds } from '../worker/rounds';
 
 export interface JobsNeeds {
@@ -26,12 +26,25 @@ interface JobRow {
 }
 
 const PAGE = 200;
+/** Looked at for one page, however few of them are asked for. */
+const STRETCH = 2_000;
+/** Jobs that take turns. */
+const AT_ONCE = 20;
 
 const JOB = `select j.*, e.enabled and e.phase <> 'deleted' as open, (e.config ->> 'ordered')::boolean as ordered
   from delivery.job j join delivery.endpoint e on e.no = j.endpoint where j.status = 'running'`;
+const RANGE = 'd.endpoint = $1 and d.id >= delivery.id_at($2) and d.id < delivery.id_at($3)';
 /** Without a filter: all but what is on its way anyhow. `status_of` is the API's own word. */
-const MATCH = `d.endpoint = $1 and d.id >= delivery.id_at($2) and d.id < delivery.id_at($3)
-  and case when $4::text is null then delivery.status_of(d.id, d.state) <> 'pending' else delivery.status_of(d.id, d.state) = $4 end`;
+const ASKED = `case when $4::text is null then delivery.status_of(d.id, d.state) <> 'pending' else delivery.status_of(d.id, d.state) = $4 end`;
+const COUNT = planned(`select count(*)::integer as total from delivery.delivery d where ${RANGE} and ${ASKED}`);
+/** The next of a job in the order of their ids, and how far was looked for them. */
+const NEXT = planned(`with looked as materialized (
+    select d.id, d.state from delivery.delivery d where ${RANGE} and d.id > coalesce($5::uuid, '00000000-0000-0000-0000-000000000000') order by d.id limit ${STRETCH}
+  ), page as (
+    select d.id from looked d where ${ASKED} order by d.id limit ${PAGE}
+  )
+  select coalesce((select array_agg(p.id order by p.id) from page p), '{}') as ids, (select count(*) from looked) < ${STRETCH} as is_end,
+    (select l.id from looked l order by l.id desc limit 1) as last`);
 
 /**
  * Works bulk replays off, page by page, a page of each in turn: a short one does not wait for the end of a long one, nor any for one that
@@ -46,22 +59,26 @@ export class Jobs extends Rounds {
     const { db, hold, letGo, onFault } = this.needs;
     const held = new Set<string>();
     const failed = new Set<string>();
-    for (let isMore = true; isMore && !this.isStopped;) {
-      isMore = false;
-      for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit 20`)) {
-        const name = `job:${workspace}:${id}`;
-        if (this.isStopped || failed.has(name) || !(held.has(name) || (await hold(name)))) continue;
-        held.add(name);
-        try {
-          if (await this.page(workspace, id)) isMore = true;
-          else if (held.delete(name)) await letGo(name);
-        } catch (error) {
-          failed.add(name);
-          onFault(error as Error);
+    try {
+      for (let isMore = true; isMore && !this.isStopped;) {
+        isMore = false;
+        for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit ${AT_ONCE}`)) {
+          const name = `job:${workspace}:${id}`;
+          if (this.isStopped || failed.has(name) || !(held.has(name) || (await hold(name)))) continue;
+          held.add(name);
+          try {
+            if (await this.page(workspace, id)) isMore = true;
+            else if (held.delete(name)) await letGo(name);
+          } catch (error) {
+            // It is tried again in the next round.
+            failed.add(name);
+            onFault(error as Error);
+          }
         }
       }
+    } finally {
+      for (const name of held) await letGo(name);
     }
-    for (const name of held) await letGo(name);
   }
 
   /** Replays one page of a job. Returns whether there is more. */
@@ -81,22 +98,24 @@ export class Jobs extends Rounds {
         );
         return undefined;
       }
+      // In the order of the index: planned by old statistics, each page would read and sort all that is left.
+      await sql.query("select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)");
       const match = [job.endpoint, job.since, job.until, job.status_filter];
-      if (job.cursor === null)
-        await sql.query(
-          `update delivery.job set total = (select count(*) from delivery.delivery d where ${MATCH}) where workspace = $5 and id = $6`,
-          [...match, workspace, id],
-        );
-      const rows = await sql.query<{ id: string }>(
-        `select d.id from delivery.delivery d where ${MATCH} and d.id > coalesce($5::uuid, '00000000-0000-0000-0000-000000000000') order by d.id limit ${PAGE}`,
-        [...match, job.cursor],
-      );
-      const ids = rows.map((row) => row.id);
+      if (job.cursor === null) {
+        const [counted] = await sql.query<{ total: number }>(COUNT, match);
+        await sql.query(`update delivery.job set total = $3 ${own}`, [workspace, id, counted!.total]);
+      }
+      const [next] = await sql.query<{ ids: string[]; is_end: boolean; last: string | null }>(NEXT, [
+        ...match,
+        job.cursor,
+      ]);
+      const { ids, is_end: isEnd, last } = next!;
       if (ids.length > 0) await sql.query('select delivery.replay($1, $2, $3)', [job.endpoint, ids, clock()]);
-      const isDone = ids.length < PAGE;
+      const isFull = ids.length === PAGE;
+      const isDone = isEnd && !isFull;
       await sql.query(
         `update delivery.job set done = done + $3, cursor = coalesce($4::uuid, cursor), total = case when $5::boolean then done + $3 else total end, status = case when $5 then 'done' else status end ${own}`,
-        [workspace, id, ids.length, ids.at(-1) ?? null, isDone],
+        [workspace, id, ids.length, isFull ? ids.at(-1)! : last, isDone],
       );
       return { job, count: ids.length, isDone };
     });
