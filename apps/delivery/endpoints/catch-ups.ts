@@ -96,7 +96,18 @@ export class CatchUps {
       const began = performance.now();
       more = await catchUpOnce(this.needs, no);
       if (more) await restAsLong(began);
+      if (more && this.isAwaited) {
+        // It goes on behind those that wait, one of which may be new and have next to nothing before it.
+        this.wanted.add(no);
+        return;
+      }
     }
+  }
+
+  /** Whether an endpoint waits for its turn. */
+  private get isAwaited(): boolean {
+    for (const no of this.wanted) if (!this.under.has(no)) return true;
+    return false;
   }
 }
 

@@ -1,0 +1,53 @@
+import type { EventStore, ReadAllOptions } from '#event-store';
+import { eventually } from '#testing';
+import { World } from '../testing/world';
+
+/** Of a catch-up alone. */
+const PAGE = 500;
+
+describe('endpoints that catch up', () => {
+  let world: World;
+  afterEach(() => world.close());
+
+  /** The store, whose pages for a catch-up go by `before` first. */
+  const watched = (store: EventStore, before: (workspace: string) => Promise<void>): EventStore =>
+    new Proxy(store, {
+      get(target, name: keyof EventStore) {
+        if (name === 'readAll')
+          return async (options: ReadAllOptions) => {
+            if (options.limit === PAGE) await before(options.workspace!);
+            return target.readAll(options);
+          };
+        const member: unknown = target[name];
+        return typeof member === 'function' ? (member as () => unknown).bind(target) : member;
+      },
+    });
+
+  it('take turns: one that is new does not wait for the end of those with a long history', async () => {
+    const read: string[] = [];
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((done) => (begin = done));
+    world = await World.open({
+      as: (store) =>
+        watched(store, async (workspace) => {
+          read.push(workspace);
+          await begun;
+        }),
+    });
+    const worker = await world.worker();
+    await world.happen('a', 6 * PAGE + 10, 'ws_long');
+    await world.fresh();
+    const wanted = { eventTypes: ['post.*'], startFrom: '2020-01-01T00:00:00.000Z' };
+    for (const n of [1, 2, 3, 4]) await world.register(`whe_${n}`, 'http://127.0.0.1:9/', wanted, 'ws_long');
+    await world.pass(worker);
+    // As many as are caught up at once, each at its first page.
+    await eventually(() => expect(read).toHaveLength(4));
+    await world.register('whe_new', 'http://127.0.0.1:9/', { eventTypes: ['post.*'] }, 'ws_new');
+    await world.pass(worker);
+    begin();
+    await world.live(5);
+    expect(read.slice(0, 4)).toEqual(Array<string>(4).fill('ws_long'));
+    expect(read.indexOf('ws_new')).toBeLessThan(10);
+    expect(read.filter((workspace) => workspace === 'ws_long').length).toBeGreaterThanOrEqual(28);
+  });
+});
