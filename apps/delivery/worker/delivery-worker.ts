@@ -75,7 +75,8 @@ export class DeliveryWorker {
   /** Finishes what is in flight, writes it down, gives the rest back. */
   async stop(): Promise<void> {
     if (!this.started || this.gone) return;
-    await this.started;
+    // One that could not begin is stopped as far as it came.
+    await this.started.catch(() => undefined);
     this.gone = true;
     this.unlisten.forEach((stop) => stop());
     this.parts.retries.stop();

@@ -159,3 +159,26 @@ describe('a change of an endpoint of which nobody told the other processes', () 
     await eventually(() => expect(target()).toBe('http://127.0.0.1:9/b'));
   });
 });
+
+describe('a worker that cannot begin, since the database went away', () => {
+  let world: World;
+  beforeEach(async () => (world = await World.open()));
+  afterEach(() => world.close());
+
+  it.each(['from delivery.endpoint_version', 'insert into delivery.worker', 'delivery.release(id'])(
+    'can be stopped all the same, so that its process begins anew: at %s',
+    async (statement) => {
+      const { db } = world.test;
+      const query = db.query.bind(db);
+      let isCut = false;
+      db.query = async (text, params) => {
+        if (isCut || !text.includes(statement)) return query(text, params);
+        isCut = true;
+        throw new Error('the connection was cut');
+      };
+      await expect(world.worker()).rejects.toThrow('cut');
+      await world.workers[0]!.stop();
+      expect(await db.query('select 1 from delivery.worker')).toEqual([]);
+    },
+  );
+});
