@@ -90,6 +90,7 @@ export class Leases {
       unknown,
       clock(),
     ]);
-    this.needs.onGivenBack(row!.given);
+    // What was recorded while it was looked at is gone by now.
+    if (row!.given > 0) this.needs.onGivenBack(row!.given);
   }
 }
