@@ -679,6 +679,10 @@ begin
   insert into bus.incarnation default values on conflict do nothing;
   insert into bus.group_member (group_name, member, lease_until) values (in_group, in_member, clock_timestamp() + lease)
     on conflict (group_name, member) do update set lease_until = excluded.lease_until;
+  update bus.group_member m set lease_until = clock_timestamp() + lease
+    where m.group_name = in_group and m.member in (
+      select o.member from bus.group_member o
+      where o.group_name = in_group and o.lease_until > clock_timestamp() + greatest(lease, interval '1 minute') for update skip locked);
   return query
     with living as (
       select m.member, row_number() over (order by m.joined_at, m.member) - 1 as place

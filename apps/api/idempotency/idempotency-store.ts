@@ -25,6 +25,8 @@ interface Row {
 const KEPT_MS = DAY;
 /** A holder renews its lease three times before it is taken for dead. */
 const LEASE_MS = 6 * SECOND;
+/** Also one that ends later than any does: the clock that gave it has been set back since. */
+const LEASE_IS_OVER = `lease_until not between clock_timestamp() and clock_timestamp() + ${LEASE_MS} * interval '1 ms'`;
 /** Longer than any command takes: the test of an endpoint waits for its receiver as long as its contract does. */
 const MAX_WAIT_MS = (Math.max(...Array.from(contracts.values(), ({ timeoutSeconds }) => timeoutSeconds)) + 10) * SECOND;
 const SWEEP_MS = 10 * 60 * SECOND;
@@ -46,7 +48,7 @@ export class IdempotencyStore {
    */
   async reserve(workspace: string, key: string, fingerprint: string): Promise<Reserved> {
     const at = Date.parse(this.engines.clock());
-    for (const deadline = Date.now() + MAX_WAIT_MS; Date.now() < deadline;) {
+    for (const deadline = performance.now() + MAX_WAIT_MS; performance.now() < deadline;) {
       if (await this.insert(workspace, key, fingerprint, at)) return this.hold(workspace, key, at, 1, false);
       const row = await this.row(workspace, key);
       if (!row) continue;
@@ -104,7 +106,7 @@ export class IdempotencyStore {
 
   private async row(workspace: string, key: string): Promise<Row | undefined> {
     const [row] = await this.engines.db.inWorkspace(workspace).query<Row>(
-      `select fingerprint, at, epoch, answer, lease_until <= clock_timestamp() as lease_is_over
+      `select fingerprint, at, epoch, answer, ${LEASE_IS_OVER} as lease_is_over
        from api.idempotency where workspace = $1 and key = $2`,
       [workspace, key],
     );
@@ -114,7 +116,7 @@ export class IdempotencyStore {
   private async takeOver(workspace: string, key: string, epoch: number): Promise<boolean> {
     const rows = await this.engines.db.query(
       `update api.idempotency set epoch = epoch + 1, lease_until = clock_timestamp() + $4::int * interval '1 ms'
-       where workspace = $1 and key = $2 and epoch = $3 and answer is null and lease_until <= clock_timestamp() returning 1`,
+       where workspace = $1 and key = $2 and epoch = $3 and answer is null and ${LEASE_IS_OVER} returning 1`,
       [workspace, key, epoch, LEASE_MS],
     );
     return rows.length > 0;

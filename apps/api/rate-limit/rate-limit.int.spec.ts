@@ -131,10 +131,24 @@ describe('the rate limit of client keys', () => {
     });
     await third.close();
     // Nor does the one that refused go by the old one any longer.
-    const real = Date.now;
-    const later = jest.spyOn(Date, 'now').mockImplementation(() => real() + 61_000);
+    const real = performance.now.bind(performance);
+    const later = jest.spyOn(performance, 'now').mockImplementation(() => real() + 61_000);
     expect((await api.as(key)('GET', '/posts/pst_none')).status).toBe(404);
     later.mockRestore();
+  });
+
+  it('begins anew when the clock was set back, for whoever has the key in hand and for others', async () => {
+    const { db } = api.running.engines;
+    const caller = { workspace: api.workspace, keyId: 'key_back', kind: 'client', scopes: new Set<string>() } as const;
+    const refusing = new RateLimit(db, 1);
+    expect([(await refusing.take(caller)).isAllowed, (await refusing.take(caller)).isAllowed]).toEqual([true, false]);
+    await db.query("update api.rate set window_start = window_start + interval '1 hour' where key_id = $1", [
+      caller.keyId,
+    ]);
+    const back = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000);
+    expect((await refusing.take(caller)).resetSeconds).toBeLessThanOrEqual(60);
+    back.mockRestore();
+    expect(await new RateLimit(db, 1).take(caller)).toMatchObject({ isAllowed: true, resetSeconds: 60 });
   });
 
   it('keeps no refusal under an Idempotency-Key', async () => {
@@ -147,8 +161,8 @@ describe('the rate limit of client keys', () => {
       issued.at('id'),
     ]);
     expect((await begin()).status).toBe(429);
-    const real = Date.now;
-    const later = jest.spyOn(Date, 'now').mockImplementation(() => real() + 61_000);
+    const real = performance.now.bind(performance);
+    const later = jest.spyOn(performance, 'now').mockImplementation(() => real() + 61_000);
     await db.query("update api.rate set window_start = window_start - interval '61 seconds'");
     expect(await begin()).toMatchObject({ status: 201, headers: { 'ratelimit-remaining': '59' } });
     later.mockRestore();

@@ -17,7 +17,7 @@ interface Lease {
   left: number;
   /** Requests nobody has taken yet, as last seen. */
   free: number;
-  /** Epoch ms. */
+  /** By `performance.now()`. */
   ends: number;
 }
 
@@ -38,7 +38,7 @@ export class RateLimit {
     const name = `${caller.workspace}\n${caller.keyId}`;
     for (let tries = 0; ; tries++) {
       const lease = this.leases.get(name);
-      const now = Date.now();
+      const now = performance.now();
       if (lease && lease.ends > now && (lease.left > 0 || lease.free === 0)) {
         const isAllowed = lease.left > 0;
         if (isAllowed) lease.left--;
@@ -64,23 +64,27 @@ export class RateLimit {
     ]);
     const { taken, used, ms } = row!;
     if (this.leases.size > 10_000) this.leases.clear();
-    this.leases.set(name, { left: taken, free: Math.max(0, this.limit - used), ends: Date.now() + Number(ms) });
+    this.leases.set(name, { left: taken, free: Math.max(0, this.limit - used), ends: performance.now() + Number(ms) });
   }
 }
+
+/** The window that runs: one that begins only later was begun by a clock that has been set back since. */
+const RUNS =
+  "clock_timestamp() - r.window_start >= interval '0' and clock_timestamp() - r.window_start < $4::int * interval '1 ms'";
 
 /** Takes an eighth of what is free, at least one, from the window that runs, or opens the next. */
 const TAKE = `
   with before as (
-    select case when window_start + $4::int * interval '1 ms' <= clock_timestamp() then 0 else used end as used
-    from api.rate where workspace = $1 and key_id = $2 for update
+    select case when ${RUNS} then used else 0 end as used
+    from api.rate r where workspace = $1 and key_id = $2 for update
   ), want as (
     select least($3::int - coalesce((select used from before), 0), greatest(1, ceil(($3::int - coalesce((select used from before), 0)) / 8.0)::int)) as n
   ), now_used as (
     insert into api.rate as r (workspace, key_id, window_start, used)
     select $1, $2, clock_timestamp(), n from want
     on conflict (workspace, key_id) do update set
-      used = case when r.window_start + $4::int * interval '1 ms' <= clock_timestamp() then excluded.used else least($3::int, r.used + excluded.used) end,
-      window_start = case when r.window_start + $4::int * interval '1 ms' <= clock_timestamp() then excluded.window_start else r.window_start end
+      used = case when ${RUNS} then least($3::int, r.used + excluded.used) else excluded.used end,
+      window_start = case when ${RUNS} then r.window_start else excluded.window_start end
     returning used, window_start
   )
   select (select n from want) as taken, used, greatest(1, ceil(extract(epoch from window_start + $4::int * interval '1 ms' - clock_timestamp()) * 1000))::int as ms from now_used`;

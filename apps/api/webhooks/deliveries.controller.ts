@@ -91,7 +91,7 @@ export class DeliveriesController {
     if (isDiscarded(delivery)) return;
     const { endpointId } = delivery;
     await this.commands.run(deliveryAggregate, id, { type: 'DiscardDelivery', endpointId, deliveryId: id }, call);
-    for (const deadline = Date.now() + DISCARD_WAIT_MS; Date.now() < deadline;) {
+    for (const deadline = performance.now() + DISCARD_WAIT_MS; performance.now() < deadline;) {
       if (isDiscarded(await this.find(id, call))) return;
       await new Promise((again) => setTimeout(again, LOOK_AGAIN_MS));
     }

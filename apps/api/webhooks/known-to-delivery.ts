@@ -22,7 +22,7 @@ export class KnownToDelivery {
   /** Resolves once delivery goes by what this command appended; after a second, or when nobody delivers, without that. */
   async changed(workspace: string, endpointId: string, { events, position }: Handled<unknown>): Promise<void> {
     if (events.length === 0 || !(await this.isSomebodyThere())) return;
-    for (const deadline = Date.now() + WAIT_MS; Date.now() < deadline;) {
+    for (const deadline = performance.now() + WAIT_MS; performance.now() < deadline;) {
       if (await this.deliveries.knows(workspace, endpointId, position)) return;
       await new Promise((again) => setTimeout(again, LOOK_AGAIN_MS));
     }

@@ -80,7 +80,7 @@ export class Leases {
     const { db, clock } = this.needs;
     const worker = this.needs.worker();
     const rows = await db.query<{ batch: string }>(
-      'select batch from delivery.lease where worker = $1 and created_at < clock_timestamp() - make_interval(secs => $2)',
+      'select batch from delivery.lease where worker = $1 and created_at not between clock_timestamp() - make_interval(secs => $2) and clock_timestamp()',
       [worker, LOOK_MS / 1000],
     );
     const unknown = rows.map(({ batch }) => batch).filter((id) => !this.known.has(id));

@@ -117,6 +117,15 @@ describe('a commit whose answer is lost', () => {
     await eachArrivesOnce(5);
   });
 
+  it('makes the worker give back what it does not know also when the clock was set back since', async () => {
+    await world.test.db.query(
+      "insert into delivery.lease (batch, worker, deliveries, created_at) values (gen_random_uuid(), $1, '{}', now() + interval '1 hour')",
+      [worker.parts.presence.id],
+    );
+    await worker.parts.leases['giveBackUnknown']();
+    expect(await world.test.db.query('select 1 from delivery.lease')).toEqual([]);
+  });
+
   it('makes nobody give back what is in memory or under way', async () => {
     await register();
     await world.live(1);

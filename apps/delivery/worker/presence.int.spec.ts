@@ -97,6 +97,26 @@ describe('the presence of a worker', () => {
     expect(tookOver).toEqual([0]);
   });
 
+  it('is ended too when it died before the clock was set back, and not while it lives', async () => {
+    const [one, living, dead] = [await worker(), await worker(), await worker()];
+    for (const { id } of [living, dead]) {
+      await test.db.query("update delivery.worker set beat_at = now() + interval '1 hour' where id = $1", [id]);
+      await lease(id, "interval '-1 hour'");
+    }
+    const unknown = randomUUID();
+    await lease(unknown, "interval '-1 hour'");
+    dead.kill();
+    await beat(one);
+    // Counted from then on.
+    expect((await workers()).sort()).toEqual([one.id, living.id, dead.id].sort());
+    expect((await leased()).sort()).toEqual([living.id, dead.id].sort());
+    await test.db.query(`update delivery.worker set beat_at = beat_at - ${LONG}`);
+    await beat(living);
+    await beat(one);
+    expect((await workers()).sort()).toEqual([one.id, living.id].sort());
+    expect(await leased()).toEqual([living.id]);
+  });
+
   it('ends nobody on a server that has just started, which has heard nobody yet', async () => {
     const other = await worker();
     await die(other);

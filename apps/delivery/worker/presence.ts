@@ -104,15 +104,21 @@ export class Presence {
   private async reap(): Promise<void> {
     if (performance.now() < this.lenientUntil) return;
     const rows = await this.needs.db.query<{ given: number }>(
-      `with dead as materialized (
+      `with ahead as (
+         -- Heard by a clock that has been set back since: counted from now on, so that one that died before is not taken for living until then.
+         update delivery.worker set beat_at = clock_timestamp()
+         where id in (select id from delivery.worker where beat_at > clock_timestamp() for update skip locked)
+       ), dead as materialized (
          -- A server that has just started has heard nobody yet.
          select id from delivery.worker
-         where beat_at < clock_timestamp() - make_interval(secs => $1) and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $1)
+         where beat_at < clock_timestamp() - make_interval(secs => $1)
+           and pg_postmaster_start_time() not between clock_timestamp() - make_interval(secs => $1) and clock_timestamp()
          for update skip locked
        ), orphaned as materialized (
          -- Written by a worker that did not know yet that it had been given up.
          select distinct l.worker as id from delivery.lease l
-         where l.created_at < clock_timestamp() - make_interval(secs => $1) and not exists (select from delivery.worker w where w.id = l.worker)
+         where l.created_at not between clock_timestamp() - make_interval(secs => $1) and clock_timestamp()
+           and not exists (select from delivery.worker w where w.id = l.worker)
        )
        select delivery.release(id, $2) as given from (select id from dead union select id from orphaned) gone`,
       [DEAD_AFTER_MS / 1000, this.needs.clock()],

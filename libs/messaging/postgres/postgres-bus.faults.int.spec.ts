@@ -391,6 +391,32 @@ describe('the bus on PostgreSQL, in trouble', () => {
     for (const member of members.slice(1)) await member.leave();
   });
 
+  it('takes over from who died before the clock was set back when its lease would have ended, and not from who lives', async () => {
+    const group = newGroup();
+    const [living, dead, heir] = [60_000, 60_000, 200].map(
+      (leaseMs) => new GroupMember(test.db, group, leaseMs, () => undefined),
+    ) as [GroupMember, GroupMember, GroupMember];
+    for (const member of [living, dead]) await member.join('earliest');
+    for (const member of [living, dead]) await member.heartbeat();
+    for (const member of [living, dead]) await member.rebalance();
+    expect([living.claims.size, dead.claims.size]).toEqual([PARTITIONS / 2, PARTITIONS / 2]);
+    await test.db.query(
+      "update bus.group_member set lease_until = lease_until + interval '1 hour' where group_name = $1",
+      [group],
+    );
+    await heir.join('earliest');
+    await living.heartbeat();
+    expect(living.claims.size).toBe(PARTITIONS / 2);
+    await eventually(async () => {
+      await heir.heartbeat();
+      await heir.rebalance();
+      expect(heir.claims.size).toBe(PARTITIONS / 2);
+    });
+    await living.heartbeat();
+    expect(living.claims.size).toBe(PARTITIONS / 2);
+    for (const member of [heir, living]) await member.leave();
+  });
+
   it('keeps a parked message with its reason', async () => {
     const group = newGroup();
     const subscription = await bus.subscribe({
