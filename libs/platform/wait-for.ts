@@ -65,7 +65,7 @@ async function allowed<T>({ url }: Database, work: () => Promise<T>): Promise<T>
     return await work();
   } catch (error) {
     if (error instanceof DatabaseVersionError)
-      throw new SettingsError(`${error.message} Start the newer one, or give this one a database of its own.`, {
+      throw new SettingsError(`${error.message} Start that one, or give this one a database of its own.`, {
         cause: error,
       });
     const { host, pathname } = new URL(url);

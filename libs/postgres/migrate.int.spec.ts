@@ -1,6 +1,6 @@
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { Database, type Sql } from './database';
-import { migrate } from './migrate';
+import { DatabaseVersionError, migrate, migrations } from './migrate';
 import { schemaText } from './schema-text';
 
 describe('the database', () => {
@@ -22,6 +22,21 @@ describe('the database', () => {
     await test.db.query("insert into public.schema_migration (name) values ('9999_future.sql')");
     await expect(migrate(test.db)).rejects.toThrow('another version of Postledger: it holds 9999_future.sql');
     await test.db.query("delete from public.schema_migration where name = '9999_future.sql'");
+  });
+
+  it('refuses a database that is not as a migration expects it, and leaves it as it was', async () => {
+    const before = await schemaText(test.db);
+    // As it was in a build before the first that fixed what its migrations are.
+    await test.db.query("delete from public.schema_migration where name >= '0130'");
+    await expect(migrate(test.db)).rejects.toThrow(
+      'The database was made by another version of Postledger: 0130_bus_hand_over.sql does not fit it (function bus.publish(smallint[], text, text, text, text, text, text) does not exist), and nothing was changed.',
+    );
+    expect(await schemaText(test.db)).toBe(before);
+    await expect(migrate(test.db)).rejects.toBeInstanceOf(DatabaseVersionError);
+    await test.db.query('insert into public.schema_migration (name) select unnest($1::text[]) on conflict do nothing', [
+      migrations().map(({ name }) => name),
+    ]);
+    expect(await migrate(test.db)).toEqual([]);
   });
 
   it.each([

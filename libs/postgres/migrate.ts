@@ -13,7 +13,7 @@ export const migrations = (): { name: string; sql: string }[] =>
     .sort()
     .map((name) => ({ name, sql: readFileSync(join(FOLDER, name), 'utf8') }));
 
-/** The database is newer than this build, or another's. */
+/** The database is newer than this build, or another's: one that its migrations do not know, or do not fit. */
 export class DatabaseVersionError extends Error {
   override readonly name = 'DatabaseVersionError';
 }
@@ -32,11 +32,13 @@ const LOCK_TIMEOUT = '500ms';
 const PAUSE_MS = 2_000;
 /** SQLSTATE lock_not_available. */
 const BUSY = '55P03';
+/** SQLSTATEs of what is missing, there already or otherwise than a migration has it; but for a right that the user has not. */
+const DOES_NOT_FIT = /^(?:22|23|2B|42(?!501))/;
 
 /**
  * Applies what is missing, each file in the one transaction, under a lock; returns the names applied. While somebody keeps a table busy that is
- * to change, such as a backup, it tries again and says so. Throws a DatabaseVersionError when the database is newer than this build, and a
- * ServerVersionError when PostgreSQL is too old.
+ * to change, such as a backup, it tries again and says so. Throws, and has changed nothing, a DatabaseVersionError when the database is newer
+ * than this build or otherwise than a migration expects it, and a ServerVersionError when PostgreSQL is too old.
  */
 export async function migrate(db: Database, say: (sentence: string) => void = () => undefined): Promise<string[]> {
   const files = migrations();
@@ -72,7 +74,13 @@ async function applyAll(sql: Sql, missing: readonly { name: string; sql: string 
   await sql.script(`savepoint before; set local lock_timeout = '${LOCK_TIMEOUT}'`);
   try {
     for (const { name, sql: text } of missing) {
-      await sql.script(text);
+      await sql.script(text).catch((error: Error & { code?: string }) => {
+        if (!DOES_NOT_FIT.test(error.code ?? '')) throw error;
+        throw new DatabaseVersionError(
+          `The database was made by another version of Postledger: ${name} does not fit it (${error.message}), and nothing was changed.`,
+          { cause: error },
+        );
+      });
       await sql.query('insert into public.schema_migration (name) values ($1)', [name]);
     }
     // What a migration has made is locked and opened like the rest (0080).
