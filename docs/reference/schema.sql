@@ -102,6 +102,11 @@ table delivery.attempt (
   erased boolean
 ) partition by RANGE (delivery_id);
 
+table delivery.awake (
+  one boolean not null default true,
+  at timestamp with time zone not null
+);
+
 table delivery.body (
   id uuid not null,
   body text not null
@@ -373,6 +378,10 @@ constraint on bus.incarnation: PRIMARY KEY (one);
 
 constraint on bus.message: PRIMARY KEY ("position", created_at);
 
+constraint on delivery.awake: CHECK (one);
+
+constraint on delivery.awake: PRIMARY KEY (one);
+
 constraint on delivery.body: PRIMARY KEY (id);
 
 constraint on delivery.delivery: CHECK ((state = ANY (ARRAY['queued'::text, 'retrying'::text, 'parked'::text, 'discarded'::text])));
@@ -526,6 +535,8 @@ CREATE INDEX timer_due ON projector.timer USING btree (due_at, "position");
 CREATE INDEX timer_holding ON projector.timer USING btree (workspace, target, "position") WHERE holds;
 
 CREATE UNIQUE INDEX audit_head_pkey ON projector.audit_head USING btree (version, workspace);
+
+CREATE UNIQUE INDEX awake_pkey ON delivery.awake USING btree (one);
 
 CREATE UNIQUE INDEX body_pkey ON ONLY delivery.body USING btree (id);
 

@@ -9,19 +9,19 @@ describe('since when an endpoint fails', () => {
   let faults: number;
   let said: string[];
   let failing: Failing;
-  beforeEach(() => {
+  beforeEach(async () => {
     jest.useFakeTimers();
     [isAway, faults, said] = [false, 0, []];
     const db = {
       query: (text: string) => {
         if (isAway) return Promise.reject(new Error('Connection terminated unexpectedly'));
-        said.push(text);
+        if (!text.includes('delivery.awake')) said.push(text);
         return Promise.resolve([]);
       },
       tx: () => Promise.resolve(0),
     } as Pick<Database, 'query' | 'tx'> as Database;
     failing = new Failing({ db, clock: systemClock, onFact: () => undefined, onFault: () => void faults++ });
-    failing.start();
+    await failing.start();
   });
   afterEach(() => {
     failing.kill();

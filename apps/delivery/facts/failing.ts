@@ -1,5 +1,5 @@
 import { FAILING_AFTER_MS } from '#webhooks';
-import { SECOND, type Clock } from '#kernel';
+import { MINUTE, SECOND, type Clock } from '#kernel';
 import type { Database } from '#postgres';
 import type { Outcome } from '../record/outcome';
 import { writeFacts } from './facts';
@@ -12,6 +12,10 @@ export interface FailingNeeds {
 }
 
 const LOOK_MS = 1_000;
+/** It is written down so often that somebody is there. */
+const THERE_MS = MINUTE;
+/** A pause in which nobody was there, not a start anew. */
+const PAUSE_MS = 10 * MINUTE;
 
 /** Knows since when every attempt of an endpoint has failed, in all processes together, and says so after five days. */
 export class Failing {
@@ -19,12 +23,15 @@ export class Failing {
   private failed = new Set<number>();
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
+  private thereAt = 0;
   private stopped = false;
 
   constructor(private readonly needs: FailingNeeds) {}
 
-  start(): void {
-    this.timer = setTimeout(() => (this.looking = this.look()), LOOK_MS);
+  /** Resolves when what was before counts as it should: nothing may be sent earlier. */
+  async start(): Promise<void> {
+    await this.beThere();
+    this.lookLater();
   }
 
   /** Says what it has noted, and no more. */
@@ -45,6 +52,10 @@ export class Failing {
     (exchange.ok ? this.succeeded : this.failed).add(task.endpoint);
   }
 
+  private lookLater(): void {
+    this.timer = setTimeout(() => (this.looking = this.look()), LOOK_MS);
+  }
+
   private async look(): Promise<void> {
     const [succeeded, failed] = [this.succeeded, this.failed];
     this.succeeded = new Set();
@@ -55,6 +66,7 @@ export class Failing {
           'update delivery.endpoint set failing_since = null where no = any($1) and failing_since is not null',
           [[...succeeded]],
         );
+      if (performance.now() - this.thereAt > THERE_MS) await this.beThere();
       const onlyFailed = [...failed].filter((no) => !succeeded.has(no));
       if (onlyFailed.length > 0) await this.failing(onlyFailed);
     } catch (error) {
@@ -63,11 +75,12 @@ export class Failing {
       failed.forEach((no) => this.failed.add(no));
       if (!this.stopped) this.needs.onFault(error as Error);
     }
-    if (!this.stopped) this.start();
+    if (!this.stopped) this.lookLater();
   }
 
   private async failing(endpoints: readonly number[]): Promise<void> {
     const { db, clock, onFact } = this.needs;
+    await this.beThere();
     // By the server's clock: one process whose own is days ahead would give up whatever fails just now.
     await db.query('update delivery.endpoint set failing_since = now() where no = any($1) and failing_since is null', [
       endpoints,
@@ -91,5 +104,30 @@ export class Failing {
       return rows.length;
     });
     if (hopeless > 0) onFact();
+  }
+
+  /**
+   * Says that somebody is there. Who is the first after a pause, as when all was stopped for weeks or the machine slept, lets every endpoint have
+   * failed for as much less: in that time nobody tried.
+   */
+  private async beThere(): Promise<void> {
+    const { db } = this.needs;
+    this.thereAt = performance.now();
+    const isOld = 'at not between now() - make_interval(secs => $1) and now()';
+    const old = await db.query(`select from delivery.awake where ${isOld}`, [THERE_MS / SECOND]);
+    if (old.length === 0) return;
+    await db.tx(async (sql) => {
+      const [last] = await sql.query<{ secs: number }>(
+        `select extract(epoch from now() - at)::float8 as secs from delivery.awake where ${isOld} for update`,
+        [THERE_MS / SECOND],
+      );
+      if (!last) return;
+      await sql.query('update delivery.awake set at = now()');
+      if (last.secs * SECOND > PAUSE_MS)
+        await sql.query(
+          'update delivery.endpoint set failing_since = failing_since + make_interval(secs => $1) where failing_since is not null',
+          [last.secs],
+        );
+    });
   }
 }

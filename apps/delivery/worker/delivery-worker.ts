@@ -118,11 +118,11 @@ export class DeliveryWorker {
     await this.parts.directory.refresh();
     this.parts.directory.onChange((endpoint) => this.parts.dispatcher.changed(endpoint));
     await this.parts.presence.start();
+    await this.parts.failing.start();
     this.parts.retries.start();
     this.parts.leases.start();
     this.parts.catchUps.start();
     this.parts.facts.start();
-    this.parts.failing.start();
     this.parts.jobs.start();
     this.parts.orderedLanes.start();
     this.parts.retention.start();

@@ -505,4 +505,35 @@ describe('what becomes of a delivery', () => {
       expect([id, state]).toMatchObject([id, { config: { status: 'enabled' } }]);
     }
   });
+
+  it('counts no time against an endpoint in which nobody delivered', async () => {
+    receiver.always('/paused', 500);
+    for (const id of ['whe_paused', 'whe_hopeless'])
+      await world.register(id, receiver.url('/paused'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    // Stopped three weeks ago, when they had failed for a day, and for five.
+    const { db } = world.test;
+    await db.query(
+      `update delivery.endpoint set failing_since = now() - interval '21 days' - case id when 'whe_paused' then interval '1 day' else interval '5 days' end
+       where id in ('whe_paused', 'whe_hopeless')`,
+    );
+    await db.query("update delivery.awake set at = now() - interval '21 days'");
+    await world.happen('paused');
+    await world.pass(worker);
+    const stateOf = async (id: string) => (await world.commands.load(endpointAggregate, 'ws_1', id)).state;
+    await eventually(async () =>
+      expect(await stateOf('whe_hopeless')).toMatchObject({
+        config: { status: 'disabled', disabledReason: 'failing' },
+      }),
+    );
+    expect(await stateOf('whe_paused')).toMatchObject({ config: { status: 'enabled' } });
+    const [row] = await db.query<{ days: number }>(
+      "select extract(epoch from now() - failing_since) / 86400 as days from delivery.endpoint where id = 'whe_paused'",
+    );
+    expect(Number(row!.days)).toBeCloseTo(1, 1);
+    const [awake] = await db.query<{ secs: number }>(
+      'select extract(epoch from now() - at) as secs from delivery.awake',
+    );
+    expect(Number(awake!.secs)).toBeLessThan(60);
+  });
 });
