@@ -60,6 +60,9 @@ export const ascendingUuids = (): ((ms: number) => string) => {
   };
 };
 
+/** The milliseconds in a UUIDv7. */
+export const millisIn = (uuid: string): number => parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+
 /** UUIDv8 (RFC 9562, custom) of a SHA-256: the same name in the same scope is the same id, for ever. */
 export const derivedUuid = (scope: string, name: string | number): string =>
   format(hash('sha256', `${scope}\n${name}`), 8);

@@ -1,4 +1,4 @@
-import { ascendingUuids, uuidv7 } from '#kernel';
+import { ascendingUuids, millisIn, uuidv7 } from '#kernel';
 import type { CoreMessage } from '#public-messages';
 import type { Contract, Rendered } from '#webhook-contracts';
 import type { Endpoint, Verdict } from '../endpoints/endpoint';
@@ -55,7 +55,7 @@ export class Draft {
           if (ordinal < 0) ordinal = this.messages.push(message) - 1;
           const id = deliveryId(this.now());
           const own = contract.idPerDelivery ? perDelivery(contract, message, rendered, id) : rendered;
-          const body = own === rendered && shared >= 0 ? shared : this.body(ordinal, own);
+          const body = own === rendered && shared >= 0 ? shared : this.body(ordinal, own, id);
           if (own === rendered) shared = body;
           const place = decided === 'discard' ? Place.discarded : placeOf(endpoint);
           this.deliveries.push({
@@ -81,9 +81,10 @@ export class Draft {
     return draft;
   }
 
-  private body(message: number, { body }: Rendered): number {
+  /** Of the same day as its first delivery, also where ids are ahead of a clock: a day is dropped with all that is in it. */
+  private body(message: number, { body }: Rendered, delivery: string): number {
     this.size += body.length;
-    return this.bodies.push({ message, id: uuidv7(this.now()), body }) - 1;
+    return this.bodies.push({ message, id: uuidv7(millisIn(delivery)), body }) - 1;
   }
 }
 

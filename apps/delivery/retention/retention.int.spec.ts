@@ -97,6 +97,25 @@ describe('retention', () => {
     expect(await partitions('delivery')).toContain(`delivery_${clock().slice(0, 10).replaceAll('-', '')}`);
   });
 
+  it('forgets what was taken in when its day had no partition any more', async () => {
+    const worker = await world.worker();
+    const days = [40, 32, 15];
+    await world.test.db.query(
+      'insert into delivery.inbox (created_at, position, index) select $1::timestamptz - days * $2::interval, 1000000 + days, 0 from unnest($3::int[]) days',
+      [clock(), '1 day', days],
+    );
+    const late = async () =>
+      (
+        await world.test.db.query<{ age: number }>(
+          'select position::int - 1000000 as age from delivery.inbox_default where position > 1000000 order by 1',
+        )
+      ).map(({ age }) => age);
+    expect(await late()).toEqual([15, 32, 40]);
+    await worker.parts.retention.once(millis(clock()));
+    expect(await late()).toEqual([15]);
+    await worker.stop();
+  });
+
   it('does not keep a process from starting while a backup has the tables, whatever days are missing', async () => {
     const today = clock().slice(0, 10).replaceAll('-', '');
     const worker = await world.worker();

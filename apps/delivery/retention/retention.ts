@@ -82,8 +82,9 @@ export class Retention {
     return expired;
   }
 
-  /** The few that outlived their day, once they are over: the only rows ever deleted one by one. */
+  /** The few that outlived their day, once they are over, and what was taken in too late for its own: the only rows ever deleted one by one. */
   private async sweepDefault(oldest: string): Promise<void> {
+    await this.needs.db.query('delete from delivery.inbox_default where created_at < $1', [`${oldest}T00:00:00Z`]);
     await this.needs.db.query(
       `with over as (
          delete from delivery.delivery_default d where d.id < delivery.id_at($1::timestamptz) and (d.state is null or d.state = 'discarded') returning d.id, d.body_id
