@@ -7,6 +7,7 @@ import type { Leases } from '../dispatch/leases';
 import type { Batch } from '../dispatch/task';
 import { Draft, Place, type PlaceNumber } from '../intake/draft';
 import { handOver, type HandOverNeeds } from '../intake/hand-over';
+import { MAX_SIZE } from '../intake/intake';
 import { applyChange, lockOutIntakes, raiseVersion, UNKNOWN_START } from './apply-change';
 import { Endpoint, type EndpointRow } from './endpoint';
 import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoint-change';
@@ -105,12 +106,12 @@ async function step(needs: CatchUpNeeds, no: number, events: readonly RecordedEv
       const row = await endpointByNumber(sql, no, 'for no key update');
       if (row?.phase !== 'catching_up') return;
       const fresh = events.filter(({ position }) => position > row.cursor);
-      const written = await write(needs, sql, row, fresh, begin());
+      const { taken, hand } = await write(needs, sql, row, fresh, begin());
       await sql.query('update delivery.endpoint set cursor = $2 where no = $1', [
         no,
-        Math.max(row.cursor, fresh.at(-1)?.position ?? 0),
+        Math.max(row.cursor, fresh[taken - 1]?.position ?? 0),
       ]);
-      return written;
+      return hand;
     });
     after?.();
   });
@@ -149,8 +150,11 @@ async function lastStretch(
   for (const row of rows) {
     const ahead = (own.get(row.workspace) ?? []).filter(({ position }) => position > row.cursor);
     if (firstChange(row, ahead)) continue;
-    for (let at = 0; at < ahead.length; at += PAGE)
-      hands.push(await write(needs, sql, row, ahead.slice(at, at + PAGE), begin()));
+    for (let at = 0; at < ahead.length;) {
+      const { taken, hand } = await write(needs, sql, row, ahead.slice(at, at + PAGE), begin());
+      hands.push(hand);
+      at += taken;
+    }
     await sql.query("update delivery.endpoint set phase = 'live', cursor = $2, version = $3 where no = $1", [
       row.no,
       Math.max(head, row.cursor),
@@ -177,25 +181,26 @@ export const byWorkspace = (events: readonly RecordedEvent[]): ReadonlyMap<strin
  */
 export const concerns = (needs: CatchUpNeeds, row: EndpointRow, events: readonly RecordedEvent[]): boolean =>
   firstChange(row, events) !== undefined ||
-  draftOf(needs, new Endpoint(row, needs.decrypt), events, () => Place.retry).deliveries.length > 0;
+  draftOf(needs, new Endpoint(row, needs.decrypt), events, () => Place.retry).draft.deliveries.length > 0;
 
-/** Writes the deliveries of some events; returns what hands them to dispatch, for after the commit. */
+/** Writes the deliveries of some events, as many as fit one statement; returns of how many, and what hands them to dispatch, for after the commit. */
 async function write(
   needs: CatchUpNeeds,
   sql: Sql,
   row: EndpointRow,
   events: readonly RecordedEvent[],
   batch: Batch,
-): Promise<() => void> {
+): Promise<{ readonly taken: number; readonly hand: () => void }> {
   const endpoint = new Endpoint(row, needs.decrypt);
   let room = needs.room(endpoint);
   const placeOf = () => (row.config.ordered ? Place.queue : room-- > 0 ? Place.memory : Place.retry);
-  const draft = draftOf(needs, endpoint, events, placeOf);
+  const { draft, taken } = draftOf(needs, endpoint, events, placeOf);
   const sequences = await insertFromLog(sql, draft, needs.now(), batch);
-  return () => {
+  const hand = () => {
     needs.onTaken(sequences.length);
     handOver(draft, sequences, batch, needs);
   };
+  return { taken, hand };
 }
 
 function draftOf(
@@ -203,11 +208,13 @@ function draftOf(
   endpoint: Endpoint,
   events: readonly RecordedEvent[],
   placeOf: () => PlaceNumber,
-): Draft {
+): { readonly draft: Draft; readonly taken: number } {
   const ms = Date.parse(now());
   const draft = new Draft(() => ms);
   const ahead = isAhead(endpoint.row.config.startFrom);
-  for (const event of events)
+  let taken = 0;
+  while (taken < events.length && draft.size < MAX_SIZE) {
+    const event = events[taken++]!;
     for (const message of messagesOf(event))
       if (message.isWebhook)
         draft.add(
@@ -216,5 +223,6 @@ function draftOf(
           (it, { id, type }) => (ahead(event.id, id) ? it.at(message.position, type) : 'skip'),
           placeOf,
         );
-  return draft;
+  }
+  return { draft, taken };
 }

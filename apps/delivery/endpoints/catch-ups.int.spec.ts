@@ -1,5 +1,6 @@
 import type { EventStore, ReadAllOptions } from '#event-store';
-import { eventually } from '#testing';
+import { uuidv7 } from '#kernel';
+import { eventually, Receiver } from '#testing';
 import { World } from '../testing/world';
 
 /** Of a catch-up alone. */
@@ -49,5 +50,55 @@ describe('endpoints that catch up', () => {
     expect(read.slice(0, 4)).toEqual(Array<string>(4).fill('ws_long'));
     expect(read.indexOf('ws_new')).toBeLessThan(10);
     expect(read.filter((workspace) => workspace === 'ws_long').length).toBeGreaterThanOrEqual(28);
+  });
+
+  it.each([
+    ['page by page', 250, 40_000],
+    ['at once', 60, 160_000],
+  ])('take large ones a few at a time: %s', async (_, count, size) => {
+    const receiver = await Receiver.open();
+    world = await World.open();
+    const worker = await world.worker();
+    const region = 'x'.repeat(size);
+    const events = Array.from({ length: count }, (_each, n) => ({
+      id: uuidv7(),
+      type: 'RegionPerformanceUpdated',
+      data: { region, period: String(n), impressions: 1, engagements: 2, contentCount: 3 },
+      metadata: {
+        workspace: 'ws_1',
+        actor: 'usr_1',
+        correlationId: 'cor_1',
+        causationId: null,
+        commandId: 'c',
+        schemaVersion: 1,
+        occurredAt: world.by().at,
+      },
+    }));
+    await world.store.append('region-ws_1:large', events, -1);
+    await world.fresh();
+    const sizes: number[] = [];
+    const { db } = world.test;
+    const tx = db.tx.bind(db);
+    db.tx = (work, options) =>
+      tx(
+        (sql) =>
+          work({
+            ...sql,
+            query: (text, params) => {
+              if (text.includes('delivery.backfill(')) sizes.push((params![9] as string[]).join('').length);
+              return sql.query(text, params);
+            },
+          }),
+        options,
+      );
+    await world.register('whe_large', receiver.url('/large'), { startFrom: '2020-01-01T00:00:00.000Z' });
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/large').length).toBe(count));
+    expect(sizes.length).toBeGreaterThan(1);
+    expect(Math.max(...sizes)).toBeLessThan(9_000_000);
+    expect(
+      await db.query('select count(distinct sequence)::int as numbers, max(sequence) as last from delivery.delivery'),
+    ).toEqual([{ numbers: count, last: count }]);
+    await receiver.close();
   });
 });

@@ -12,7 +12,7 @@ import { writeDraft } from './write-draft';
 /** More deliveries than this go in several statements: one event to a thousand endpoints must not be one huge one. */
 const MAX_DELIVERIES = 2_000;
 /** Nor more characters of bodies, of which a statement has several copies on its way. */
-const MAX_SIZE = 8_000_000;
+export const MAX_SIZE = 8_000_000;
 
 export interface IntakeNeeds extends HandOverNeeds {
   readonly db: Database;
