@@ -54,6 +54,8 @@ export class LiveStream {
   private begun: Promise<void> = Promise.resolve();
   /** How far the shared reading is, once it has begun. */
   private position = 0;
+  private isChecking = false;
+  private checkAgain = false;
 
   constructor(
     private readonly engines: StreamEngines,
@@ -64,9 +66,9 @@ export class LiveStream {
     this.places = new EventPlaces(engines);
     this.timers = [
       setInterval(() => this.readers.forEach((reader) => reader.send(': still here\n\n')), HEARTBEAT_MS).unref(),
-      setInterval(() => void this.checkKeys(), CHECK_KEYS_MS).unref(),
+      setInterval(() => this.checkKeys(), CHECK_KEYS_MS).unref(),
     ];
-    this.stopListening = engines.wake.on('keys_changed', () => void this.checkKeys());
+    this.stopListening = engines.wake.on('keys_changed', () => this.checkKeys());
     engines.metrics.registerMetric(readersGauge(this.readers));
   }
 
@@ -215,7 +217,22 @@ export class LiveStream {
     this.following = undefined;
   }
 
-  private async checkKeys(): Promise<void> {
+  /** One check at a time, and one more for all that was heard meanwhile: each asks for every key that has a stream. */
+  private checkKeys(): void {
+    if (this.isChecking) {
+      this.checkAgain = true;
+      return;
+    }
+    this.isChecking = true;
+    void this.endThoseOfEndedKeys().finally(() => {
+      this.isChecking = false;
+      if (!this.checkAgain || this.ended.signal.aborted) return;
+      this.checkAgain = false;
+      this.checkKeys();
+    });
+  }
+
+  private async endThoseOfEndedKeys(): Promise<void> {
     for (const key of new Set([...this.readers].map((reader) => reader.key))) {
       const caller = this.keys.cached(key) ?? (await this.keys.find(key).catch(() => undefined));
       if (caller === null) for (const reader of this.readers) if (reader.key === key) reader.close('key');
