@@ -1,4 +1,4 @@
-import { testDatabase, type TestDatabase } from '#testing';
+import { ownReadings, testDatabase, type TestDatabase } from '#testing';
 import { AuditTable } from '../audit/audit-table';
 import { SubjectsQuery } from './subjects.query';
 
@@ -108,5 +108,35 @@ describe('what had gone out of somebody', () => {
       cursor = page.nextCursor;
     }
     expect(walked).toEqual(whole);
+  });
+
+  it('is found among many without comparing each event with each delivery, whatever the statistics say of either', async () => {
+    const { db } = test;
+    const MANY = 3_000;
+    await db.script(`
+      analyze read.audit_v1; analyze delivery.delivery; analyze delivery.attempt; analyze delivery.body;
+      insert into read.audit_v1 (workspace, position, event_id, at, latest, action, entity_type, entity_id, actor, correlation_id, causation_id, revision, data,
+          subject, hash, previous_hash)
+        select 'ws_1', 100000 + n, md5('e' || n)::uuid, '${AT}', '${AT}', 'PostCancelled', 'post', 'pst_1', 'usr_many', 'c', null, 0, '{}', 'usr_many', '', null
+        from generate_series(1, ${MANY}) n;
+      insert into delivery.body select md5('b' || n)::uuid, '${sealed('usr_many')}' from generate_series(1, ${MANY}) n;
+      insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
+        select overlay(delivery.id_at('${AT}')::text placing lpad(to_hex(100000 + n), 12, '0') from 25)::uuid, 1, 100000 + n, n, md5('e' || n)::uuid, md5('e' || n)::uuid,
+          md5('b' || n)::uuid, 'post.cancelled', 'k' from generate_series(1, ${MANY}) n;
+      insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code)
+        select id, 1, '${AT}', 1, true, 200 from delivery.delivery where sequence > 100000`);
+    const asked: [string, readonly unknown[]][] = [];
+    const watched = {
+      query: (text: string, params: readonly unknown[]) => {
+        asked.push([text, params]);
+        return db.query(text, params);
+      },
+    } as typeof db;
+    expect((await new SubjectsQuery(watched).sent('ws_1', ['usr_many'], { limit: 50 })).data).toHaveLength(50);
+    for (const [text, params] of asked)
+      for (const { plan } of await ownReadings(db, text, params)) {
+        const most = Math.max(...plan.split('\n').map((node) => Number(node.split(' ').at(-1))));
+        expect([plan, most < 10 * MANY]).toEqual([plan, true]);
+      }
   });
 });
