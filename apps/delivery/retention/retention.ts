@@ -15,6 +15,14 @@ export interface RetentionNeeds {
 }
 
 const EVERY_MS = HOUR;
+/** Changed by one statement: whoever needs one of its rows waits for no more than that. */
+const PAGE = 1_000;
+
+/** A place in the order of delivery.newest. */
+interface Newest {
+  readonly endpoint: number;
+  readonly coalesce_key: string;
+}
 
 /** Makes partitions ahead of time and drops old ones; parked deliveries stay as long as their contract says. */
 export class Retention {
@@ -72,12 +80,23 @@ export class Retention {
     let expired = 0;
     for (const contract of contracts.values()) {
       if (contract.parkedRetentionDays === null) continue;
-      const rows = await db.query(
-        `update delivery.delivery d set state = 'discarded', reason = 'expired', changed_at = $3 from delivery.endpoint e
-         where e.no = d.endpoint and e.config ->> 'contract' = $1 and d.state = 'parked' and d.changed_at < $2 returning 1`,
-        [contract.name, instant(now - contract.parkedRetentionDays * DAY), instant(now)],
+      const before = instant(now - contract.parkedRetentionDays * DAY);
+      const endpoints = await db.query<{ no: number }>(
+        `select e.no from delivery.endpoint e where e.config ->> 'contract' = $1
+           and exists (select from delivery.delivery d where d.endpoint = e.no and d.state = 'parked' and d.changed_at < $2)`,
+        [contract.name, before],
       );
-      expired += rows.length;
+      for (const { no } of endpoints)
+        for (let more = PAGE; more === PAGE && !this.stopped;) {
+          const rows = await db.query(
+            `update delivery.delivery d set state = 'discarded', reason = 'expired', changed_at = $3
+             where d.state = 'parked' and d.id = any (array(
+               select o.id from delivery.delivery o where o.endpoint = $1 and o.state = 'parked' and o.changed_at < $2 limit ${PAGE})) returning 1`,
+            [no, before, instant(now)],
+          );
+          more = rows.length;
+          expired += more;
+        }
     }
     return expired;
   }
@@ -99,7 +118,16 @@ export class Retention {
 
   /** What is older than the newest of an entity and was under way when that one was recorded has ended long since. */
   private async forgetNewest(now: number): Promise<void> {
-    await this.needs.db.query('delete from delivery.newest n where n.at < $1', [instant(now - DAY)]);
+    for (let last: Newest | undefined = { endpoint: 0, coalesce_key: '' }; last && !this.stopped;)
+      [last] = await this.needs.db.query<Newest>(
+        `with page as materialized (
+           select n.endpoint, n.coalesce_key from delivery.newest n where (n.endpoint, n.coalesce_key) > ($1::integer, $2::text) order by 1, 2 limit ${PAGE}
+         ), gone as (
+           delete from delivery.newest n using page p where n.endpoint = p.endpoint and n.coalesce_key = p.coalesce_key and n.at < $3
+         )
+         select p.endpoint, p.coalesce_key from page p order by 1 desc, 2 desc limit 1`,
+        [last.endpoint, last.coalesce_key, instant(now - DAY)],
+      );
   }
 
   private async run(): Promise<void> {
