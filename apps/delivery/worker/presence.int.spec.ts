@@ -110,11 +110,28 @@ describe('the presence of a worker', () => {
     // Counted from then on.
     expect((await workers()).sort()).toEqual([one.id, living.id, dead.id].sort());
     expect((await leased()).sort()).toEqual([living.id, dead.id].sort());
-    await test.db.query(`update delivery.worker set beat_at = beat_at - ${LONG}`);
+    await test.db.query(`update delivery.worker set beat_at = beat_at - ${LONG} where id <> $1`, [one.id]);
     await beat(living);
     await beat(one);
     expect((await workers()).sort()).toEqual([one.id, living.id].sort());
     expect(await leased()).toEqual([living.id]);
+  });
+
+  it('ends nobody whose heartbeat is as old as its own was, for the clock was set forward, before the others have had their five seconds', async () => {
+    const [one, other] = [await worker(), await worker()];
+    await test.db.query("update delivery.worker set beat_at = beat_at - interval '1 day'");
+    await beat(one);
+    await beat(one);
+    expect((await workers()).sort()).toEqual([one.id, other.id].sort());
+    const real = performance.now.bind(performance);
+    let later = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => real() + later);
+    // With its own heartbeats in between, and none of the other.
+    for (const ms of [2_000, 4_000, 6_000]) {
+      later = ms;
+      await beat(one);
+    }
+    expect(await workers()).toEqual([one.id]);
   });
 
   it('ends nobody on a server that has just started, which has heard nobody yet', async () => {

@@ -7,6 +7,8 @@ const BEAT_MS = 1_000;
 const DEAD_AFTER_MS = 5_000;
 /** A worker itself stops sending earlier, so that nobody else has taken over what it still sends. */
 const UNSURE_AFTER_MS = 4_000;
+/** More than two clocks of one machine differ over a heartbeat, and less than makes anybody dead. */
+const SET_FORWARD_MS = 2_000;
 
 export interface PresenceNeeds {
   readonly db: Database;
@@ -80,12 +82,18 @@ export class Presence {
   private async beat(): Promise<void> {
     try {
       const sentAt = performance.now();
-      const rows = await this.needs.db.query<{ version: number }>(
-        'update delivery.worker set beat_at = clock_timestamp() where id = $1 returning (select version from delivery.endpoint_version) as version',
+      const rows = await this.needs.db.query<{ passed: number; version: number }>(
+        `with before as (select id, beat_at from delivery.worker where id = $1 for update)
+         update delivery.worker w set beat_at = clock_timestamp() from before where w.id = before.id
+         returning extract(epoch from clock_timestamp() - before.beat_at)::float8 * 1000 as passed,
+           (select version from delivery.endpoint_version) as version`,
         [this.id],
       );
       if (this.stopped) return;
-      if (!this.isSure) this.lenientUntil = sentAt + DEAD_AFTER_MS;
+      // The others have beaten as this one has: it is the clock that was set forward, or the machine has slept.
+      const [row] = rows;
+      const isSetForward = row !== undefined && row.passed > performance.now() - this.beatSentAt + SET_FORWARD_MS;
+      if (!this.isSure || isSetForward) this.lenientUntil = sentAt + DEAD_AFTER_MS;
       if (rows.length > 0) this.beatSentAt = sentAt;
       else {
         const id = randomUUID();
