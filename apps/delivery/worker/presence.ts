@@ -28,7 +28,7 @@ export class Presence {
   id: string = randomUUID();
   private timer: NodeJS.Timeout | undefined;
   private beatSentAt = 0;
-  /** Until then nobody is taken for dead: after a time without the database the others are as late as this one. */
+  /** Until then nobody is taken for dead: after a time without the database, or a crash of it, the others are as late as this one. */
   private lenientUntil = 0;
   private stopped = false;
 
@@ -93,15 +93,15 @@ export class Presence {
       // The others have beaten as this one has: it is the clock that was set forward, or the machine has slept.
       const [row] = rows;
       const isSetForward = row !== undefined && row.passed > performance.now() - this.beatSentAt + SET_FORWARD_MS;
-      if (!this.isSure || isSetForward) this.lenientUntil = sentAt + DEAD_AFTER_MS;
-      if (rows.length > 0) this.beatSentAt = sentAt;
+      if (!this.isSure || isSetForward || !row) this.lenientUntil = sentAt + DEAD_AFTER_MS;
+      if (row) this.beatSentAt = sentAt;
       else {
         const id = randomUUID();
         await this.register(id);
         this.id = id;
         this.needs.onLost();
       }
-      this.needs.onBeat(rows[0]?.version);
+      this.needs.onBeat(row?.version);
       await this.reap();
     } catch (error) {
       if (!this.stopped) this.needs.onFault(error as Error);
