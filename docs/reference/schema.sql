@@ -244,7 +244,7 @@ table delivery.sequence (
   requeued bigint not null default 0
 ) with (fillfactor=20);
 
-table delivery.worker (
+unlogged table delivery.worker (
   id uuid not null,
   name text not null,
   started_at timestamp with time zone not null default now(),
@@ -1106,7 +1106,8 @@ begin
     select array_agg(changed.id) into decided from changed;
   end if;
   if cardinality(done_batches) > 0 then
-    delete from delivery.lease l where l.batch = any (done_batches) and l.worker = p_worker;
+    delete from delivery.lease l
+    where l.batch = any (done_batches) and l.worker = p_worker and exists (select from delivery.worker w where w.id = p_worker);
   end if;
   return coalesce(decided, '{}');
 end $function$;
