@@ -1081,7 +1081,8 @@ begin
     ), given as (
       select x.* from unnest(x_delivery, x_batch, x_lane, x_endpoint, x_sequence, x_state, x_reason, x_tries, x_due, x_coalesce, x_replayed, x_ladder)
         as x (id, batch, lane, endpoint, sequence, state, reason, tries, due_at, coalesce_key, replayed_at, ladder)
-      where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes) and not exists (
+      where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes) and (
+        x.state = 'delivered' or exists (select from delivery.queue q where q.endpoint = x.endpoint and q.sequence = x.sequence)) and not exists (
         select from delivery.delivery d where d.id = x.id and d.state = 'queued' and d.replay and d.changed_at is distinct from x.replayed_at)
     ), changed as (
       update delivery.delivery d

@@ -397,4 +397,27 @@ describe('an ordered endpoint', () => {
       { state: null, count: 7 },
     ]);
   });
+
+  it('is not told again of what it has taken, though the same was under way twice and failed once', async () => {
+    const worker = await world.worker();
+    const held: ServerResponse[] = [];
+    receiver.always('/o', (_, response) => void held.push(response));
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.live(1);
+    await world.happen('a', 1);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(1));
+    // As a worker that finds that it was given up, and begins anew.
+    worker.parts.orderedLanes.lost();
+    await eventually(() => expect(held).toHaveLength(2));
+    const { db } = world.test;
+    const attempts = async (count: number) =>
+      eventually(async () => expect(await db.query('select 1 from delivery.attempt')).toHaveLength(count));
+    held[0]!.writeHead(204).end();
+    await attempts(1);
+    held[1]!.writeHead(500).end();
+    await attempts(2);
+    expect(await db.query('select state from delivery.delivery')).toEqual([{ state: null }]);
+  });
 });

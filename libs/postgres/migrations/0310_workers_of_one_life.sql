@@ -3,6 +3,7 @@
 alter table delivery.worker set unlogged;
 
 -- As before, but a batch is over only for a worker that there is: of one from before a crash, some outcomes of the batch may have gone with it.
+-- And what a worker that began anew has sent twice at once is not to be tried again when one of the two has left the queue.
 create or replace function delivery.record(
   p_worker uuid, p_now timestamptz,
   a_delivery uuid[], a_number smallint[], a_at timestamptz[], a_ms integer[], a_ok boolean[], a_status smallint[], a_stage text[], a_error text[], a_response text[],
@@ -29,7 +30,8 @@ begin
     ), given as (
       select x.* from unnest(x_delivery, x_batch, x_lane, x_endpoint, x_sequence, x_state, x_reason, x_tries, x_due, x_coalesce, x_replayed, x_ladder)
         as x (id, batch, lane, endpoint, sequence, state, reason, tries, due_at, coalesce_key, replayed_at, ladder)
-      where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes) and not exists (
+      where x.batch in (select mine.batch from mine) or x.lane in (select lanes.name from lanes) and (
+        x.state = 'delivered' or exists (select from delivery.queue q where q.endpoint = x.endpoint and q.sequence = x.sequence)) and not exists (
         select from delivery.delivery d where d.id = x.id and d.state = 'queued' and d.replay and d.changed_at is distinct from x.replayed_at)
     ), changed as (
       update delivery.delivery d
