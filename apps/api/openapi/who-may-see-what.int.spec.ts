@@ -41,7 +41,7 @@ const AS_OWNER: readonly (readonly [RegExp, string])[] = [
   [/\bprojector\.checkpoint\b/, 'how far each view is: names and positions'],
   [/\bsubject\.key\b/, 'the wrapped keys of personal data, which the reader may not see at all'],
   [
-    /\bsubject = any\(\$2\)/,
+    /\bsubject = any\(\$2\)|\bposition\(p\.mark in b\.body\) > 0/,
     'what was sent of a subject is searched for in stored bodies, which the reader may only ask for one by one',
   ],
 ];
