@@ -6,6 +6,7 @@ export * from './aggregate';
 export * from './entries';
 export * from './grouped';
 export * from './ids';
+export * from './one-at-a-time';
 export * from './recent';
 export * from './semaphore';
 export * from './personal';

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Gauge } from 'prom-client';
 import { parseStream, type RecordedEvent } from '#event-store';
-import { SECOND } from '#kernel';
+import { OneAtATime, SECOND } from '#kernel';
 import type { Engines } from '#platform';
 import { holdsSealed } from '#personal-data';
 import { messagesOf } from '#public-messages';
@@ -54,8 +54,8 @@ export class LiveStream {
   private begun: Promise<void> = Promise.resolve();
   /** How far the shared reading is, once it has begun. */
   private position = 0;
-  private isChecking = false;
-  private checkAgain = false;
+  /** Each check asks for every key that has a stream. */
+  private readonly keyChecks = new OneAtATime(() => this.endThoseOfEndedKeys());
 
   constructor(
     private readonly engines: StreamEngines,
@@ -66,9 +66,9 @@ export class LiveStream {
     this.places = new EventPlaces(engines);
     this.timers = [
       setInterval(() => this.readers.forEach((reader) => reader.send(': still here\n\n')), HEARTBEAT_MS).unref(),
-      setInterval(() => this.checkKeys(), CHECK_KEYS_MS).unref(),
+      setInterval(() => void this.keyChecks.run(), CHECK_KEYS_MS).unref(),
     ];
-    this.stopListening = engines.wake.on('keys_changed', () => this.checkKeys());
+    this.stopListening = engines.wake.on('keys_changed', () => void this.keyChecks.run());
     engines.metrics.registerMetric(readersGauge(this.readers));
   }
 
@@ -91,6 +91,7 @@ export class LiveStream {
     this.ended.abort();
     this.stopListening();
     for (const timer of this.timers) clearInterval(timer);
+    void this.keyChecks.end();
     for (const reader of this.readers) reader.close('shutdown');
   }
 
@@ -215,21 +216,6 @@ export class LiveStream {
     if (this.readers.size > 0) return;
     this.following?.abort();
     this.following = undefined;
-  }
-
-  /** One check at a time, and one more for all that was heard meanwhile: each asks for every key that has a stream. */
-  private checkKeys(): void {
-    if (this.isChecking) {
-      this.checkAgain = true;
-      return;
-    }
-    this.isChecking = true;
-    void this.endThoseOfEndedKeys().finally(() => {
-      this.isChecking = false;
-      if (!this.checkAgain || this.ended.signal.aborted) return;
-      this.checkAgain = false;
-      this.checkKeys();
-    });
   }
 
   private async endThoseOfEndedKeys(): Promise<void> {

@@ -1,8 +1,9 @@
-import type { Clock } from '#kernel';
+import { OneAtATime, type Clock } from '#kernel';
 import type { Leases } from '../dispatch/leases';
 import { taskOf, type Batch, type Task, type WaitingRow } from '../dispatch/task';
 import type { Endpoint } from '../endpoints/endpoint';
 import type { Metrics } from '../metrics';
+import { Rounds } from '../worker/rounds';
 import { Leaving, type LeavingNeeds } from './leaving';
 
 export interface RetriesNeeds extends LeavingNeeds {
@@ -21,8 +22,6 @@ interface ClaimedRow extends WaitingRow {
   readonly coalesce_key: string | null;
 }
 
-/** Other processes write rows too: what waits is looked up so often. */
-const LOOK_MS = 1_000;
 /** Deliveries claimed at once, and of one endpoint: small, so that a backlog takes turns with what comes in live. */
 const CLAIM = 500;
 const CLAIM_OF_ONE = 200;
@@ -30,34 +29,26 @@ const LONGEST_TIMER_MS = 60_000;
 
 /**
  * Brings back what waits in delivery.retry when it is due and its endpoint has room. It remembers per endpoint only when the
- * next is due, so a backlog costs nothing until its time.
+ * next is due, so a backlog costs nothing until its time. Other processes write rows too, so each round learns anew when the next are due.
  */
-export class Retries {
+export class Retries extends Rounds {
   private readonly due = new Map<number, number>();
   /** Of each question to the database that is under way, what was noted since: its answer may not know of that. */
   private readonly asking = new Set<Map<number, number>>();
   private readonly leaving: Leaving;
-  private looking = false;
-  private lookAgain = false;
-  private timer: NodeJS.Timeout | undefined;
-  private lookTimer: NodeJS.Timeout | undefined;
-  private claiming = false;
-  private again = false;
-  private stopped = false;
+  private readonly claims = new OneAtATime(() => this.claim());
+  private dueTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly needs: RetriesNeeds) {
+    super(needs.onFault);
     this.leaving = new Leaving(needs);
   }
 
-  start(): void {
-    void this.look();
-  }
-
-  stop(): void {
-    this.stopped = true;
+  override kill(): void {
+    super.kill();
     this.leaving.stop();
-    clearTimeout(this.timer);
-    clearTimeout(this.lookTimer);
+    void this.claims.end();
+    clearTimeout(this.dueTimer);
   }
 
   /** A row was written that is due at `dueMs`. */
@@ -72,40 +63,12 @@ export class Retries {
     if (due !== undefined && due <= this.now()) this.schedule();
   }
 
-  /** Something else wrote rows: looks for itself. */
-  wake(): void {
-    clearTimeout(this.lookTimer);
-    void this.look();
-  }
-
   private now(): number {
     return Date.parse(this.needs.clock());
   }
 
-  private async look(): Promise<void> {
-    if (this.stopped) return;
-    // One at a time: an answer that was overtaken would tell of a past.
-    if (this.looking) {
-      this.lookAgain = true;
-      return;
-    }
-    this.looking = true;
-    try {
-      do {
-        this.lookAgain = false;
-        await this.lookOnce();
-      } while (this.lookAgain && !this.stopped);
-    } catch (error) {
-      if (!this.stopped) this.needs.onFault(error as Error);
-    } finally {
-      this.looking = false;
-    }
-    clearTimeout(this.lookTimer);
-    if (!this.stopped) this.lookTimer = setTimeout(() => void this.look(), LOOK_MS);
-  }
-
   /** Learns when the next are due. */
-  private async lookOnce(): Promise<void> {
+  protected override async round(): Promise<void> {
     await this.ask(async (noted) => {
       const rows = await this.needs.db.query<{ endpoint: number; due_at: string }>(
         'select endpoint, due_at from delivery.next_due()',
@@ -133,18 +96,18 @@ export class Retries {
 
   /** Claims now what is due where there is room, else at the next time that something is. */
   private schedule(): void {
-    if (this.stopped) return;
-    clearTimeout(this.timer);
+    if (this.isStopped) return;
+    clearTimeout(this.dueTimer);
     const now = this.now();
     let next = Infinity;
     for (const [no, due] of this.due) {
       if (due > now) next = Math.min(next, due);
       else if (this.roomOf(no) > 0) {
-        void this.claim();
+        void this.claims.run();
         return;
       }
     }
-    if (next < Infinity) this.timer = setTimeout(() => this.schedule(), Math.min(next - now, LONGEST_TIMER_MS));
+    if (next < Infinity) this.dueTimer = setTimeout(() => this.schedule(), Math.min(next - now, LONGEST_TIMER_MS));
   }
 
   private roomOf(no: number): number {
@@ -153,24 +116,14 @@ export class Retries {
   }
 
   private async claim(): Promise<void> {
-    if (this.claiming) {
-      this.again = true;
-      return;
-    }
-    this.claiming = true;
     try {
-      do {
-        this.again = false;
-        await this.claimOnce();
-      } while (this.again && !this.stopped);
+      await this.claimNow();
     } catch (error) {
-      if (!this.stopped) this.needs.onFault(error as Error);
-    } finally {
-      this.claiming = false;
+      if (!this.isStopped) this.needs.onFault(error as Error);
     }
   }
 
-  private async claimOnce(): Promise<void> {
+  private async claimNow(): Promise<void> {
     const { db, isSure, leases } = this.needs;
     const now = this.now();
     const endpoints: number[] = [];
@@ -213,7 +166,7 @@ export class Retries {
       { lazy: true },
     );
     metrics.retriesClaimed.inc(rows.length);
-    if (rows.length === 0 || this.stopped) return;
+    if (rows.length === 0 || this.isStopped) return;
     batch.size = rows.length;
     dispatch(rows.map((row) => taskOf(row, { endpoint: row.endpoint, coalesce: row.coalesce_key, batch, lane: null })));
   }

@@ -1,12 +1,13 @@
+import { OneAtATime } from '#kernel';
+
 /** A round is run so long after the last one, if nobody asks for it before. */
 const LOOK_MS = 1_000;
 
 /** Runs the same work again and again, one round at a time. Who wakes it during a round gets another right behind. */
 export abstract class Rounds {
   private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private again = false;
   private stopped = false;
+  private readonly rounds = new OneAtATime(() => this.next());
 
   protected constructor(private readonly onFault: (error: Error) => void) {}
 
@@ -22,36 +23,29 @@ export abstract class Rounds {
   }
 
   wake(): void {
-    if (this.stopped) return;
-    if (this.running) {
-      this.again = true;
-      return;
-    }
-    clearTimeout(this.timer);
-    this.running = this.run();
+    void this.rounds.run();
   }
 
   /** Waits for the round under way, and runs no more. */
   async stop(): Promise<void> {
     this.kill();
-    await this.running;
+    await this.rounds.end();
   }
 
   /** Runs no more, as a killed process does. */
   kill(): void {
     this.stopped = true;
     clearTimeout(this.timer);
+    void this.rounds.end();
   }
 
-  private async run(): Promise<void> {
+  private async next(): Promise<void> {
+    clearTimeout(this.timer);
     try {
       await this.round();
     } catch (error) {
       if (!this.stopped) this.onFault(error as Error);
     }
-    this.running = undefined;
-    if (this.stopped) return;
-    this.timer = setTimeout(() => this.wake(), this.again ? 0 : LOOK_MS);
-    this.again = false;
+    if (!this.stopped) this.timer = setTimeout(() => this.wake(), LOOK_MS);
   }
 }

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { OneAtATime } from '#kernel';
 import type { Database } from '#postgres';
 import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
 import { BEGINNING, fetchNext, leastCursor, takeRecent, type Fetched, type Stretch } from './fetch';
@@ -33,13 +34,11 @@ export class PostgresSubscription implements Subscription {
   private readonly timer: NodeJS.Timeout;
   private starting: Promise<void> = Promise.resolve();
   private loop: Promise<void> = Promise.resolve();
-  private beating: Promise<void> | undefined;
-  private beatAgain = false;
+  private readonly beats = new OneAtATime(() => this.renew());
   private ahead: Promise<Fetched> | undefined;
   private inHand: AbortController | undefined;
   private closing = false;
   private closed: Promise<void> | undefined;
-  private hasLeft = false;
   /** Claims with messages that were handled and not yet committed. */
   private readonly touched = new Set<Claim>();
   private commitTimer: NodeJS.Timeout | undefined;
@@ -95,13 +94,7 @@ export class PostgresSubscription implements Subscription {
 
   /** Renews the lease; called out of turn when members came or went. One that has left is a member no more. */
   beat(): Promise<void> {
-    if (this.hasLeft) return Promise.resolve();
-    if (this.beating) this.beatAgain = true;
-    return (this.beating ??= this.renew().finally(() => {
-      this.beating = undefined;
-      if (this.beatAgain && !this.closing) void this.beat();
-      this.beatAgain = false;
-    }));
+    return this.beats.run();
   }
 
   lag(): Promise<number> {
@@ -119,10 +112,9 @@ export class PostgresSubscription implements Subscription {
     // Whoever left while it still joins would be a member afterwards.
     await this.starting.catch(() => undefined);
     await this.loop;
-    this.hasLeft = true;
     clearInterval(this.timer);
     clearTimeout(this.commitTimer);
-    await this.beating;
+    await this.beats.end();
     await this.leave().catch((error: Error) => this.fault(error));
     this.onClosed();
   }

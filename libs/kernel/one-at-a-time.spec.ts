@@ -1,0 +1,55 @@
+import { OneAtATime } from './one-at-a-time';
+
+/** Work whose runs end when they are told to. */
+const held = () => {
+  const ends: (() => void)[] = [];
+  const one = new OneAtATime(() => new Promise<void>((end) => ends.push(end)));
+  return { ends, one };
+};
+const turn = () => new Promise(setImmediate);
+
+describe('work that is done one at a time', () => {
+  it('runs once more for all who asked during a run', async () => {
+    const { ends, one } = held();
+    const all = Promise.all([one.run(), one.run(), one.run()]);
+    await turn();
+    expect(ends).toHaveLength(1);
+    ends[0]!();
+    await turn();
+    expect(ends).toHaveLength(2);
+    ends[1]!();
+    await all;
+    expect(ends).toHaveLength(2);
+  });
+
+  it('runs anew when it is asked for after a run', async () => {
+    const { ends, one } = held();
+    const first = one.run();
+    ends[0]!();
+    await first;
+    void one.run();
+    expect(ends).toHaveLength(2);
+  });
+
+  it('begins no more once it has ended, and waits for the run under way', async () => {
+    const { ends, one } = held();
+    void one.run();
+    void one.run();
+    let isOver = false;
+    const over = one.end().then(() => (isOver = true));
+    await turn();
+    expect(isOver).toBe(false);
+    ends[0]!();
+    await over;
+    await one.run();
+    expect(ends).toHaveLength(1);
+  });
+
+  it('runs again after a run that failed', async () => {
+    let runs = 0;
+    const one = new OneAtATime(() => (++runs === 1 ? Promise.reject(new Error('no')) : Promise.resolve()));
+    await expect(one.run()).rejects.toThrow('no');
+    await one.run();
+    expect(runs).toBe(2);
+  });
+});
