@@ -409,7 +409,7 @@ describe('webhook endpoints', () => {
       until: times[2]!,
     });
     await eventually(async () =>
-      expect(await client.must(200, 'GET', `/webhooks/jobs/${jobId}`)).toMatchObject({ status: 'done' }),
+      expect(await client.must(200, 'GET', `/webhooks/jobs/${jobId}`)).toMatchObject({ status: 'done', total: 1 }),
     );
     const again = await eventually(() => {
       const sent = receiver.on('/span').slice(3);

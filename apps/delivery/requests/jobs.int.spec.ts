@@ -18,7 +18,9 @@ describe('bulk replays', () => {
   });
   afterEach(async () => {
     await jobs?.stop();
-    await test.db.script('delete from delivery.job; delete from delivery.retry; delete from delivery.delivery');
+    await test.db.script(
+      'delete from delivery.job; delete from delivery.lease; delete from delivery.attempt; delete from delivery.retry; delete from delivery.delivery',
+    );
   });
   afterAll(() => test.drop());
 
@@ -31,11 +33,19 @@ describe('bulk replays', () => {
         from generate_series(1, ${count}) n;
       analyze delivery.delivery`,
     );
-  const ask = (id: string, endpoint: number) =>
+  const ask = (id: string, endpoint: number, status: string | null = 'parked') =>
     test.db.query(
-      `insert into delivery.job (id, workspace, endpoint, since, until, status_filter, created_at) values ($1, 'ws_1', $2, '2025-01-01', '2999-01-01', 'parked', clock_timestamp())`,
-      [id, endpoint],
+      `insert into delivery.job (id, workspace, endpoint, since, until, status_filter, created_at) values ($1, 'ws_1', $2, '2025-01-01', '2999-01-01', $3, clock_timestamp())`,
+      [id, endpoint, status],
     );
+  /** A delivery in the hands of a worker. */
+  const underWay = (endpoint: number) =>
+    test.db.script(`
+      with d as (
+        insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key)
+          values (delivery.id_at(now()), ${endpoint}, 1, 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 't', 'k') returning id
+      )
+      insert into delivery.lease (batch, worker, deliveries) select gen_random_uuid(), gen_random_uuid(), array[id] from d`);
   const jobOf = async (id: string) => (await test.db.query('select * from delivery.job where id = $1', [id]))[0];
 
   function run(over: Partial<JobsNeeds> = {}): number[] {
@@ -130,5 +140,29 @@ describe('bulk replays', () => {
     expect(replayed.slice(0, 4)).toEqual([1, 3, 1, 3]);
     expect(await jobOf('job_broken')).toMatchObject({ status: 'running', done: 0 });
     expect(faults).toContain('broken');
+  });
+
+  it('leave out nothing that has arrived a moment ago and is not written down yet', async () => {
+    await underWay(1);
+    await ask('job_at_once', 1, null);
+    const looked: number[] = [];
+    const replayed = run({ db: watched(looked), momentMs: 60_000 });
+    await eventually(() => expect(looked.length).toBeGreaterThan(1));
+    expect(await jobOf('job_at_once')).toMatchObject({ status: 'running' });
+    await test.db.script(`
+      insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code) select id, 1, now(), 1, true, 200 from delivery.delivery;
+      delete from delivery.lease`);
+    await eventually(async () =>
+      expect(await jobOf('job_at_once')).toMatchObject({ status: 'done', total: 1, done: 1 }),
+    );
+    expect(replayed).toEqual([1]);
+  });
+
+  it('do not wait for the end of what hangs: that is on its way', async () => {
+    await underWay(1);
+    await ask('job_hanging', 1, null);
+    const replayed = run({ momentMs: 50 });
+    await eventually(async () => expect(await jobOf('job_hanging')).toMatchObject({ status: 'done', total: 0 }));
+    expect(replayed).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '#kernel';
 import { planned, type Database } from '#postgres';
 import { Rounds } from '../worker/rounds';
@@ -10,6 +11,8 @@ export interface JobsNeeds {
   /** Deliveries of the endpoint wait now. */
   readonly onReplayed: (endpoint: number, ordered: boolean) => void;
   readonly onFault: (error: Error) => void;
+  /** What has been sent is written down so soon (1,000 ms); what takes longer is on its way. */
+  readonly momentMs?: number;
 }
 
 interface JobRow {
@@ -30,10 +33,15 @@ const PAGE = 200;
 const STRETCH = 2_000;
 /** Jobs that take turns. */
 const AT_ONCE = 20;
+const MOMENT_MS = 1_000;
+const LOOK_AGAIN_MS = 20;
 
 const JOB = `select j.*, e.enabled and e.phase <> 'deleted' as open, (e.config ->> 'ordered')::boolean as ordered
   from delivery.job j join delivery.endpoint e on e.no = j.endpoint where j.status = 'running'`;
 const RANGE = 'd.endpoint = $1 and d.id >= delivery.id_at($2) and d.id < delivery.id_at($3)';
+/** In the hands of a worker, and no outcome is written. */
+const UNDER_WAY = planned(`select exists (select from delivery.lease l cross join lateral unnest(l.deliveries) h (id)
+  join delivery.delivery d on d.id = h.id where ${RANGE} and delivery.status_of(d.id, d.state) = 'pending') as so`);
 /** Without a filter: all but what is on its way anyhow. `status_of` is the API's own word. */
 const ASKED = `case when $4::text is null then delivery.status_of(d.id, d.state) <> 'pending' else delivery.status_of(d.id, d.state) = $4 end`;
 const COUNT = planned(`select count(*)::integer as total from delivery.delivery d where ${RANGE} and ${ASKED}`);
@@ -56,33 +64,39 @@ export class Jobs extends Rounds {
   }
 
   protected override async round(): Promise<void> {
-    const { db, hold, letGo, onFault } = this.needs;
-    const held = new Set<string>();
+    const { db, hold, letGo, onFault, momentMs = MOMENT_MS } = this.needs;
+    /** Since when. */
+    const held = new Map<string, number>();
     const failed = new Set<string>();
     try {
       for (let isMore = true; isMore && !this.isStopped;) {
         isMore = false;
+        let isEarly = true;
         for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit ${AT_ONCE}`)) {
           const name = `job:${workspace}:${id}`;
           if (this.isStopped || failed.has(name) || !(held.has(name) || (await hold(name)))) continue;
-          held.add(name);
+          const since = held.get(name) ?? performance.now();
+          held.set(name, since);
           try {
-            if (await this.page(workspace, id)) isMore = true;
-            else if (held.delete(name)) await letGo(name);
+            const state = await this.page(workspace, id, performance.now() - since < momentMs);
+            if (state === 'over' && held.delete(name)) await letGo(name);
+            if (state !== 'over') isMore = true;
+            if (state !== 'early') isEarly = false;
           } catch (error) {
             // It is tried again in the next round.
             failed.add(name);
             onFault(error as Error);
           }
         }
+        if (isMore && isEarly) await sleep(LOOK_AGAIN_MS);
       }
     } finally {
-      for (const name of held) await letGo(name);
+      for (const name of held.keys()) await letGo(name);
     }
   }
 
-  /** Replays one page of a job. Returns whether there is more. */
-  private async page(workspace: string, id: string): Promise<boolean> {
+  /** Replays one page of a job, the first when all that is asked for has an outcome, if `mayWait`: what has arrived is not left out. */
+  private async page(workspace: string, id: string, mayWait: boolean): Promise<'more' | 'over' | 'early'> {
     const { db, clock, onReplayed } = this.needs;
     const result = await db.tx(async (sql) => {
       const [job] = await sql.query<JobRow>(`${JOB} and j.workspace = $1 and j.id = $2 for update of j`, [
@@ -102,6 +116,8 @@ export class Jobs extends Rounds {
       await sql.query("select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)");
       const match = [job.endpoint, job.since, job.until, job.status_filter];
       if (job.cursor === null) {
+        const [underWay] = mayWait ? await sql.query<{ so: boolean }>(UNDER_WAY, match.slice(0, 3)) : [];
+        if (underWay?.so) return 'early';
         const [counted] = await sql.query<{ total: number }>(COUNT, match);
         await sql.query(`update delivery.job set total = $3 ${own}`, [workspace, id, counted!.total]);
       }
@@ -119,7 +135,8 @@ export class Jobs extends Rounds {
       );
       return { job, count: ids.length, isDone };
     });
+    if (result === 'early') return result;
     if (result && result.count > 0) onReplayed(result.job.endpoint, result.job.ordered);
-    return result !== undefined && !result.isDone;
+    return !result || result.isDone ? 'over' : 'more';
   }
 }

@@ -129,10 +129,10 @@ describe('a killed worker', () => {
     await worker.handle(await world.fresh());
     await everythingArrives(700);
     const page = worker.parts.jobs['page'].bind(worker.parts.jobs);
-    worker.parts.jobs['page'] = async (workspace, id) => {
-      const more = await page(workspace, id);
-      worker.kill();
-      return more;
+    worker.parts.jobs['page'] = async (...job) => {
+      const state = await page(...job);
+      if (state !== 'early') worker.kill();
+      return state;
     };
     await world.endpointCommand('whe_a', {
       type: 'RequestReplay',
