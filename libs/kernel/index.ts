@@ -9,4 +9,5 @@ export * from './ids';
 export * from './one-at-a-time';
 export * from './recent';
 export * from './semaphore';
+export * from './size';
 export * from './personal';

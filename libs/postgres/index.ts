@@ -7,4 +7,5 @@ export { EmbeddedServer } from './embedded/embedded-server';
 export { EmbeddedServerError } from './embedded/embedded-server-error';
 export { syncFolder } from './embedded/sync-folder';
 export { arrayOrNull, joinedTexts, plainArray, plainArrayOrNull } from './batch';
+export { cutToSize, isFull, storedSize } from './page';
 export { OPEN, writeFenced, type Write } from './fenced-write';

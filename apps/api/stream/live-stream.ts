@@ -13,7 +13,7 @@ import { Reader, STALLED_MS } from './reader';
 
 const BATCH = 500;
 /** Of what each reader reads on its own; many may do so at once. */
-const OWN_BATCH = 100;
+const OWN = { limit: 100, size: 1_000_000 } as const;
 const HEARTBEAT_MS = 15 * SECOND;
 /** The longest a key that has ended keeps a stream it had opened. */
 const CHECK_KEYS_MS = 5 * SECOND;
@@ -116,8 +116,8 @@ export class LiveStream {
       const { events, position } = await this.engines.store.readAll({
         after: reader.after,
         inclusive: reader.rereads,
-        limit: OWN_BATCH,
         workspace: reader.workspace,
+        ...OWN,
       });
       for (const event of events) {
         for (const message of await this.told(event)) reader.tell(message);

@@ -38,7 +38,7 @@ async function walk(needs: WalkNeeds, nos: readonly number[]): Promise<readonly 
   let at = Math.min(...rows.map(({ cursor }) => cursor));
   for (let more = started.size > 0; more && !needs.isStopped();)
     await restingAsLong(async () => {
-      const { events, position } = await store.readAll({ after: at, limit: PAGE });
+      const { events, position, isFull } = await store.readAll({ after: at, limit: PAGE });
       const own = byWorkspace(events);
       for (const [index, row] of rows.entries()) {
         const { no, workspace, cursor } = row;
@@ -53,7 +53,7 @@ async function walk(needs: WalkNeeds, nos: readonly number[]): Promise<readonly 
         if (!isUnharmed) started.delete(no);
       }
       at = position;
-      more = events.length === PAGE;
+      more = isFull;
     });
   const through = rows.map(({ no }) => no).filter((no) => started.has(no));
   // What was passed without an event of theirs is behind them too.

@@ -42,8 +42,8 @@ export async function catchUpOnce(needs: CatchUpNeeds, no: number): Promise<bool
   if (!row || row.phase !== 'catching_up') return false;
   if (await findStart(needs, row)) return true;
   const { workspace, cursor } = row;
-  const { events } = await needs.store.readAll({ after: cursor, limit: PAGE, workspace });
-  if (firstChange(row, events) || events.length >= LAST_STRETCH) await give(needs, no, events);
+  const { events, isFull } = await needs.store.readAll({ after: cursor, limit: PAGE, workspace });
+  if (firstChange(row, events) || isFull || events.length >= LAST_STRETCH) await give(needs, no, events);
   else await needs.exclusively(() => switchToLive(needs, [no]));
   return true;
 }

@@ -15,8 +15,8 @@ export async function* stretch(store: EventStore, workspace: string | undefined,
   for (let at = after; at < upTo;) {
     const batch = await store.readAll({ after: at, limit: PAGE, ...(workspace !== undefined && { workspace }), upTo });
     if (batch.events.length > 0) yield batch.events;
-    if (batch.events.length < PAGE) return;
-    at = batch.events.at(-1)!.position;
+    if (!batch.isFull) return;
+    at = batch.position;
   }
 }
 

@@ -14,7 +14,12 @@ const metadata = {
   schemaVersion: 1,
   occurredAt: '2026-05-01T10:00:00.000Z',
 };
-const event = (n: number): NewEvent => ({ id: eventIdOf('feed', n), type: 'Counted', data: { n }, metadata });
+const event = (n: number): NewEvent => ({
+  id: eventIdOf('feed', n),
+  type: 'Counted',
+  data: { n, text: 'x'.repeat(n % 10) },
+  metadata,
+});
 
 async function storeOf(count: number): Promise<MemoryEventStore> {
   const store = new MemoryEventStore();
@@ -41,7 +46,7 @@ describe('the log feed', () => {
     fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 120 }),
-        fc.integer({ min: 1, max: 30 }),
+        fc.record({ count: fc.integer({ min: 1, max: 30 }), size: fc.integer({ min: 1, max: 500 }) }),
         fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 40 })), { minLength: 1, maxLength: 5 }),
         async (count, keep, followers) => {
           const store = await storeOf(count);
@@ -57,6 +62,26 @@ describe('the log feed', () => {
       ),
       { numRuns: 40 },
     ));
+
+  it('keeps no more than may be in memory, however large events are', async () => {
+    const store = await storeOf(0);
+    const feed = new LogFeed(store, () => undefined, { count: 1_000, size: 30_000 });
+    const { signal } = new AbortController();
+    let read = 0;
+    for (let n = 1; n <= 40; n++) {
+      const text = 'x'.repeat(10_000);
+      await store.append(`thing-ws_1:large ${n}`, [{ ...event(n), data: { text } }], -1);
+      const { events, position } = (await feed.next(read, 10, signal))!;
+      expect([events.length, position]).toEqual([1, n]);
+      read = position;
+    }
+    expect(feed['events'].length).toBeLessThanOrEqual(4);
+    expect(feed['size']).toBeLessThan(45_000);
+    // Who is further behind reads the log.
+    expect(await consume(feed, 0, 40, 100)).toEqual(upTo(0, 40));
+    await feed.stop();
+    await store.close();
+  });
 
   it('wakes who waits at the end, the urgent first', async () => {
     const store = await storeOf(1);
@@ -124,7 +149,7 @@ describe('the log feed', () => {
     });
     const feed = new LogFeed(gapped, () => undefined);
     const { signal } = new AbortController();
-    expect(await feed.next(0, 10, signal)).toEqual({ events: [only], position: 7 });
+    expect(await feed.next(0, 10, signal)).toEqual({ events: [only], position: 7, isFull: false });
     const waiting = feed.next(7, 10, signal);
     await feed.stop();
     expect(await waiting).toBeUndefined();

@@ -1,7 +1,8 @@
-import type { EventStore, LogBatch, Position, RecordedEvent } from '#event-store';
+import type { EventStore, LogBatch, LogPage, Position, RecordedEvent } from '#event-store';
+import { newest, PAGE_SIZE, sizeOf } from '#kernel';
 
-/** So many events stay in memory; who is further behind reads the log alone. */
-const KEEP = 8_000;
+/** So many events stay in memory, if they are no larger; who is further behind reads the log alone. */
+const KEEP = { count: 8_000, size: PAGE_SIZE };
 const FOLLOW_BATCH = 1_000;
 
 interface Waiter {
@@ -15,6 +16,7 @@ interface Waiter {
  */
 export class LogFeed {
   private events: RecordedEvent[] = [];
+  private size = 0;
   /** Everything after `start` up to `end` is in `events`. */
   private start: Position = 0;
   private end: Position = -1;
@@ -38,7 +40,7 @@ export class LogFeed {
    * The next events after a position, at most `limit`; waits for the log to grow when there are none. Resolves with
    * undefined when `signal` aborts first.
    */
-  async next(after: Position, limit: number, signal: AbortSignal, urgent = false): Promise<LogBatch | undefined> {
+  async next(after: Position, limit: number, signal: AbortSignal, urgent = false): Promise<LogPage | undefined> {
     this.follow(after);
     while (!signal.aborted && !this.stopping.signal.aborted) {
       const { end } = this;
@@ -60,7 +62,7 @@ export class LogFeed {
     await this.following;
   }
 
-  private slice(after: Position, limit: number): LogBatch {
+  private slice(after: Position, limit: number): LogPage {
     let low = 0;
     for (let high = this.events.length; low < high;) {
       const middle = (low + high) >> 1;
@@ -69,7 +71,7 @@ export class LogFeed {
     }
     const events = this.events.slice(low, low + limit);
     const isAll = low + limit >= this.events.length;
-    return { events, position: isAll ? this.end : events.at(-1)!.position };
+    return { events, position: isAll ? this.end : events.at(-1)!.position, isFull: !isAll };
   }
 
   private follow(after: Position): void {
@@ -93,15 +95,22 @@ export class LogFeed {
   }
 
   private add({ events, position }: LogBatch): void {
-    for (const event of events) this.events.push(event);
-    this.end = position;
-    if (this.events.length > this.keep * 1.5) {
-      const dropped = this.events.splice(0, this.events.length - this.keep);
-      this.start = dropped.at(-1)!.position;
+    for (const event of events) {
+      this.events.push(event);
+      this.size += sizeOf(event.data);
     }
+    this.end = position;
+    if (this.events.length > this.keep.count * 1.5 || this.size > this.keep.size * 1.5) this.drop();
     const woken = [...this.waiters].sort((a, b) => Number(b.urgent) - Number(a.urgent));
     this.waiters.clear();
     for (const waiter of woken) waiter.wake();
+  }
+
+  private drop(): void {
+    const kept = newest(this.events, this.keep, ({ data }) => sizeOf(data));
+    const dropped = this.events.splice(0, this.events.length - kept.length);
+    for (const { data } of dropped) this.size -= sizeOf(data);
+    this.start = dropped.at(-1)!.position;
   }
 
   private grown(signal: AbortSignal, urgent: boolean): Promise<void> {

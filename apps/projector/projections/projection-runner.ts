@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogBatch, Position } from '#event-store';
+import type { LogBatch, LogPage, Position } from '#event-store';
 import type { Semaphore } from '#kernel';
 import { isEngineOutage } from '#platform';
 import type { Database } from '#postgres';
@@ -79,7 +79,7 @@ export class ProjectionRunner {
         pause = this.narrow(batch, error as Error, pause);
         await sleep(pause, undefined, { signal }).catch(() => undefined);
       }
-      if (batch.events.length < this.limit && (await this.hasSwitched(opened, signal))) return;
+      if (!batch.isFull && (await this.hasSwitched(opened, signal))) return;
     }
   }
 
@@ -88,13 +88,13 @@ export class ProjectionRunner {
     return opened.status === 'building' && (await switchBuild(this.parts.db, this.projection, opened, signal));
   }
 
-  private async next({ position }: Checkpoint, signal: AbortSignal): Promise<LogBatch | undefined> {
+  private async next({ position }: Checkpoint, signal: AbortSignal): Promise<LogPage | undefined> {
     const { paceMs, urgent } = this.projection;
     const wait = this.lastStart + paceMs - performance.now();
     if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => undefined);
     const batch = await this.parts.feed.next(position, this.limit, signal, urgent);
     // A full batch means that there is more: no pause before it.
-    this.lastStart = batch && batch.events.length < this.limit ? performance.now() : -Infinity;
+    this.lastStart = batch && !batch.isFull ? performance.now() : -Infinity;
     return batch;
   }
 

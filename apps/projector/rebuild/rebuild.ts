@@ -53,7 +53,7 @@ export async function rebuild(
     await writing;
     writing = awaitedLater(write(db, opened, batch.position, writes));
     if (onProgress) onProgress(await progressOf(store, checkpoint.position, started));
-    if (batch.events.length === batchSize) continue;
+    if (batch.isFull) continue;
     await writing;
     if (await switchBuild(db, projection, opened, signal)) return checkpoint.version;
   }

@@ -31,11 +31,11 @@ export function verifyProjection(
     if (!current) throw new Error(`There is no projection ${projection.name} yet.`);
     await scratch.prepare(sql);
     for (let after = 0; after < current.position;) {
-      const { events, position } = await store.readAll({ after, limit: BATCH, upTo: current.position });
+      const { events, position, isFull } = await store.readAll({ after, limit: BATCH, upTo: current.position });
       const wanted = events.filter((event) => projection.wants(event));
       if (wanted.length > 0)
         await writeFenced(sql, OPEN, (await scratch.changes(sql, { events: wanted, position })).writes);
-      after = events.length < BATCH ? current.position : position;
+      after = isFull ? position : current.position;
       onProgress?.(after, current.position);
     }
     const difference = await scratch.firstDifference(sql, current.version);

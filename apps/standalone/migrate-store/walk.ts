@@ -18,16 +18,15 @@ export async function* pages(
   const read = (from: Position) => store.readAll({ after: from, limit: PAGE, ...(upTo !== undefined && { upTo }) });
   let next = read(after);
   for (;;) {
-    const { events, position } = await next;
-    const isLast = events.length < PAGE;
-    if (!isLast) {
+    const { events, position, isFull } = await next;
+    if (isFull) {
       next = read(position);
       // Awaited in the next round; until then its failure is nobody's.
       next.catch(() => undefined);
     }
     if (signal?.aborted) throw new StoppedError();
     if (events.length > 0) yield events;
-    if (isLast) return;
+    if (!isFull) return;
   }
 }
 

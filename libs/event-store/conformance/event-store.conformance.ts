@@ -1,5 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { eventually } from '#testing';
-import { NO_STREAM, WrongRevisionError, type EventStore, type NewEvent, type RecordedEvent } from '../port/event-store';
+import {
+  NO_STREAM,
+  WrongRevisionError,
+  type EventStore,
+  type LogPage,
+  type NewEvent,
+  type RecordedEvent,
+} from '../port/event-store';
 import { collect, event, expectInOrder } from './support';
 
 export interface OpenStore {
@@ -170,12 +178,60 @@ export function eventStoreConformance(name: string, open: () => Promise<OpenStor
           expect(page.position).toBeGreaterThanOrEqual(page.events.at(-1)?.position ?? position);
           events.push(...page.events);
           position = page.position;
-          if (page.events.length < limit) break;
+          if (!page.isFull) break;
         }
         expect(events).toHaveLength(60);
         expectInOrder(events);
         expect(new Set(ids(events)).size).toBe(60);
       }
+    });
+
+    it('reads pages no larger than they may be, whatever their events are, nothing twice', async () => {
+      const after = await store.head();
+      const mine = `ws_${scope}`;
+      const text = randomBytes(100_000).toString('hex');
+      // The last one alone is larger than what is asked for below.
+      const texts = [...Array<string>(44).fill(text), text + text];
+      const large = texts.map((each, n) => made(`${n}`, { text: each }, n % 5 ? mine : 'ws_other'));
+      for (const [n, one] of large.entries())
+        await store.append(stream(`${n % 3}`), [one], n < 3 ? NO_STREAM : Math.floor(n / 3) - 1);
+      const pagesOf = async (options: { size?: number; workspace?: string }) => {
+        const pages: LogPage[] = [];
+        do pages.push(await store.readAll({ after: pages.at(-1)?.position ?? after, limit: 1_000, ...options }));
+        while (pages.at(-1)!.isFull);
+        return pages;
+      };
+      for (const [size, most] of [
+        [undefined, 41],
+        [700_000, 4],
+        [1, 1],
+      ] as const) {
+        const pages = await pagesOf({ ...(size !== undefined && { size }) });
+        expect(pages.flatMap(({ events }) => ids(events))).toEqual(ids(large));
+        expect(Math.max(...pages.map(({ events }) => events.length))).toBeLessThanOrEqual(most);
+        expect(pages.length).toBeGreaterThan(1);
+        for (const { events, position, isFull } of pages)
+          if (isFull) expect([events.length > 0, position]).toEqual([true, events.at(-1)!.position]);
+      }
+      const own = (await pagesOf({ size: 700_000, workspace: mine })).map(({ events }) => events);
+      expect(own.flatMap(ids)).toEqual(ids(large.filter(({ metadata }) => metadata.workspace === mine)));
+      expect(Math.max(...own.map(({ length }) => length))).toBeLessThanOrEqual(4);
+      // Of small ones, none behind it makes a page full but their number.
+      await store.append(stream('small'), [made('small 1'), made('small 2')], NO_STREAM);
+      const last = own.findLast(({ length }) => length > 0)!.at(-1)!.position;
+      expect((await store.readAll({ after: last, limit: 3 })).isFull).toBe(false);
+      expect((await store.readAll({ after: last, limit: 1 })).isFull).toBe(true);
+      const control = new AbortController();
+      const followers = [store, (await it_.reopen?.()) ?? store].map((each) =>
+        collect(each.follow({ after, maxBatch: 1_000, signal: control.signal })),
+      );
+      await eventually(() =>
+        followers.forEach(({ events }) => expect(ids(events).slice(0, large.length)).toEqual(ids(large))),
+      );
+      for (const { batches } of followers)
+        expect(Math.max(...batches.map(({ events }) => events.length))).toBeLessThanOrEqual(43);
+      control.abort();
+      await Promise.all(followers.map(({ done }) => done));
     });
 
     it('reads no further than it is told', async () => {

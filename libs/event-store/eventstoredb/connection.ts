@@ -15,6 +15,13 @@ export interface Deadlines {
   readonly attemptMs: number;
 }
 
+export interface DrainOptions {
+  /** Given up when there was nothing to hear for so many milliseconds, whatever was tried. */
+  readonly deadlineMs?: number;
+  /** Whether what follows the event is not wanted any more. */
+  readonly isEnough?: (event: ResolvedEvent) => boolean;
+}
+
 /** A client, and the signal that it has been replaced: what is under way on it will not be answered. */
 export interface Line {
   readonly client: EventStoreDBClient;
@@ -52,20 +59,26 @@ export class Connection {
     );
   }
 
-  /** All that a read gives. Each of its events has a deadline of its own, so a long stream may take its time. */
+  /** All that a read gives, up to the event that is enough. Each of its events has a deadline of its own, so a long stream may take its time. */
   drain(
     open: (client: EventStoreDBClient) => StreamingRead<ResolvedEvent>,
-    deadlineMs = this.deadlines.deadlineMs,
+    { deadlineMs = this.deadlines.deadlineMs, isEnough = () => false }: DrainOptions = {},
   ): Promise<ResolvedEvent[]> {
     return this.retrying(async ({ client, gone }) => {
       const stream = open(client);
       const events: ResolvedEvent[] = [];
       let heard = performance.now();
+      let isOver = false;
       const ended = new Promise<'ended'>((resolve, reject) => {
         stream.on('error', reject).on('end', () => resolve('ended'));
         stream.on('data', (event) => {
-          events.push(event);
           heard = performance.now();
+          if (isOver) return;
+          events.push(event);
+          if (!isEnough(event)) return;
+          isOver = true;
+          stream.cancel().catch(unavailable);
+          resolve('ended');
         });
       });
       try {

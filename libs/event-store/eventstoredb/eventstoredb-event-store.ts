@@ -12,6 +12,7 @@ import {
   type JSONEventType,
   type ResolvedEvent,
 } from '@eventstore/db-client';
+import { PAGE_SIZE, sizeOf } from '#kernel';
 import {
   NO_STREAM,
   NoSuchPositionError,
@@ -19,6 +20,7 @@ import {
   type Appended,
   type EventStore,
   type LogBatch,
+  type LogPage,
   type NewEvent,
   type Position,
   type ReadAllOptions,
@@ -39,6 +41,8 @@ export interface EventStoreDbOptions extends Partial<Deadlines> {
   readonly realm?: string;
 }
 
+/** Events of a subscription that the client holds on either side of itself: each may be as large as events are. */
+const BUFFERED = 100;
 /** The newest event is nearly always the head; only behind what the node writes for itself must be looked further. */
 const FIRST_HEAD_PAGE = 2;
 const HEAD_PAGE = 64;
@@ -125,25 +129,27 @@ export class EventStoreDbEventStore implements EventStore {
     after,
     inclusive = false,
     limit,
+    size = PAGE_SIZE,
     workspace,
     upTo = Number.MAX_SAFE_INTEGER,
-  }: ReadAllOptions): Promise<LogBatch> {
+  }: ReadAllOptions): Promise<LogPage> {
     const events: RecordedEvent[] = [];
     // A read begins with the event at its place, which is the one that is known already, or the only one that is asked for.
     const maxCount = inclusive && upTo === after ? 1 : Math.max(limit + 1, HEAD_PAGE);
-    for (let position = after; ;) {
-      const page = await this.page(position, maxCount);
-      for (const resolved of page) {
+    for (let position = after, passed = 0; ;) {
+      const page = await this.page(position, maxCount, size);
+      for (const resolved of page.events) {
         const at = positionOf(resolved);
         if (at <= position && !(inclusive && at === after && events.length === 0)) continue;
-        if (at > upTo) return { events, position };
+        if (at > upTo) return { events, position, isFull: false };
         position = at;
         const event = recordedOf(resolved, this.realm);
         if (!event || (workspace !== undefined && event.metadata.workspace !== workspace)) continue;
         events.push(event);
-        if (events.length === limit) return { events, position };
+        passed += sizeOf(event.data);
+        if (events.length === limit || passed >= size) return { events, position, isFull: true };
       }
-      if (page.length < maxCount || position >= upTo) return { events, position };
+      if (page.isLast || position >= upTo) return { events, position, isFull: false };
     }
   }
 
@@ -185,7 +191,7 @@ export class EventStoreDbEventStore implements EventStore {
       // Checkpoints run ahead of what has been consumed, so they are not listened to: our place is our last event's.
       const subscription = client.subscribeToAll(
         { fromPosition: placeOf(position), filter: excludeSystemEvents() },
-        { highWaterMark: maxBatch },
+        { highWaterMark: Math.min(maxBatch, BUFFERED) },
       );
       const reader = new SubscriptionReader(subscription, {
         maxBatch,
@@ -221,7 +227,7 @@ export class EventStoreDbEventStore implements EventStore {
     try {
       await this.connection.drain(
         (client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }),
-        CHECK_MS,
+        { deadlineMs: CHECK_MS },
       );
     } catch (error) {
       throw refused(error) ?? error;
@@ -235,11 +241,24 @@ export class EventStoreDbEventStore implements EventStore {
     await this.connection.close();
   }
 
-  private async page(from: Position, maxCount: number): Promise<ResolvedEvent[]> {
+  /** What follows `from`, and the event there: as many as may be, or until they are too large. */
+  private async page(
+    from: Position,
+    maxCount: number,
+    size: number,
+  ): Promise<{ readonly events: readonly ResolvedEvent[]; readonly isLast: boolean }> {
+    let passed = 0;
+    // The event at the place, which is known, is not counted: else it might be all of the page.
+    const isEnough = (one: ResolvedEvent) => positionOf(one) > from && (passed += sizeOf(one.event?.data)) >= size;
     try {
-      return await this.connection.drain((client) =>
-        client.readAll({ direction: FORWARDS, fromPosition: placeOf(from), maxCount, requiresLeader: true }),
+      const events = await this.connection.drain(
+        (client) => {
+          passed = 0;
+          return client.readAll({ direction: FORWARDS, fromPosition: placeOf(from), maxCount, requiresLeader: true });
+        },
+        { isEnough },
       );
+      return { events, isLast: passed < size && events.length < maxCount };
     } catch (error) {
       throw isInvalid(error) ? new NoSuchPositionError(from, { cause: error }) : error;
     }

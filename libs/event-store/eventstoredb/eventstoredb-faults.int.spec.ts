@@ -69,7 +69,9 @@ describe('the log in EventStoreDB, when things go wrong,', () => {
   it('takes leave of a read that it gives up, also of one that no node was found for', async () => {
     const cancel = jest.fn(() => Promise.reject(new Error('no node')));
     const stuck = () => Object.assign(new PassThrough({ objectMode: true }), { cancel });
-    await expect(store['connection'].drain(stuck as never, 10)).rejects.toBeInstanceOf(EventStoreUnavailableError);
+    await expect(store['connection'].drain(stuck as never, { deadlineMs: 10 })).rejects.toBeInstanceOf(
+      EventStoreUnavailableError,
+    );
     expect(cancel).toHaveBeenCalledTimes(1);
   });
 

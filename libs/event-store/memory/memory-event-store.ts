@@ -1,3 +1,4 @@
+import { PAGE_SIZE, sizeOf } from '#kernel';
 import { followLoop } from '../port/follow-loop';
 import {
   NO_STREAM,
@@ -5,6 +6,7 @@ import {
   type Appended,
   type EventStore,
   type LogBatch,
+  type LogPage,
   type NewEvent,
   type ReadAllOptions,
   type RecordedEvent,
@@ -46,16 +48,25 @@ export class MemoryEventStore implements EventStore {
     return (this.streams.get(stream) ?? []).slice(Math.max(0, from), Math.max(0, from) + limit);
   }
 
-  async readAll({ after, inclusive, limit, workspace, upTo = Infinity }: ReadAllOptions): Promise<LogBatch> {
+  async readAll({
+    after,
+    inclusive,
+    limit,
+    size = PAGE_SIZE,
+    workspace,
+    upTo = Infinity,
+  }: ReadAllOptions): Promise<LogPage> {
     const events: RecordedEvent[] = [];
+    let passed = 0;
     const end = Math.min(this.log.length, upTo);
     for (let position = Math.max(0, after) + (inclusive ? 0 : 1); position <= end; position++) {
       const event = this.log[position - 1]!;
       if (workspace !== undefined && event.metadata.workspace !== workspace) continue;
       events.push(event);
-      if (events.length === limit) return { events, position };
+      passed += sizeOf(event.data);
+      if (events.length === limit || passed >= size) return { events, position, isFull: true };
     }
-    return { events, position: Math.max(after, end) };
+    return { events, position: Math.max(after, end), isFull: false };
   }
 
   async head(): Promise<number> {

@@ -62,6 +62,12 @@ export interface LogBatch {
   readonly position: Position;
 }
 
+/** A stretch of the log that was asked for. */
+export interface LogPage extends LogBatch {
+  /** It ends where it does because it may hold no more, by number or by size: there may be more behind it. */
+  readonly isFull: boolean;
+}
+
 export interface ReadAllOptions {
   /** Exclusive: 0, or a position that this store gave (others need not be places at all). */
   readonly after: Position;
@@ -69,6 +75,8 @@ export interface ReadAllOptions {
   readonly inclusive?: boolean;
   /** At most so many events. */
   readonly limit: number;
+  /** None behind those whose data has so many characters together, about (PAGE_SIZE). */
+  readonly size?: number;
   /** Only the events of this workspace. */
   readonly workspace?: string;
   /** Inclusive upper bound. */
@@ -128,14 +136,14 @@ export interface EventStore {
   append(stream: StreamName, events: readonly NewEvent[], expected: Revision): Promise<Appended>;
   /** The stream's events from revision `from` (0), oldest first, at most `limit` (all); empty when there is none. */
   read(stream: StreamName, from?: Revision, limit?: number): Promise<readonly RecordedEvent[]>;
-  /** One stretch of the whole log in position order. Fewer than `limit` events means: up to the head at that moment. */
-  readAll(options: ReadAllOptions): Promise<LogBatch>;
+  /** One stretch of the whole log in position order: unless it is full, up to the head at that moment, or to `upTo`. */
+  readAll(options: ReadAllOptions): Promise<LogPage>;
   /** Where the workspace's event of this id (UUID) stands; undefined when there is none. Only of engines that have an index for it. */
   positionOf?(workspace: string, eventId: string): Promise<Position | undefined>;
   /** The position of the newest event; 0 when the log is empty. Never less than any append that was answered before the call. */
   head(): Promise<Position>;
   /**
-   * Follows the log from `after` for ever: batches in position order, each event once. Ends when `signal` aborts;
+   * Follows the log from `after` for ever: batches in position order, no larger than a page, each event once. Ends when `signal` aborts;
    * reconnects by itself through every fault. `onFault` hears of each.
    */
   follow(options: {

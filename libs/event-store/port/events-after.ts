@@ -4,7 +4,7 @@ export interface EventsAfter {
   readonly after: Position;
   /** The last position that is read; the end of the log without it. */
   readonly upTo?: Position;
-  /** So many are asked for, and in memory, at once. */
+  /** At most so many are asked for, and in memory, at once. */
   readonly batch: number;
 }
 
@@ -15,9 +15,14 @@ export async function* eventsAfter(
   { after: from, upTo = Infinity, batch: limit }: EventsAfter,
 ): AsyncGenerator<RecordedEvent, undefined> {
   for (let after = from; after < upTo;) {
-    const { events, position } = await store.readAll({ after, limit, workspace, ...(upTo < Infinity && { upTo }) });
+    const { events, position, isFull } = await store.readAll({
+      after,
+      limit,
+      workspace,
+      ...(upTo < Infinity && { upTo }),
+    });
     yield* events;
-    if (events.length < limit) return undefined;
+    if (!isFull) return undefined;
     after = position;
   }
   return undefined;

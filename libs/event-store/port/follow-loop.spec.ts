@@ -2,13 +2,13 @@ import { getEventListeners } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { eventually } from '#testing';
-import type { LogBatch, RecordedEvent } from './event-store';
+import type { LogBatch, LogPage, RecordedEvent } from './event-store';
 import { followLoop, type LogReader } from './follow-loop';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-const batchAt = (position: number): LogBatch => ({ events: [{ position } as RecordedEvent], position });
+const batchAt = (position: number): LogPage => ({ events: [{ position } as RecordedEvent], position, isFull: true });
 
 describe('a follower of the log', () => {
   it('keeps nothing of what it has handed over, however long it follows', async () => {
@@ -32,7 +32,7 @@ describe('a follower of the log', () => {
     const stopping = new AbortController();
     let asked = false;
     const log: LogReader = {
-      readAll: () => ((asked = true), new Promise<LogBatch>(() => undefined)),
+      readAll: () => ((asked = true), new Promise<LogPage>(() => undefined)),
       onAppend: () => () => undefined,
     };
     const following = (async () => {
@@ -52,7 +52,7 @@ describe('a follower of the log', () => {
       readAll: async ({ after }) => {
         await turn();
         reads++;
-        return { events: [], position: after };
+        return { events: [], position: after, isFull: false };
       },
       onAppend: (hear) => {
         wake = hear;
@@ -95,7 +95,7 @@ describe('a follower of the log', () => {
         if (appended) return batchAt(after + 1);
         appended = true;
         wake();
-        return { events: [], position: after };
+        return { events: [], position: after, isFull: false };
       },
       onAppend: (hear) => {
         wake = hear;

@@ -1,4 +1,4 @@
-import type { EventStore, LogBatch, ReadAllOptions } from './event-store';
+import type { EventStore, LogBatch, LogPage, ReadAllOptions } from './event-store';
 
 /** The safety net below the wake-ups. */
 const POLL_MS = 1_000;
@@ -8,7 +8,7 @@ const MAX_BACKOFF_MS = 2_000;
 type FollowOptions = Parameters<EventStore['follow']>[0];
 
 export interface LogReader {
-  readAll(options: ReadAllOptions): Promise<LogBatch>;
+  readAll(options: ReadAllOptions): Promise<LogPage>;
   /** Calls `wake` after every append that this process can hear of; returns the way to stop. */
   onAppend(wake: () => void): () => void;
 }
@@ -36,7 +36,7 @@ export async function* followLoop(
       backoff = FIRST_BACKOFF_MS;
       position = batch.position;
       if (batch.events.length > 0) yield batch;
-      if (batch.events.length < maxBatch) await bell.wait(POLL_MS);
+      if (!batch.isFull) await bell.wait(POLL_MS);
     }
   } finally {
     stop();

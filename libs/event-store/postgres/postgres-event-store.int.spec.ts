@@ -169,7 +169,7 @@ it('goes back behind no position that it was asked to read after, though it has 
   const store = new PostgresEventStore(test.db);
   await store.append('thing-ws_1:a', [happened()], -1);
   for (const whose of [{}, { workspace: 'ws_1' }, { workspace: 'ws_nobody' }])
-    expect(await store.readAll({ after: 1_000, limit: 10, ...whose })).toEqual({ events: [], position: 1_000 });
+    expect(await store.readAll({ after: 1_000, limit: 10, ...whose })).toMatchObject({ events: [], position: 1_000 });
   await store.close();
   await test.drop();
 });

@@ -1,4 +1,5 @@
-import type { Database } from '#postgres';
+import { PAGE_SIZE } from '#kernel';
+import { cutToSize, isFull, storedSize, type Database } from '#postgres';
 import { followLoop } from '../port/follow-loop';
 import {
   EventStoreUnavailableError,
@@ -6,6 +7,7 @@ import {
   type Appended,
   type EventStore,
   type LogBatch,
+  type LogPage,
   type NewEvent,
   type Position,
   type ReadAllOptions,
@@ -37,11 +39,24 @@ const READ = `select wanted.no::int as no, ${COLUMNS}
   from unnest((select $1::text[]), (select $2::int[]), (select $3::int[])) with ordinality wanted (stream, first, last, no)
   cross join lateral (select * from log.event e where e.stream = wanted.stream and e.revision between wanted.first and wanted.last) e
   order by wanted.no, e.revision`;
-const READ_ALL = `select ${COLUMNS} from log.event e where e.position >= $1 and e.position <= $2 order by e.position limit $3`;
+const page = (where = ''): string =>
+  cutToSize(
+    `select * from log.event e where ${where}e.position >= $1 and e.position <= $2 order by e.position limit $3`,
+    {
+      order: 'r.position',
+      size: storedSize('data'),
+      most: '$4',
+    },
+  );
+const READ_ALL = `select ${COLUMNS}, e.is_cut from ${page()} e order by e.position`;
 /** Tells the head of the same moment, so that what belongs to others is passed too. */
-const READ_WORKSPACE = `select h.position as head, ${COLUMNS} from log.head h
-  left join lateral (select * from log.event e where e.workspace = $4 and e.position >= $1 and e.position <= $2 order by e.position limit $3) e on true
+const READ_WORKSPACE = `select h.position as head, ${COLUMNS}, e.is_cut from log.head h
+  left join lateral ${page('e.workspace = $5 and ')} e on true
   order by e.position`;
+
+interface PageRow extends EventRow {
+  readonly is_cut: boolean;
+}
 
 interface ReadRequest {
   readonly stream: StreamName;
@@ -99,21 +114,21 @@ export class PostgresEventStore implements EventStore {
     after: from,
     inclusive,
     limit,
+    size = PAGE_SIZE,
     workspace,
     upTo = Number.MAX_SAFE_INTEGER,
-  }: ReadAllOptions): Promise<LogBatch> {
+  }: ReadAllOptions): Promise<LogPage> {
     const after = inclusive ? from - 1 : from;
     const first = after === 0 ? LEAST_POSITION : after + 1;
     if (workspace === undefined) {
-      const events = (await this.query<EventRow>(READ_ALL, [first, upTo, limit])).map(fromRow);
-      return { events, position: events.at(-1)?.position ?? after };
+      const rows = await this.query<PageRow>(READ_ALL, [first, upTo, limit, size]);
+      return { events: rows.map(fromRow), position: rows.at(-1)?.position ?? after, isFull: isFull(rows, limit) };
     }
-    const rows = await this.query<EventRow & { head: Position }>(READ_WORKSPACE, [first, upTo, limit, workspace]);
-    const events = rows.filter(({ id }) => id !== null).map(fromRow);
-    return {
-      events,
-      position: events.length === limit ? events.at(-1)!.position : Math.max(after, Math.min(upTo, rows[0]!.head)),
-    };
+    const params = [first, upTo, limit, size, workspace];
+    const rows = await this.query<PageRow & { head: Position }>(READ_WORKSPACE, params);
+    const own = rows.filter(({ id }) => id !== null);
+    const page = { events: own.map(fromRow), isFull: isFull(own, limit) };
+    return { ...page, position: page.isFull ? own.at(-1)!.position : Math.max(after, Math.min(upTo, rows[0]!.head)) };
   }
 
   async positionOf(workspace: string, eventId: string): Promise<Position | undefined> {
@@ -165,15 +180,19 @@ export class PostgresEventStore implements EventStore {
       return;
     }
     const appended: RecordedEvent[] = [];
+    let size = 0;
     batch.forEach(({ request, resolve, reject }, index) => {
       const { stream, expected } = request;
       const { outcome, revision, position } = answers[index]!;
       if (outcome === 'wrong') return reject(new WrongRevisionError(stream, expected, revision));
-      if (outcome === 'appended') appended.push(...recordedOf(request, position));
+      if (outcome === 'appended') {
+        appended.push(...recordedOf(request, position));
+        size += request.characters;
+      }
       resolve({ revision, position, repeated: outcome === 'same' });
     });
     if (appended.length === 0) return;
-    this.recent.add(appended);
+    this.recent.add(appended, size);
     this.announce(this.recent.newest);
   }
 
