@@ -309,6 +309,21 @@ export function busConformance(name: string, start: () => Promise<BusLab>, { wit
       expect(largest).toBeLessThanOrEqual(500);
     });
 
+    it('hands over no more at once than may be in memory, however large messages are', async () => {
+      const filler = randomBytes(200_000).toString('hex');
+      const published = KEYS.map((key) => numbered(topic, key, 1, { n: 1, filler }));
+      await bus.publish(published);
+      const ledger = new Ledger();
+      const sizes: number[] = [];
+      await consume(bus, async (messages) => {
+        sizes.push(messages.reduce((sum, { value }) => sum + value.length, 0));
+        await ledger.handle(messages);
+      });
+      await eventually(() => expect(ledger.missing(published)).toEqual([]), { within });
+      expect(ledger.disorder()).toEqual([]);
+      expect(Math.max(...sizes)).toBeLessThan(8_500_000);
+    });
+
     it('loses nothing and keeps order while members come and go', async () => {
       const ledger = new Ledger();
       const busy = new Set<string>();

@@ -44,6 +44,15 @@ describe('a collector of partitions', () => {
     expect(sizes).toEqual([20, 20]);
   });
 
+  it('keeps to the size of a batch, of large messages', async () => {
+    const sizes: number[] = [];
+    const { it } = collector(async ({ length }) => void sizes.push(length));
+    const value = 'x'.repeat(500_000);
+    const large = (partition: number) => of(partition, 5).map((message) => ({ ...message, value }));
+    await Promise.all([0, 1, 2, 3].map((partition) => it.handle(large(partition))));
+    expect(sizes).toEqual([15, 5]);
+  });
+
   it('commits nothing of a batch that fails, and tries it again', async () => {
     let failures = 2;
     const { it, commits, faults } = collector(async () => {

@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '#kernel';
 import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions } from '../port/bus';
 
 const FIRST_PAUSE_MS = 100;
@@ -116,8 +117,11 @@ export class BatchCollector {
 
   private take(): Slice[] {
     const most = this.options.maxBatch ?? 500;
-    let count = 0;
-    const upTo = this.waiting.findIndex(({ messages }) => (count += messages.length) > most);
+    let [count, size] = [0, 0];
+    const upTo = this.waiting.findIndex(({ messages }) => {
+      for (const { value } of messages) size += value.length;
+      return (count += messages.length) > most || size > PAGE_SIZE;
+    });
     return this.waiting.splice(0, upTo < 0 ? this.waiting.length : Math.max(1, upTo));
   }
 

@@ -1,4 +1,5 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { first, PAGE_SIZE } from '#kernel';
 import type { ReceivedMessage, SubscribeOptions } from '../port/bus';
 import { BatchCollector } from './batch-collector';
 import { fromKafka } from './kafka-wire';
@@ -11,8 +12,8 @@ export interface ConsumerPace {
   readonly metadataAgeMs: number;
 }
 
-/** A partition's batch is cut into slices of this many, so that many partitions share a batch of the handler. */
-const SLICE = 250;
+/** A partition's batch is cut into slices of at most this, so that many partitions share a batch of the handler. */
+const SLICE = { count: 250, size: PAGE_SIZE / 8 };
 /** One fetch's partitions are all handled at once: more workers than anybody has partitions. */
 const WORKERS = 256;
 /** So many session time-outs without a sign of life of kafkajs, and a member is taken for lost. */
@@ -195,11 +196,12 @@ export class KafkaMember {
     const { generation } = this;
     const { collector, batches } = generation;
     generation.last = payload;
-    const most = Math.min(SLICE, this.options.maxBatch ?? SLICE);
+    const most = this.options.maxBatch ?? SLICE.count;
     batches.add(payload);
     try {
-      for (let from = 0; from < messages.length && payload.isRunning() && !payload.isStale(); from += most) {
-        const slice = messages.slice(from, from + most);
+      for (let from = 0; from < messages.length && payload.isRunning() && !payload.isStale();) {
+        const slice = first(messages.slice(from, from + most), SLICE, ({ value }) => value?.length ?? 0);
+        from += slice.length;
         if (!(await collector.handle(slice.map((message) => fromKafka(topic, partition, message))))) break;
         payload.resolveOffset(slice.at(-1)!.offset);
       }

@@ -1,3 +1,4 @@
+import { first, PAGE_SIZE } from '#kernel';
 import { PARTITIONS } from '../outbox/outbox';
 import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
 import type { MemoryGroup, MemoryLog } from './memory-bus';
@@ -86,12 +87,12 @@ export class MemorySubscription implements Subscription {
 
   private next(): ReceivedMessage[] {
     const { topics, maxBatch = 500 } = this.options;
-    return this.log.partitions
+    const waiting = this.log.partitions
       .flatMap((log, partition) =>
         this.group.owners[partition] === this ? log.slice(this.group.offsets[partition]) : [],
       )
-      .filter(({ topic }) => topics.includes(topic))
-      .slice(0, maxBatch);
+      .filter(({ topic }) => topics.includes(topic));
+    return first(waiting, { count: maxBatch, size: PAGE_SIZE }, ({ value }) => value.length);
   }
 
   private async handle(batch: ReceivedMessage[]): Promise<void> {

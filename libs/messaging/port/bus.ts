@@ -24,7 +24,7 @@ export interface SubscribeOptions {
   /** Consumer group: each message goes to one member of each group. */
   readonly group: string;
   readonly topics: readonly string[];
-  /** At most so many messages a batch (500). */
+  /** At most so many messages a batch (500); none behind those whose values have PAGE_SIZE characters together. */
   readonly maxBatch?: number;
   /**
    * Handles a batch; messages of one key are in order, and no later batch holding the same key starts before it ends.

@@ -16,6 +16,26 @@ describe('a look at the bus on PostgreSQL', () => {
   });
   afterAll(() => test.drop());
 
+  it('takes no more than may be in memory, and goes on behind it', async () => {
+    const large = await testDatabase();
+    const value = JSON.stringify({ text: 'x'.repeat(300_000) });
+    const messages = roundRobin(TOPIC, KEYS, 60).map((message, n) => (n % 2 ? message : { ...message, value }));
+    await large.db.tx((sql) => writeOutbox(sql, messages));
+    const claims = new Map(
+      Array.from({ length: PARTITIONS }, (_, partition) => [partition, { partition, cursor: 0 } as Claim]),
+    );
+    const pages: number[][] = [];
+    for (let head = Infinity; claims.get(0)!.cursor < head;) {
+      const fetched = await fetchNext(large.db, claims, [TOPIC], LIMIT, BEGINNING);
+      expect(fetched.messages.reduce((sum, message) => sum + message.value.length, 0)).toBeLessThan(8_400_000);
+      pages.push(fetched.messages.map(({ offset }) => offset));
+      head = fetched.head;
+    }
+    expect(pages.length).toBe(2);
+    expect(pages.flat()).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+    await large.drop();
+  });
+
   it('looks at no more than its window, however many messages the day has, also as it is planned for any place', async () => {
     const asked: [string, readonly unknown[]][] = [];
     const watched = Object.create(test.db, {

@@ -1,4 +1,4 @@
-import type { Database } from '#postgres';
+import { cutToSize, isFull, type Database } from '#postgres';
 import type { ReceivedMessage } from '../port/bus';
 import { PARTITIONS } from '../outbox/outbox';
 import type { Claim } from './group-member';
@@ -46,6 +46,7 @@ interface Row {
   readonly type: string;
   readonly headers: string;
   readonly value: string;
+  readonly is_cut: boolean;
 }
 
 /** The last position that one look looks at. */
@@ -59,12 +60,12 @@ const FETCH = `with seen as materialized (
       and (select true from bus.message l where l.position = ${LAST} and l.created_at >= $2 limit 1) is null as is_blind
     from bus.head h left join bus.incarnation i on true
   )
-  select seen.*, m.* from seen left join lateral (
-    select position as offset, partition, topic, key, id, type, headers, value from bus.message
-    where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
+  select seen.*, position as offset, partition, topic, key, m.id, type, headers, value, is_cut from seen left join lateral ${cutToSize(
+    `select * from bus.message where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
       and position > ($3::bigint[])[partition + 1] and topic = any($4)
-    order by position limit $5
-  ) m on true`;
+    order by position limit $5`,
+    { order: 'r.position', size: 'octet_length(r.value)' },
+  )} m on true`;
 
 /** Up to here all claims have been fetched. */
 export const leastCursor = (claims: ReadonlyMap<number, Claim>): number =>
@@ -84,7 +85,8 @@ export async function fetchNext(
   const { head, head_at: at, is_blind: isBlind, incarnation } = rows[0]!;
   if (isBlind) return { messages: [], claims, through: from, head, mark, incarnation, isBlind };
   const messages = rows.flatMap((row) => (row.offset === null ? [] : [received(row, row.offset)]));
-  const through = messages.length === limit ? messages.at(-1)!.offset : Math.max(from, Math.min(head, from + WINDOW));
+  const isCut = messages.length > 0 && isFull(rows, limit);
+  const through = isCut ? messages.at(-1)!.offset : Math.max(from, Math.min(head, from + WINDOW));
   for (const claim of claims.values()) claim.cursor = Math.max(claim.cursor, through);
   const next = through >= head ? { position: head, at } : mark;
   return { messages, claims, through, head, mark: next, incarnation, isBlind };

@@ -1,8 +1,9 @@
+import { newest, PAGE_SIZE } from '#kernel';
 import { partitionOf, type Published } from '../outbox/outbox';
 import type { ReceivedMessage } from '../port/bus';
 
-const MAX_MESSAGES = 4_000;
-const MAX_CHARACTERS = 8_000_000;
+/** What is left when there are twice as many, or they are as large as a page. */
+const KEPT = { count: 4_000, size: PAGE_SIZE / 2 };
 
 /**
  * The newest stretch of the bus as far as this process wrote it itself, without a gap and within one life of the server: its own
@@ -28,7 +29,7 @@ export class RecentMessages {
       this.messages.push({ ...message, partition: partitionOf(message), offset: first + nth });
       this.characters += message.value.length;
     });
-    if (this.messages.length > 2 * MAX_MESSAGES || this.characters > MAX_CHARACTERS) this.forget();
+    if (this.messages.length > 2 * KEPT.count || this.characters > PAGE_SIZE) this.forget();
   }
 
   /** Whether all that follows `position` is here. */
@@ -49,13 +50,7 @@ export class RecentMessages {
 
   /** Keeps the newest: those who are behind them read the database. */
   private forget(): void {
-    let [from, characters] = [this.messages.length, 0];
-    while (from > 0 && this.messages.length - from < MAX_MESSAGES) {
-      const { length } = this.messages[from - 1]!.value;
-      if (characters + length > MAX_CHARACTERS / 2) break;
-      characters += length;
-      from--;
-    }
-    [this.messages, this.characters] = [this.messages.slice(from), characters];
+    this.messages = newest(this.messages, KEPT, ({ value }) => value.length);
+    this.characters = this.messages.reduce((sum, { value }) => sum + value.length, 0);
   }
 }
