@@ -1,6 +1,6 @@
 import { eventsAfter, parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
-import type { Workspaces } from '#postgres';
+import { cutToSize, isFull, type Workspaces } from '#postgres';
 import { beginning, link, type ChainHead } from './audit-chain';
 import { hashOf } from './audit-entry';
 import { auditColumns, entryOf, type AuditRow } from './audit.query';
@@ -32,7 +32,7 @@ export interface VerifyOptions {
   readonly deadline?: AbortSignal | undefined;
   /** Told after each batch. */
   readonly onProgress?: (entries: number, position: number) => void;
-  /** So many entries are in memory at once. */
+  /** At most so many entries are in memory at once. */
   readonly batch?: number;
 }
 
@@ -178,6 +178,11 @@ async function* sideBySide(parts: Parts, workspace: string, stretch: Stretch): A
   }
 }
 
+const PAGE = `select ${ROW_COLUMNS}, is_cut from ${cutToSize(
+  'select * from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit $4',
+  { order: 'r.position', size: 'octet_length(r.data)' },
+)} r order by position`;
+
 async function* rowsOf(
   db: Workspaces,
   workspace: string,
@@ -186,12 +191,9 @@ async function* rowsOf(
   for (let after = from; ;) {
     const rows = await db
       .inWorkspace(workspace)
-      .query<Row>(
-        `select ${ROW_COLUMNS} from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit $4`,
-        [workspace, after, upTo, limit],
-      );
+      .query<Row & { is_cut: boolean }>(PAGE, [workspace, after, upTo, limit]);
     yield* rows;
-    if (rows.length < limit) return undefined;
+    if (!isFull(rows, limit)) return undefined;
     after = rows.at(-1)!.position;
   }
 }

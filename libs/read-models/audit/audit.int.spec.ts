@@ -1,10 +1,12 @@
 import type { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { eventIdOf } from '#kernel';
 import { MemoryKeyTable, SubjectKeys } from '#personal-data';
 import { OPEN, writeFenced } from '#postgres';
 import type { TestDatabase } from '#testing';
 import { hashOf, type AuditEntry } from './audit-entry';
 import { exportAudit } from './audit-export';
 import { AuditTable } from './audit-table';
+import { verifyAudit } from './audit-verify';
 import type { AuditQuery } from './audit.query';
 import { audited } from './testing/audited';
 
@@ -55,6 +57,39 @@ describe('the audit log', () => {
       await writeFenced(test.db, OPEN, await table.changes(test.db, batch));
     }
     expect(await table.firstDifference(test.db, 'read.audit_v1')).toBeUndefined();
+  });
+
+  it('is exported, listed and verified in stretches no larger than may be in memory', async () => {
+    const [last] = (await query.list('ws_1', {}, { limit: 1 })).data;
+    const [newest] = (await store.readAll({ after: last!.position, inclusive: true, limit: 1 })).events;
+    const table = new AuditTable(1, 'read.audit_v1');
+    const data = { text: 'x'.repeat(300_000) };
+    for (let n = 0; n < 45; n++)
+      await store.append('design-ws_1:dsg_1', [{ ...newest!, id: eventIdOf('large', n), type: 'Noted', data }], n - 1);
+    const { events } = await store.readAll({ after: (await store.head()) - 45, limit: 45, size: Infinity });
+    await writeFenced(test.db, OPEN, await table.changes(test.db, events));
+    await test.db.query("update projector.checkpoint set position = $1 where name = 'audit'", [await store.head()]);
+    const sizes: number[] = [];
+    const exported: number[] = [];
+    for await (const chunk of exportAudit(query, keys, 'ws_1', {}, 'ndjson')) {
+      sizes.push(chunk.length);
+      for (const line of chunk.trimEnd().split('\n')) exported.push((JSON.parse(line) as AuditEntry).position);
+    }
+    expect(sizes.length).toBe(2);
+    expect(Math.max(...sizes)).toBeLessThan(8_500_000);
+    const listed: number[] = [];
+    const pages: number[] = [];
+    for (let cursor: string | undefined; ;) {
+      const { data: page, nextCursor } = await query.list('ws_1', {}, { limit: 200, cursor });
+      listed.push(...page.map(({ position }) => position));
+      pages.push(page.length);
+      if (nextCursor === null) break;
+      cursor = nextCursor;
+    }
+    expect(pages).toEqual([27, 48]);
+    expect(exported).toEqual(listed);
+    expect(listed).toHaveLength(75);
+    expect(await verifyAudit({ db: test.db, store }, 'ws_1')).toMatchObject({ ok: true, entries: 75 });
   });
 
   it('pages newest first, without a gap or a double', async () => {

@@ -1,4 +1,4 @@
-import { planned, type Reads, type Workspaces } from '#postgres';
+import { cutToSize, isFull, planned, type Reads, type Workspaces } from '#postgres';
 import { publicEventId } from '#kernel';
 import { pageOf, positionOf, type Page, type PageOptions } from '../keyed/cursor';
 import type { AuditEntry } from './audit-entry';
@@ -30,6 +30,10 @@ export interface AuditRow {
   readonly data: string;
   readonly hash: string;
   readonly previous_hash: string | null;
+}
+
+interface PageRow extends AuditRow {
+  readonly is_cut: boolean;
 }
 
 /** The columns of a row, with `at` in the form that its reader wants. */
@@ -102,7 +106,7 @@ export class AuditQuery {
     for (let before = cursor === undefined ? Infinity : positionOf(cursor); ;) {
       const rows = await this.rows(walk, before, size);
       if (rows.length > 0) yield rows;
-      if (rows.length < size) return;
+      if (!isFull(rows, size)) return;
       before = rows.at(-1)!.position;
     }
   }
@@ -135,7 +139,7 @@ export class AuditQuery {
       : { reads, where, params, end: below };
   }
 
-  private rows(walk: Walk, before: number, limit: number): Promise<AuditRow[]> {
+  private rows(walk: Walk, before: number, limit: number): Promise<PageRow[]> {
     const params = [...walk.params];
     const param = (value: unknown): string => `$${params.push(value)}`;
     const end = Math.min(before, walk.end);
@@ -151,8 +155,10 @@ export class AuditQuery {
     const all = branches.map(
       (where) => `(select * from read.audit where ${where} order by position desc limit ${most})`,
     );
-    const text = `select ${auditColumns()} from (${all.join(' union all ')}) e order by position desc limit ${most}`;
-    return walk.reads.query<AuditRow>(walk.kinds ? text : planned(text), params);
+    const page = `select * from (${all.join(' union all ')}) e order by position desc limit ${most}`;
+    const cut = cutToSize(page, { order: 'r.position desc', size: 'octet_length(r.data)' });
+    const text = `select ${auditColumns()}, is_cut from ${cut} e order by position desc`;
+    return walk.reads.query<PageRow>(walk.kinds ? text : planned(text), params);
   }
 
   /** The range of positions [above, below) outside of which no entry has a time in [from, to); above is undefined when there is none. */

@@ -207,6 +207,23 @@ describe('the deliveries of a workspace', () => {
     expect([rest!.data.map(({ sequence }) => sequence), rest!.nextCursor]).toEqual([[9, 14], null]);
   });
 
+  it('are pulled no more at once than may be in memory, however large their bodies are', async () => {
+    const [endpoint] = await test.db.query<{ no: number }>(
+      `insert into delivery.endpoint (workspace, id, config, enabled, phase, position, cursor, eras, version)
+        values ('ws_3', 'whe_4', '{}', true, 'live', 10, 0, '[]', 1) returning no`,
+    );
+    for (let n = 101; n <= 130; n++) await make(n, { endpoint: endpoint!.no, attempts: [true] });
+    await test.db.query(
+      `update delivery.body b set body = '"' || repeat('x', 400000) || '"' from delivery.delivery d where d.body_id = b.id and d.endpoint = $1`,
+      [endpoint!.no],
+    );
+    const first = await query.feed('ws_3', 'whe_4', { after: 0, limit: 200 });
+    const second = await query.feed('ws_3', 'whe_4', { after: Number(first!.nextCursor), limit: 200 });
+    expect([first!.data.length, second!.data.length, second!.nextCursor]).toEqual([20, 10, null]);
+    const numbers = [...first!.data, ...second!.data].map(({ sequence }) => sequence);
+    expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
+  });
+
   it('are delivered by what the log says of their endpoint up to a position', async () => {
     const known = [9, 10, 11].map((position) => query.knows('ws_1', 'whe_1', position));
     expect(await Promise.all(known)).toEqual([true, true, false]);

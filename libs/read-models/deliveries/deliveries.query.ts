@@ -1,5 +1,5 @@
 import { instant, isUuid, publicEventId, uuidIn } from '#kernel';
-import { planned, type Workspaces } from '#postgres';
+import { cutToSize, isFull, planned, type Workspaces } from '#postgres';
 import { foreignCursor, type Page, type PageOptions } from '../keyed/cursor';
 import {
   DELIVERY_COLUMNS,
@@ -40,6 +40,12 @@ export interface ReplayJob {
   readonly done: number;
   readonly error?: string;
 }
+
+const FEED = `select id, sequence, message_id, type, uuid_extract_timestamp(id) as created_at, body, is_cut from ${cutToSize(
+  `select d.*, b.body from (select * from delivery.delivery where endpoint = $1 and sequence > $2 order by sequence limit $3) d
+    join delivery.own_body b on b.delivery_id = d.id order by d.sequence`,
+  { order: 'r.sequence', size: 'octet_length(r.body)' },
+)} r order by sequence`;
 
 /** Reads the delivery service's tables. Nothing of another workspace is ever found. */
 export class DeliveriesQuery {
@@ -101,12 +107,8 @@ export class DeliveriesQuery {
       type: string;
       created_at: string;
       body: string;
-    }>(
-      `select d.id, d.sequence, d.message_id, d.type, uuid_extract_timestamp(d.id) as created_at, b.body
-       from (select * from delivery.delivery where endpoint = $1 and sequence > $2 order by sequence limit $3) d
-       join delivery.own_body b on b.delivery_id = d.id order by d.sequence`,
-      [endpoint.no, after, limit + 1],
-    );
+      is_cut: boolean;
+    }>(FEED, [endpoint.no, after, limit + 1]);
     const data = rows.slice(0, limit).map(({ sequence, message_id, type, created_at, body }): FeedItem => ({
       sequence,
       id: publicEventId(message_id),
@@ -114,7 +116,7 @@ export class DeliveriesQuery {
       createdAt: created_at,
       body,
     }));
-    return { data, nextCursor: rows.length > limit ? String(data.at(-1)!.sequence) : null };
+    return { data, nextCursor: isFull(rows, limit + 1) ? String(data.at(-1)!.sequence) : null };
   }
 
   /** Whether the delivery service goes by what the log says of an endpoint up to `position`. */

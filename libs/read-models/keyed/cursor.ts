@@ -1,4 +1,5 @@
 import { DomainError } from '#kernel';
+import { isFull } from '#postgres';
 
 /** One page of a list, newest first. */
 export interface Page<T> {
@@ -34,8 +35,8 @@ export function foreignCursor(): DomainError {
   });
 }
 
-/** Cuts a page out of `limit + 1` rows. */
-export function pageOf<Row, T>(
+/** Cuts a page out of `limit + 1` rows, or of those that were as many as may be for their size. */
+export function pageOf<Row extends { readonly is_cut: boolean }, T>(
   rows: readonly Row[],
   limit: number,
   at: (row: Row) => number,
@@ -43,5 +44,5 @@ export function pageOf<Row, T>(
 ): Page<T> {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
-  return { data: page.map(show), nextCursor: rows.length > limit && last ? cursorAt(at(last)) : null };
+  return { data: page.map(show), nextCursor: isFull(rows, limit + 1) && last ? cursorAt(at(last)) : null };
 }

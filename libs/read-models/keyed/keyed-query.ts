@@ -1,4 +1,4 @@
-import { planned, type Workspaces } from '#postgres';
+import { cutToSize, planned, type Workspaces } from '#postgres';
 import { positionBefore } from '../audit/position-before';
 import { pageOf, positionOf, type Page, type PageOptions } from './cursor';
 import { element, listsOf } from './keyed-table';
@@ -79,11 +79,15 @@ export class KeyedQuery<S extends object, Shown extends object> {
       where.push(`created_position < $${params.length}`);
     }
     const isOfList = given.some(({ filter }) => filter.how === 'has');
-    const text = `select id, revision, position, created_position, state from read.${isOfList ? listsOf(this.view.name) : this.view.name}
+    const all = `select * from read.${isOfList ? listsOf(this.view.name) : this.view.name}
         where ${['workspace = $1', 'not gone', ...where].join(' and ')} order by created_position desc limit $2`;
+    const page = cutToSize(all, { order: 'r.created_position desc', size: 'octet_length(r.state)' });
+    const text = `select id, revision, position, created_position, state, is_cut from ${page} r order by created_position desc`;
     // One index serves one column whatever its value; else it depends on the values which of them finds fewer rows.
     const isPlain = given.length === 0 || (given.length === 1 && given[0]!.filter.how === 'is');
-    const rows = await this.db.inWorkspace(workspace).query<StoredRow>(isPlain ? text : planned(text), params);
+    const rows = await this.db
+      .inWorkspace(workspace)
+      .query<StoredRow & { is_cut: boolean }>(isPlain ? text : planned(text), params);
     return pageOf(
       rows,
       options.limit,
