@@ -26,6 +26,23 @@ describe('a map of what was used lately', () => {
     expect(recent.get(500)).toBeUndefined();
   });
 
+  it('is bounded by the size of what it holds, where that is told', () => {
+    const recent = new Recent<number, string>(1_000, { size: 100, sizeIn: ({ length }) => length });
+    const held = (keys: number) => known(recent, keys).reduce((sum, key) => sum + recent.get(key)!.length, 0);
+    for (let key = 0; key < 200; key++) {
+      recent.set(key, 'x'.repeat(key % 7));
+      recent.set(key - 1, 'x'.repeat(key % 11));
+      if (key % 3 === 0) recent.delete(key - 2);
+      expect(recent.get(key)?.length).toBe(key % 7);
+    }
+    expect(held(200)).toBeGreaterThan(20);
+    expect(held(200)).toBeLessThanOrEqual(100);
+    recent.set(0, 'x'.repeat(500));
+    expect(recent.get(0)).toHaveLength(500);
+    for (let key = 1; key < 100; key++) recent.set(key, 'xx');
+    expect([recent.get(0), held(200) <= 100]).toEqual([undefined, true]);
+  });
+
   it('gives the newest value, and nothing of what was deleted, from either generation', () => {
     const recent = filled(10, 7);
     recent.set(0, 'newer');

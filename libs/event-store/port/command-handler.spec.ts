@@ -115,6 +115,19 @@ describe('the command handler', () => {
     expect(store.reads).toBe(0);
   });
 
+  it('remembers no more states than may be in memory, however large they are', async () => {
+    const size = 1_000_000;
+    for (let n = 0; n < 100; n++) await here.handle(counter, `c${n}`, open('x'.repeat(size)), by(`k${n}`));
+    const held = () => Array.from({ length: 100 }, (_, n) => here['cache'].get(`counter-ws_1:c${n}`)?.size ?? 0);
+    expect(held().filter((each) => each > 0).length).toBeGreaterThan(30);
+    expect(held().reduce((sum, each) => sum + each)).toBeLessThanOrEqual(64_000_000);
+    // Of what is folded, only what is left of it counts.
+    for (let n = 0; n < 20; n++) await here.handle(counter, 'other', n === 0 ? open('y') : add(1), by(`o${n}`));
+    await here.handle(counter, 'c99', add(1), by('c99 again'));
+    expect(here['cache'].get('counter-ws_1:other')!.size).toBeLessThan(10_000);
+    expect(here['cache'].get('counter-ws_1:c99')!.size).toBeLessThan(size * 1.01);
+  });
+
   it('decides again on what another process appended in the meantime', async () => {
     await handle(here, open(), by('k1'));
     store.beforeAppend = () => handle(elsewhere, add(60), by('k2'));

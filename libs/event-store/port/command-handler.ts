@@ -21,7 +21,15 @@ import {
   type StreamName,
 } from './event-store';
 import { sealEvents, type Sealing } from './sealing';
-import { folded, StreamStates, unknown, type Known, type Loaded, type SnapshotOptions } from './stream-states';
+import {
+  folded,
+  growthBy,
+  StreamStates,
+  unknown,
+  type Known,
+  type Loaded,
+  type SnapshotOptions,
+} from './stream-states';
 
 /** Who sends a command and what it belongs to; becomes the metadata of its events. */
 export interface CommandContext {
@@ -56,6 +64,8 @@ export interface CommandHandlerOptions {
   readonly sealing?: Sealing | undefined;
 }
 
+/** Characters of all states in memory. */
+const REMEMBERED_SIZE = 64_000_000;
 /** Conflicts with other processes only: within this one, the commands of a stream go one by one. */
 const MAX_CONFLICTS = 50;
 
@@ -77,7 +87,7 @@ export class CommandHandler {
     { remembered = 10_000, snapshots, sealing }: CommandHandlerOptions = {},
   ) {
     this.sealing = sealing;
-    this.cache = new Recent(remembered);
+    this.cache = new Recent(remembered, { size: REMEMBERED_SIZE, sizeIn: ({ size }) => size });
     this.states = new StreamStates(store, snapshots);
   }
 
@@ -256,7 +266,7 @@ class Handling<C extends CommandBase, E extends Message, S> {
     );
     const now = { state, revision: appended.revision, position: appended.position };
     this.known.commands.add(commandId);
-    this.known = { ...this.known, ...now };
+    this.known = { ...this.known, ...now, size: this.known.size + growthBy(stored) };
     return { ...now, events: stored };
   }
 

@@ -1,4 +1,4 @@
-import { fold, Recent, type Aggregate, type CommandBase, type Message } from '#kernel';
+import { fold, Recent, sizeOf, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { NO_STREAM, type EventStore, type RecordedEvent, type Revision, type StreamName } from './event-store';
 import { shapeOf, type Snapshots } from './snapshots';
 import { upcastBy } from './upcast';
@@ -18,6 +18,8 @@ export interface Known<S> extends Loaded<S> {
   readonly isPartial: boolean;
   /** The newest snapshot that was found or offered. */
   readonly snapshotAt: Revision;
+  /** Characters that it takes, at most: of the state and of all that was folded into it since it was measured. */
+  readonly size: number;
 }
 
 export interface SnapshotOptions {
@@ -37,7 +39,20 @@ export const unknown = <C extends CommandBase, E extends Message, S>(it: Aggrega
   commands: new Set(),
   isPartial: false,
   snapshotAt: NO_STREAM,
+  size: 0,
 });
+
+/** States are measured when they may have become so large: of most it is known that they have not. */
+const LARGE = 64_000;
+/** Of one command among those that are known. */
+const ID_SIZE = 60;
+
+const measured = <S>(known: Known<S>): Known<S> =>
+  known.size < LARGE ? known : { ...known, size: sizeOf(known.state) + ID_SIZE * known.commands.size };
+
+/** What some events add to what is known, at most. */
+export const growthBy = (events: readonly { readonly data: object }[]): number =>
+  events.reduce((size, { data }) => size + sizeOf(data), ID_SIZE);
 
 /** Streams folded into states: from what is known already, from a snapshot when they are long, else from their first event. */
 export class StreamStates {
@@ -81,17 +96,17 @@ export class StreamStates {
     });
   }
 
-  /** Offers a snapshot when one is due; what is known from then on. Costs nothing else: it is written later. */
+  /** What is known from then on. Offers a snapshot when one is due, which is written later. */
   keep<C extends CommandBase, E extends Message, S>(
     it: Aggregate<C, E, S>,
     stream: StreamName,
     now: Known<S>,
   ): Known<S> {
     const { state, revision, position, snapshotAt } = now;
-    if (!this.options || revision - snapshotAt < this.options.every) return now;
+    if (!this.options || revision - snapshotAt < this.options.every) return measured(now);
     this.long.set(stream, true);
     this.options.snapshots.offer(stream, shapeOf(it), { state, revision, position });
-    return { ...now, snapshotAt: revision };
+    return measured({ ...now, snapshotAt: revision });
   }
 
   /** A stream of which nothing is known here. A short one takes one read, and nobody asks for its snapshot. */
@@ -110,7 +125,9 @@ export class StreamStates {
     const { revision: snapshotAt } = snapshot;
     // As far as it was read anyway, with all of its commands.
     if (snapshotAt <= start.revision) return this.folded(it, stream, { ...start, snapshotAt });
-    const kept = { ...snapshot, state: snapshot.state as S, commands: new Set<string>(), isPartial: true, snapshotAt };
+    const state = snapshot.state as S;
+    const commands = new Set<string>();
+    const kept = { ...snapshot, state, commands, isPartial: true, snapshotAt, size: sizeOf(state) };
     return (await this.onwards(it, stream, kept)) ?? this.folded(it, stream, start);
   }
 
@@ -148,5 +165,6 @@ export function folded<C extends CommandBase, E extends Message, S>(
   const last = events.at(-1);
   const state = fold(it.decider, events as readonly unknown[] as readonly E[], from.state);
   for (const { metadata } of events) from.commands.add(metadata.commandId);
-  return { ...from, state, revision: last?.revision ?? from.revision, position: last?.position ?? from.position };
+  const { revision, position } = last ?? from;
+  return { ...from, state, revision, position, size: from.size + growthBy(events) };
 }

@@ -6,6 +6,7 @@ import { postAggregate, type ExistingPost, type PostCommand } from '#publishing'
 import { OPEN, writeFenced } from '#postgres';
 import { testDatabase, type TestDatabase } from '#testing';
 import { postsView, presentPost } from '../posts/posts.view';
+import { designsView } from '../designs/designs.view';
 import { membersView } from '../team/members.view';
 import { KeyedQuery } from './keyed-query';
 import { KeyedTable } from './keyed-table';
@@ -125,6 +126,51 @@ describe('a keyed view', () => {
       ),
       { numRuns: 15 },
     );
+  });
+
+  const checked = (n: number, size: number) => {
+    const data = { designId: `dsg_${n}`, clientId: 'c', name: 'n', guidelines: [], violations: ['x'.repeat(size)] };
+    return ['DesignCreated', 'BrandViolated'].map(
+      (type, revision) =>
+        ({
+          type,
+          data,
+          stream: `design-ws_1:dsg_${n}`,
+          revision,
+          position: 2 * n + revision,
+          metadata: { workspace: 'ws_1' },
+        }) as unknown as RecordedEvent,
+    );
+  };
+
+  it('remembers no more rows than may be in memory, however large they are', async () => {
+    const table = new KeyedTable(designsView, 'read.designs_v900');
+    const sql = { query: async () => [], script: async () => undefined };
+    for (let n = 0; n < 60; n++) await table.changes(sql, checked(n, 1_000_000));
+    expect([table['rows'].size, table['size'] < 32_000_000]).toEqual([31, true]);
+    // What has become small again takes as little.
+    for (let n = 29; n < 60; n++) await table.changes(sql, checked(n, 10).slice(1));
+    for (let n = 100; n < 400; n++) await table.changes(sql, checked(n, 10));
+    expect(table['rows'].size).toBe(331);
+    table.forget();
+    expect(table['size']).toBe(0);
+  });
+
+  it('lists no more at once than may be in memory, and goes on behind it', async () => {
+    const table = new KeyedTable(designsView, 'read.designs_v901');
+    await table.prepare(test.db);
+    await table.publish(test.db);
+    await writeFenced(
+      test.db,
+      OPEN,
+      await table.changes(test.db, Array.from({ length: 40 }, (_, n) => checked(n, 300_000)).flat()),
+    );
+    const query = new KeyedQuery(test.db, designsView);
+    const first = await query.list('ws_1', {}, { limit: 200 });
+    const second = await query.list('ws_1', {}, { limit: 200, cursor: first.nextCursor! });
+    expect([first.data.length, second.data.length, second.nextCursor]).toEqual([27, 13, null]);
+    const ids = [...first.data, ...second.data].map(({ view }) => view.id);
+    expect(ids).toEqual(Array.from({ length: 40 }, (_, n) => `dsg_${39 - n}`));
   });
 
   it('shows nothing of what could not be written, once it has forgotten it', async () => {

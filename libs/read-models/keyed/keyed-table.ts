@@ -11,6 +11,8 @@ interface Row<S> {
   position: number;
   readonly createdPosition: number;
   state: S;
+  /** Characters of the state as it is written. */
+  size: number;
 }
 
 interface StoredRow {
@@ -22,7 +24,7 @@ interface StoredRow {
   readonly state: string;
 }
 
-const REMEMBERED = 20_000;
+const REMEMBERED = { count: 20_000, size: 32_000_000 };
 
 /** Between the elements of a list on their way into the database; no element holds it. */
 const SEPARATOR = '\x1f';
@@ -30,6 +32,8 @@ const SEPARATOR = '\x1f';
 /** One build of a keyed view: its table, and how events get into it. Used by the one process that leads the view. */
 export class KeyedTable<S extends object> {
   private readonly rows = new Map<string, Row<S>>();
+  /** Of all rows. */
+  private size = 0;
   private readonly upsert: string;
 
   constructor(
@@ -77,6 +81,7 @@ export class KeyedTable<S extends object> {
 
   forget(): void {
     this.rows.clear();
+    this.size = 0;
   }
 
   private fold(workspace: string, id: string, event: RecordedEvent): Row<S> {
@@ -85,7 +90,7 @@ export class KeyedTable<S extends object> {
     const state = this.view.evolve(before?.state, event, id);
     const { revision, position } = event;
     if (before) return Object.assign(before, { state, revision, position });
-    const row = { workspace, id, revision, position, createdPosition: position, state };
+    const row = { workspace, id, revision, position, createdPosition: position, state, size: 0 };
     this.rows.set(key, row);
     return row;
   }
@@ -112,15 +117,19 @@ export class KeyedTable<S extends object> {
          from unnest($1::text[], $2::text[]) k (workspace, id) join ${this.table} t using (workspace, id)`,
       [keys.map(({ workspace }) => workspace), keys.map(({ id }) => id)],
     );
-    for (const { workspace, id, revision, position, created_position: createdPosition, state } of found)
+    for (const { workspace, id, revision, position, created_position: createdPosition, state: text } of found) {
+      const state = JSON.parse(text) as S;
       this.rows.set(`${workspace}:${id}`, {
         workspace,
         id,
         revision,
         position,
         createdPosition,
-        state: JSON.parse(state) as S,
+        state,
+        size: text.length,
       });
+      this.size += text.length;
+    }
   }
 
   private values(rows: readonly Row<S>[]): unknown[] {
@@ -132,9 +141,16 @@ export class KeyedTable<S extends object> {
       plainArray(rows.map(({ createdPosition }) => createdPosition)),
       plainArray(rows.map(({ state }) => this.view.isGone?.(state) ?? false)),
       // As lines, for an array of JSON would be full of escapes; JSON text has no line breaks of its own.
-      rows.map(({ state }) => JSON.stringify(state)).join('\n'),
+      rows.map((row) => this.textOf(row)).join('\n'),
       ...Object.values(this.view.columns).map((column) => rows.map((row) => valueOf(column, row))),
     ];
+  }
+
+  private textOf(row: Row<S>): string {
+    const text = JSON.stringify(row.state);
+    this.size += text.length - row.size;
+    row.size = text.length;
+    return text;
   }
 
   /** Keeps the rows touched last, up to a bound. */
@@ -144,9 +160,10 @@ export class KeyedTable<S extends object> {
       this.rows.delete(key);
       this.rows.set(key, row);
     }
-    for (const key of this.rows.keys()) {
-      if (this.rows.size <= REMEMBERED) return;
+    for (const [key, { size }] of this.rows) {
+      if (this.rows.size <= REMEMBERED.count && this.size <= REMEMBERED.size) return;
       this.rows.delete(key);
+      this.size -= size;
     }
   }
 }
