@@ -534,6 +534,10 @@ CREATE INDEX timer_due ON projector.timer USING btree (due_at, "position");
 
 CREATE INDEX timer_holding ON projector.timer USING btree (workspace, target, "position") WHERE holds;
 
+CREATE INDEX timer_of_workspace ON projector.timer USING btree (workspace, due_at, "position");
+
+CREATE INDEX timer_turn ON projector.timer USING btree (date_bin('00:01:00'::interval, due_at, '2000-01-01 00:00:00+00'::timestamp with time zone), workspace, due_at);
+
 CREATE UNIQUE INDEX audit_head_pkey ON projector.audit_head USING btree (version, workspace);
 
 CREATE UNIQUE INDEX awake_pkey ON delivery.awake USING btree (one);

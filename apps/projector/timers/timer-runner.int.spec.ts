@@ -6,7 +6,7 @@ import { eventually, testDatabase, type TestDatabase } from '#testing';
 import type { Owed } from './owed-commands';
 import { policiesProjection } from '../policies/policies.projection';
 import { dueTimers, nextDue, timerWrites, type StoredTimer } from './timer-table';
-import { TimerRunner } from './timer-runner';
+import { TimerRunner, type TimerParts } from './timer-runner';
 
 const NOON = instant('2026-05-01T12:00:00.000Z');
 
@@ -28,13 +28,14 @@ describe('the timers', () => {
     await answer(target);
     sent.push({ target, position, ...context });
   };
-  const runner = () =>
+  const runner = (more: Partial<TimerParts> = {}) =>
     new TimerRunner({
       db: test.db,
       commands: new CommandHandler(new MemoryEventStore()),
       clock: () => now,
       onFault: () => undefined,
       owed: { test: send },
+      ...more,
     });
   const timer = (key: string, position: number, more: Partial<StoredTimer> = {}): StoredTimer => {
     const target = more.target ?? key;
@@ -288,6 +289,64 @@ describe('the timers', () => {
       await run;
       looked.mockRestore();
     }
+  });
+
+  /** More than are looked at together. */
+  const crowd = (workspace: string, more: Partial<StoredTimer> = {}) =>
+    Array.from({ length: 600 }, (_, n) => timer(`${workspace} ${n}`, n, { workspace, ...more }));
+  const sentTo = (workspace: string) => sent.filter((it) => it.workspace === workspace).length;
+
+  it('gives each workspace its turn, whatever another has had to do since before', async () => {
+    const late = { dueAt: plus(NOON, -MINUTE) };
+    await set(...crowd('ws_1', late), ...crowd('ws_2'), timer('post', 601, { workspace: 'ws_3' }));
+    await runner().runDue();
+    // What the third leaves of its share the oldest have.
+    expect(['ws_1', 'ws_2', 'ws_3'].map(sentTo)).toEqual([341, 170, 1]);
+  });
+
+  it('gives every workspace a turn before any has another, when more have something to do than have a turn together', async () => {
+    const running = runner();
+    await set(
+      ...crowd('ws_000'),
+      ...Array.from({ length: 700 }, (_, n) => timer(`of ${n}`, n, { workspace: `ws_1${n}` })),
+    );
+    await running.runDue();
+    expect([sentTo('ws_000'), sent.length]).toEqual([1, 512]);
+    await running.runDue();
+    expect(sent.length - sentTo('ws_000')).toBe(700);
+  });
+
+  it('sends what a workspace has to do in its order, however many others wait', async () => {
+    const oldFirst = crowd('ws_1').map((it, n) => ({ ...it, target: 'x', dueAt: plus(NOON, (n - 600) * MINUTE) }));
+    await set(...[...oldFirst].reverse(), ...crowd('ws_2'));
+    const running = runner();
+    while ((await running.runDue()) > 0);
+    const ofOne = sent.filter(({ workspace }) => workspace === 'ws_1').map(({ position }) => position);
+    expect(ofOne).toEqual(oldFirst.map(({ position }) => position));
+  });
+
+  it('sends what can be sent of a workspace whose oldest are held up', async () => {
+    answer = (target) => {
+      if (target === 'x') throw new EventStoreUnavailableError('away');
+    };
+    await set(timer('holds', 0, { target: 'x', workspace: 'ws_1' }));
+    await runner().runDue();
+    await set(
+      ...crowd('ws_1', { target: 'x', dueAt: plus(NOON, -MINUTE), position: 1 }),
+      ...crowd('ws_2'),
+      timer('other', 601, { workspace: 'ws_1' }),
+    );
+    await runner().runDue();
+    expect([sentTo('ws_1'), sentTo('ws_2')]).toEqual([1, 511]);
+  });
+
+  it('keeps nobody waiting for long for what one thing has to do', async () => {
+    await set(timer('a', 1, { target: 'x' }), timer('b', 2, { target: 'x' }), timer('c', 3));
+    const running = runner({ turnMs: 0 });
+    await running.runDue();
+    expect(sent.map(({ position }) => position).sort()).toEqual([1, 3]);
+    await running.runDue();
+    expect(sent.at(-1)).toMatchObject({ position: 2 });
   });
 
   it('wakes up when it is told, and works through thousands', async () => {

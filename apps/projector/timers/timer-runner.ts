@@ -15,10 +15,21 @@ import {
 import { isEngineOutage } from '#platform';
 import type { Database } from '#postgres';
 import { owedCommands, type Owed } from './owed-commands';
-import { dueTimers, endTimers, nextDue, postponeTimer, type DueTimer } from './timer-table';
+import {
+  dueTimers,
+  dueTimersOf,
+  dueTurns,
+  endTimers,
+  nextDue,
+  postponeTimer,
+  type DueTimer,
+  type DueTurn,
+} from './timer-table';
 
 const AT_ONCE = 64;
 const BATCH = 512;
+/** What many timers do to one thing they do one after the other; so long, and then all others have their turn. */
+const TURN_MS = 100;
 /** The clock is looked at again so often, whatever it said; also the safety net for a lost wake-up. */
 const LOOK_AGAIN_MS = SECOND;
 const LONGEST_PAUSE_MS = 5 * MINUTE;
@@ -31,6 +42,7 @@ export interface TimerParts {
   readonly onFault: (error: Error, timer?: DueTimer) => void;
   readonly onDone?: (kind: string, outcome: 'done' | 'obsolete' | 'failed', lateMs: number) => void;
   readonly owed?: Readonly<Record<string, Owed>>;
+  readonly turnMs?: number;
 }
 
 /**
@@ -40,6 +52,8 @@ export interface TimerParts {
 export class TimerRunner {
   private awake = false;
   private rouse: (() => void) | undefined;
+  /** Whose turn was the last, when more were due than had a turn together. */
+  private lastTurn: DueTurn | undefined;
   private readonly gate = new Semaphore(AT_ONCE);
 
   constructor(private readonly parts: TimerParts) {}
@@ -66,20 +80,37 @@ export class TimerRunner {
 
   /** Does what is due now; returns how many timers it ended. */
   async runDue(): Promise<number> {
-    const { db, clock } = this.parts;
-    const due = await dueTimers(db, clock(), BATCH);
-    const groups = byTarget(due);
+    const { db } = this.parts;
+    const groups = byTarget(await this.due());
     const ended: DueTimer[] = [];
-    await Promise.all([...groups.values()].map((group) => this.gate.run(() => this.inOrder(group, ended))));
+    const until = performance.now() + (this.parts.turnMs ?? TURN_MS);
+    await Promise.all([...groups.values()].map((group) => this.gate.run(() => this.inOrder(group, ended, until))));
     if (ended.length > 0) await endTimers(db, ended);
     return ended.length;
   }
 
-  /** The timers of one thing, in the order of the events that led to them; after one that fails the rest waits with it. */
-  private async inOrder(group: readonly DueTimer[], ended: DueTimer[]): Promise<void> {
+  /** The oldest that are due; of more than fit together each workspace's own, so that none waits for what another has to do. */
+  private async due(): Promise<readonly DueTimer[]> {
+    const { db, clock } = this.parts;
+    const now = clock();
+    const oldest = await dueTimers(db, now, BATCH);
+    if (oldest.length < BATCH) return oldest;
+    const turns = await dueTurns(db, now, { after: this.lastTurn, limit: BATCH });
+    this.lastTurn = turns.length < BATCH ? undefined : turns.at(-1);
+    const workspaces = [...new Set(turns.map(({ workspace }) => workspace))];
+    if (workspaces.length < 2) return oldest;
+    const shares = await dueTimersOf(db, now, { workspaces, share: Math.floor(BATCH / workspaces.length) });
+    const taken = new Set(shares.map(({ key }) => key));
+    // What some leave of their shares goes to the oldest.
+    return [...shares, ...oldest.filter(({ key }) => !taken.has(key))].slice(0, BATCH);
+  }
+
+  /** The timers of one thing, in the order of the events that led to them; after one that fails the rest waits with it, and past `until` for its next turn. */
+  private async inOrder(group: readonly DueTimer[], ended: DueTimer[], until: number): Promise<void> {
     for (const timer of [...group].sort((a, b) => a.position - b.position)) {
       if (!(await this.isEnded(timer))) return;
       ended.push(timer);
+      if (performance.now() >= until) return;
     }
   }
 

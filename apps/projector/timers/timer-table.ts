@@ -80,19 +80,69 @@ interface TimerRow {
 const IN_TURN = `not exists (select from projector.timer f
   where f.holds and f.workspace = t.workspace and f.target = t.target and f.position < t.position offset 0)`;
 
+const COLUMNS = 'key, kind, workspace, target, due_at, payload, cause, position, correlation_id, traceparent, failures';
+
+const dueTimer = ({ due_at: dueAt, correlation_id: correlationId, payload, ...row }: TimerRow): DueTimer => ({
+  ...row,
+  dueAt,
+  correlationId,
+  payload: JSON.parse(payload) as object,
+});
+
 /** What is due at `now` and in its turn, oldest first. */
 export async function dueTimers(sql: Sql, now: Instant, limit: number): Promise<DueTimer[]> {
   const rows = await sql.query<TimerRow>(
-    `select key, kind, workspace, target, due_at, payload, cause, position, correlation_id, traceparent, failures
-      from projector.timer t where due_at <= $1 and ${IN_TURN} order by due_at, position limit $2`,
+    `select ${COLUMNS} from projector.timer t where due_at <= $1 and ${IN_TURN} order by due_at, position limit $2`,
     [now, limit],
   );
-  return rows.map(({ due_at: dueAt, correlation_id: correlationId, payload, ...row }) => ({
-    ...row,
-    dueAt,
-    correlationId,
-    payload: JSON.parse(payload) as object,
-  }));
+  return rows.map(dueTimer);
+}
+
+/** A workspace that has timers which are due within a minute. */
+export interface DueTurn {
+  readonly minute: Instant;
+  readonly workspace: string;
+}
+
+/** As in the index. */
+const minuteOf = (time: string): string => `date_bin('1 minute', ${time}, timestamptz '2000-01-01T00:00:00Z')`;
+const DUE_MINUTE = minuteOf('due_at');
+const turnAfter = (minute: string, workspace: string): string =>
+  `select ${DUE_MINUTE} as minute, workspace from projector.timer
+    where due_at <= $1 and ${DUE_MINUTE} <= ${minuteOf('$1')} and (${DUE_MINUTE}, workspace) > (${minute}, ${workspace})
+    order by ${DUE_MINUTE}, workspace limit 1`;
+
+/** The next minutes and workspaces with timers that are due at `now`, oldest first: a look for each into an index. */
+export async function dueTurns(
+  sql: Sql,
+  now: Instant,
+  { after, limit }: { readonly after: DueTurn | undefined; readonly limit: number },
+): Promise<DueTurn[]> {
+  return sql.query<DueTurn>(
+    `with recursive turn as (
+      (${turnAfter('$2::timestamptz', '$3::text')})
+      union all
+      select next.* from turn cross join lateral (${turnAfter('turn.minute', 'turn.workspace')}) next
+    ) select minute, workspace from turn limit $4`,
+    [now, after?.minute ?? '-infinity', after?.workspace ?? '', limit],
+  );
+}
+
+/** What is due at `now` and in its turn, of each workspace the oldest, and of none more than `share`. */
+export async function dueTimersOf(
+  sql: Sql,
+  now: Instant,
+  { workspaces, share }: { readonly workspaces: readonly string[]; readonly share: number },
+): Promise<DueTimer[]> {
+  // Ordered and bounded by the workspace, so that only the index that begins with it serves, however many timers of others are due.
+  const rows = await sql.query<TimerRow>(
+    `select of_one.* from unnest($2::text[]) one (workspace) cross join lateral (
+      select ${COLUMNS} from projector.timer t
+      where (t.workspace, t.due_at) >= (one.workspace, '-infinity') and (t.workspace, t.due_at) <= (one.workspace, $1) and ${IN_TURN}
+      order by t.workspace, t.due_at, t.position limit $3) of_one`,
+    [now, workspaces, share],
+  );
+  return rows.map(dueTimer);
 }
 
 /** When the next timer that is in its turn is due; null when there is none. */
