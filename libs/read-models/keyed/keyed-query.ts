@@ -21,6 +21,8 @@ interface StoredRow {
   readonly state: string;
 }
 
+const COLUMNS = 'id, revision, position, created_position, state';
+
 /** A filter and what is asked of it. */
 interface Given {
   readonly filter: Filter;
@@ -74,15 +76,19 @@ export class KeyedQuery<S extends object, Shown extends object> {
       options.cursor === undefined ? Infinity : positionOf(options.cursor),
       await this.newest(workspace, given),
     );
-    if (end !== Infinity) {
-      params.push(end);
-      where.push(`created_position < $${params.length}`);
-    }
-    const isOfList = given.some(({ filter }) => filter.how === 'has');
-    const all = `select * from read.${isOfList ? listsOf(this.view.name) : this.view.name}
-        where ${['workspace = $1', 'not gone', ...where].join(' and ')} order by created_position desc limit $2`;
+    const place = [
+      'workspace = $1',
+      'not gone',
+      ...(end === Infinity ? [] : [`created_position < $${params.push(end)}`]),
+    ];
+    const ofList = given.find(({ filter }) => filter.how === 'has');
+    const view = `read.${ofList ? listsOf(this.view.name) : this.view.name}`;
+    const all =
+      ofList && given.length === 1
+        ? pageOfElement(view, ofList.filter.column, place, where[0]!)
+        : `select ${COLUMNS} from ${view} where ${[...place, ...where].join(' and ')} order by created_position desc limit $2`;
     const page = cutToSize(all, { order: 'r.created_position desc', size: 'octet_length(r.state)' });
-    const text = `select id, revision, position, created_position, state, is_cut from ${page} r order by created_position desc`;
+    const text = `select ${COLUMNS}, is_cut from ${page} r order by created_position desc`;
     // One index serves one column whatever its value; else it depends on the values which of them finds fewer rows.
     const isPlain = given.length === 0 || (given.length === 1 && given[0]!.filter.how === 'is');
     const rows = await this.db
@@ -111,6 +117,22 @@ export class KeyedQuery<S extends object, Shown extends object> {
     return { view: this.view.present(state, id), state, revision, position };
   }
 }
+
+/** The newest that are looked through for an element before all that have it are asked for. */
+const NEWEST = 2_000;
+
+/**
+ * An element is either common, and a page of it is among the newest, or rare, and all that have it are few. Which it is nobody knows before:
+ * of what is rarer than its statistics PostgreSQL believes that it is not. The second part is begun only where the first does not fill the page.
+ */
+const pageOfElement = (view: string, column: string, place: readonly string[], condition: string): string =>
+  `with newest as materialized (
+    select ${COLUMNS}, ${column} from ${view} where ${place.join(' and ')} order by created_position desc limit ${NEWEST}
+  ) (select ${COLUMNS} from newest where ${condition})
+  union all (
+    select ${COLUMNS} from ${view} where ${[...place, condition].join(' and ')} and created_position < (select min(created_position) from newest)
+    order by created_position + 0 desc limit $2
+  ) limit $2`;
 
 function conditionOf({ column, how }: Filter, param: number): string {
   switch (how) {

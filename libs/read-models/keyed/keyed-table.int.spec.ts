@@ -3,8 +3,8 @@ import { CommandHandler, type RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { DomainError, instant, uuidv7, type Instant } from '#kernel';
 import { postAggregate, type ExistingPost, type PostCommand } from '#publishing';
-import { OPEN, writeFenced } from '#postgres';
-import { testDatabase, type TestDatabase } from '#testing';
+import { OPEN, writeFenced, type Workspaces } from '#postgres';
+import { ownReadings, testDatabase, type TestDatabase } from '#testing';
 import { postsView, presentPost } from '../posts/posts.view';
 import { designsView } from '../designs/designs.view';
 import { membersView } from '../team/members.view';
@@ -243,6 +243,41 @@ describe('a keyed view', () => {
       expect(text).not.toContain('Seq Scan');
       expect(text).toContain('Index');
     }
+  });
+
+  it('finds what only few have without a look at all the others, and what many have among the newest', async () => {
+    const table = new KeyedTable(postsView, 'read.posts_v1001');
+    await table.prepare(test.db);
+    for (const make of table.indexes) await test.db.script(make);
+    await table.publish(test.db);
+    const fill = (from: number, to: number, platforms: string) =>
+      test.db
+        .script(`insert into read.posts_v1001 select 'ws_1', 'pst_' || n, 0, n, n, false, json_build_object('postId', 'pst_' || n, 'content', '{}'::json, 'destinations', '[]'::json), 'scheduled',
+        'prof_1', null, now(), array[${platforms}] from generate_series(${from}, ${to}) n`);
+    await fill(101, 20_000, "'ws_1/instagram'");
+    await test.db.script('analyze read.posts_v1001');
+    // Of which the statistics know nothing, and older than all of them.
+    await fill(1, 7, "'ws_1/instagram', 'ws_1/rare'");
+    let looked = 0;
+    const recorder: Workspaces = {
+      inWorkspace: () => ({
+        query: async <Row>(text: string, params: readonly unknown[] = []) => {
+          for (const { read } of await ownReadings(test.db, text, params)) looked += read;
+          return test.db.query<Row>(text, params);
+        },
+      }),
+    };
+    const query = new KeyedQuery(recorder, postsView);
+    const page = async (platform: string, limit: number, cursor?: string) => {
+      const { data, nextCursor } = await query.list('ws_1', { platform }, { limit, cursor });
+      return { numbers: data.map(({ position }) => position), nextCursor };
+    };
+    const first = await page('rare', 3);
+    expect(first.numbers).toEqual([7, 6, 5]);
+    expect((await page('rare', 5, first.nextCursor!)).numbers).toEqual([4, 3, 2, 1]);
+    expect((await page('never', 3)).numbers).toEqual([]);
+    expect((await page('instagram', 3)).numbers).toEqual([20_000, 19_999, 19_998]);
+    expect(looked).toBeLessThan(3 * 3_000);
   });
 
   it('divides a team by member', () => {
