@@ -1015,7 +1015,10 @@ begin
     where d.id = in_id and tenancy.is_own(e.workspace);
   if found_body is not null then
     return query select (select b.body from delivery.body b where b.id = found_body),
-      (select json_agg(a order by a.at, a.number) from delivery.attempt a where a.delivery_id = in_id);
+      (select json_agg(a order by a.at, a.number) from (
+        select t.number, t.at, t.duration_ms, t.status_code, t.stage, t.error,
+          case when row_number() over (order by t.at desc, t.number desc) <= 100 then t.response end as response
+        from delivery.attempt t where t.delivery_id = in_id) a);
   end if;
 end $function$;
 

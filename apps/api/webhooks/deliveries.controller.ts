@@ -50,9 +50,11 @@ export class DeliveriesController {
     answer: deliveryDetailAnswer,
     errors: ['DELIVERY_NOT_FOUND'],
     summary: 'One delivery, with its body and every attempt',
+    description: 'The newest hundred attempts come with the `response` of the receiver.',
   })
   async get(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryDetail & { erased?: true }> {
-    const found = await this.find(id, call);
+    const found = await this.deliveries.get(call.workspace, id);
+    if (!found) throw fail('DELIVERY_NOT_FOUND');
     const { text: body, erased } = await this.keys.open(call.workspace, found.body);
     return { ...found, body, ...(erased && { erased }) };
   }
@@ -66,7 +68,7 @@ export class DeliveriesController {
     summary: 'Send it again: same id and bytes, a new ladder',
   })
   async replay(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryView> {
-    const { body: _, attempts: __, ...delivery } = await this.find(id, call);
+    const delivery = await this.find(id, call);
     if (!(await this.commands.isDone(deliveryAggregate, id, call)))
       openEndpoint((await this.commands.load(endpointAggregate, call.workspace, delivery.endpointId)).state);
     await this.commands.run(
@@ -109,8 +111,8 @@ export class DeliveriesController {
     return { status, total, done, ...(error !== undefined && { error }) };
   }
 
-  private async find(id: string, call: Call): Promise<DeliveryDetail> {
-    const found = await this.deliveries.get(call.workspace, id);
+  private async find(id: string, call: Call): Promise<DeliveryView> {
+    const found = await this.deliveries.find(call.workspace, id);
     if (!found) throw fail('DELIVERY_NOT_FOUND');
     return found;
   }

@@ -115,7 +115,11 @@ describe('the deliveries of a workspace', () => {
     async (status, expected) => {
       expect(await numbers({ status })).toEqual(expected);
       for (const n of expected)
-        expect(await query.get('ws_1', `dlv_${idOf.get(n)}`)).toMatchObject({ sequence: n, status });
+        for (const one of [
+          await query.get('ws_1', `dlv_${idOf.get(n)}`),
+          await query.find('ws_1', `dlv_${idOf.get(n)}`),
+        ])
+          expect(one).toMatchObject({ sequence: n, status });
     },
   );
 
@@ -174,7 +178,8 @@ describe('the deliveries of a workspace', () => {
   it('are nobody else’s', async () => {
     expect((await page({}, 50, undefined, 'ws_2')).numbers).toEqual([13, 12, 11]);
     expect((await page({ status: 'pending' }, 50, undefined, 'ws_2')).numbers).toEqual([13, 12]);
-    expect(await query.get('ws_2', `dlv_${idOf.get(1)}`)).toBeUndefined();
+    for (const found of [query.get('ws_2', `dlv_${idOf.get(1)}`), query.find('ws_2', `dlv_${idOf.get(1)}`)])
+      expect(await found).toBeUndefined();
     expect(await query.feed('ws_2', 'whe_1', { after: 0, limit: 5 })).toBeUndefined();
   });
 
@@ -188,7 +193,21 @@ describe('the deliveries of a workspace', () => {
     });
     expect(await query.get('ws_1', `dlv_${idOf.get(3)}`)).toMatchObject({ body: '{"n":3}', attempts: [] });
     for (const id of [idOf.get(3)!, `dlv_${uuid(1)}`, 'dlv_chosen'])
-      expect(await query.get('ws_1', id)).toBeUndefined();
+      expect([await query.get('ws_1', id), await query.find('ws_1', id)]).toEqual([undefined, undefined]);
+  });
+
+  it('are told with the answers to the newest hundred of thousands of attempts', async () => {
+    const id = idOf.get(11)!;
+    await test.db.query(
+      `insert into delivery.attempt (delivery_id, number, at, duration_ms, ok, status_code, response)
+        select $1, 1 + n, now() + n * interval '1 second', 7, true, 204, 'answer ' || n from generate_series(1, 2000) n`,
+      [id],
+    );
+    const { attempts } = (await query.get('ws_2', `dlv_${id}`))!;
+    expect(attempts).toHaveLength(2_001);
+    expect(attempts.flatMap(({ response }) => response ?? [])).toEqual(
+      Array.from({ length: 100 }, (_, n) => `answer ${1_901 + n}`),
+    );
   });
 
   it('are pulled in the order of their numbers', async () => {

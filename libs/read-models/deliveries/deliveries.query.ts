@@ -46,6 +46,8 @@ const FEED = `select id, sequence, message_id, type, uuid_extract_timestamp(id) 
     join delivery.own_body b on b.delivery_id = d.id order by d.sequence`,
   { order: 'r.sequence', size: 'octet_length(r.body)' },
 )} r order by sequence`;
+const OF_ENDPOINT = 'from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint';
+const THIS = 'where d.id = $1 and e.workspace = $2';
 
 /** Reads the delivery service's tables. Nothing of another workspace is ever found. */
 export class DeliveriesQuery {
@@ -71,7 +73,17 @@ export class DeliveriesQuery {
     return { data: page.map(deliveryView), nextCursor: rows.length > limit ? cursorAt(page.at(-1)!.id) : null };
   }
 
-  /** One delivery with its body and every attempt; undefined when there is none in this workspace. */
+  /** One delivery; undefined when there is none in this workspace. */
+  async find(workspace: string, id: string): Promise<DeliveryView | undefined> {
+    const uuid = uuidIn('dlv', id);
+    if (!uuid) return undefined;
+    const [row] = await this.db
+      .inWorkspace(workspace)
+      .query<DeliveryRow>(`select ${DELIVERY_COLUMNS} ${OF_ENDPOINT} ${THIS}`, [uuid, workspace]);
+    return row && deliveryView(row);
+  }
+
+  /** The same with its body and every attempt, the newest hundred with what was answered. */
   async get(workspace: string, id: string): Promise<DeliveryDetail | undefined> {
     const uuid = uuidIn('dlv', id);
     if (!uuid) return undefined;
@@ -80,8 +92,7 @@ export class DeliveriesQuery {
       .inWorkspace(workspace)
       .query<DeliveryRow & { body: string | null; attempts: readonly AttemptRow[] }>(
         `select ${DELIVERY_COLUMNS}, o.body, coalesce(o.attempts, '[]') as attempts
-       from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint left join lateral delivery.own_content(d.id) o on true
-       where d.id = $1 and e.workspace = $2`,
+       ${OF_ENDPOINT} left join lateral delivery.own_content(d.id) o on true ${THIS}`,
         [uuid, workspace],
       );
     return row && { ...deliveryView(row), body: row.body ?? '', attempts: row.attempts.map(attemptView) };
