@@ -4,7 +4,10 @@ import { Listener, type Hear } from './listener';
 import { WorkspaceQuery } from './workspace-query';
 
 types.setTypeParser(types.builtins.INT8, Number);
-types.setTypeParser(types.builtins.TIMESTAMPTZ, (text) => new Date(text).toISOString());
+types.setTypeParser(types.builtins.TIMESTAMPTZ, (text) => new Date(inUtc(text)).toISOString());
+
+/** A session's time as ISO 8601 has it: as PostgreSQL writes it, JavaScript takes a year before 100 for one of our days. */
+const inUtc = (text: string): string => (text.endsWith('+00') ? `${text.slice(0, -3).replace(' ', 'T')}Z` : text);
 
 /** Something that runs SQL: the pool, or one transaction. Rows come as plain objects; bigint as number, timestamptz as an Instant. */
 export interface Sql {
@@ -42,8 +45,16 @@ const FROZEN_AFTER_MS = 4_000;
 /** Whoever is alive says so in time while its transaction waits for something else, such as the event store. */
 const ALIVE_MS = 1_000;
 
-/** Log, bus and checkpoints let writers take turns, and each must see what the one before has committed, whatever a database's own default is. */
-const SESSION = `set default_transaction_isolation = 'read committed'; set idle_in_transaction_session_timeout = ${FROZEN_AFTER_MS}`;
+/**
+ * Whatever a database's own defaults are. Log, bus and checkpoints let writers take turns, and each must see what the one before has committed.
+ * And a time is to be read by JavaScript: of long ago, other zones have offsets with seconds, which are none to it.
+ */
+const SESSION = [
+  "set default_transaction_isolation = 'read committed'",
+  "set timezone = 'UTC'",
+  "set datestyle = 'ISO'",
+  `set idle_in_transaction_session_timeout = ${FROZEN_AFTER_MS}`,
+].join('; ');
 
 /** Connections have the names that are given here, by which tools know an app; what an address calls them comes behind. */
 function named(url: string, name: string): { connectionString: string; application_name: string } {
