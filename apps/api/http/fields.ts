@@ -97,7 +97,8 @@ export const Email = (options: FieldOptions = {}): PropertyDecorator =>
     Matches(EMAIL, { message: 'must be an e-mail address' }),
   );
 
-const EMAIL = /^[^\s@<>"',;]+@[^\s@<>"',;]+$/u;
+// An apostrophe is a part of some people's names.
+const EMAIL = /^[^\s@<>",;]+@[^\s@<>"',;]+$/u;
 
 /** An address of the web: absolute, `http` or `https`, at most 2,048 characters. */
 export const WebUrl = (options: FieldOptions = {}): PropertyDecorator =>

@@ -374,6 +374,10 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       body: { code: 'MEMBER_NOT_FOUND' },
     });
     expect(await get('/team/members?role=admin')).toMatchObject({ body: { data: [{ userId: 'usr_ada' }] } });
+    expect(await post('/team/invitations', { email: "o'brien@example.ie", role: 'viewer' })).toMatchObject({
+      status: 201,
+      body: { email: "o'brien@example.ie" },
+    });
     for (const email of ['no', 'a@b c', 'a\u0000@b'])
       expect(await post('/team/invitations', { email, role: 'viewer' })).toMatchObject({
         status: 400,
