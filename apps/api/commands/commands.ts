@@ -59,7 +59,7 @@ export class Commands {
     call: Call,
   ): Promise<Handled<S>> {
     const { repeatable: _, isRetaken: __, ...context } = call.context;
-    return this.execute(it, id, asked, { ...context, commandId: uuidv7(), at: call.now }, undefined);
+    return this.execute(it, id, asked, { ...context, commandId: uuidv7() }, undefined);
   }
 
   /** The thing as the log has it now. */

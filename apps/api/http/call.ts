@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CommandContext } from '#event-store';
-import { derivedId, instant, newId, systemClock, uuidv7, type Clock, type IdPrefix, type Instant } from '#kernel';
+import { derivedId, newId, systemClock, uuidv7, type Clock, type IdPrefix, type Instant } from '#kernel';
 import { actorOf, expectedRevisions, waitOf } from './headers';
 import { problem } from './problem';
 
@@ -25,7 +25,8 @@ export class Call {
       correlationId: trace.correlationId,
       causationId: null,
       commandId: reservation?.commandId ?? uuidv7(),
-      at: reservation ? instant(reservation.at) : clockOf(request)(),
+      // Of this try: the one before, under the same Idempotency-Key, may have failed hours ago.
+      at: clockOf(request)(),
       ...(trace.traceparent !== undefined && { traceparent: trace.traceparent }),
       ...(reservation && { repeatable: true, isRetaken: reservation.isRetaken }),
     };
@@ -44,15 +45,6 @@ export class Call {
     return this.context.at;
   }
 
-  /** The present time: `at` is that of the first try, however often the same Idempotency-Key comes again. */
-  get now(): Instant {
-    return clockOf(this.request)();
-  }
-
-  get isRepeatable(): boolean {
-    return this.request.reservation !== null;
-  }
-
   /** The command may have had its effect already, in a run that did not get to answer. */
   get isRetaken(): boolean {
     return this.request.reservation?.isRetaken ?? false;
@@ -65,7 +57,8 @@ export class Call {
 
   /** A new id; the same one again when the same Idempotency-Key comes again. */
   newId(prefix: IdPrefix, name: string | number = ''): string {
-    return this.isRepeatable ? derivedId(prefix, this.context.commandId, name, Date.parse(this.at)) : newId(prefix);
+    const { reservation } = this.request;
+    return reservation ? derivedId(prefix, reservation.commandId, name, reservation.at) : newId(prefix);
   }
 
   /** Answers with the thing's revision as its ETag. */

@@ -368,6 +368,25 @@ describe('the Idempotency-Key', () => {
     expect(await events('account')).toBe(before + 1);
   });
 
+  it('says when the effect came, however long before it was tried in vain', async () => {
+    const { commands, db } = api.running.engines;
+    await connect('for-later', { id: 'acct_later' });
+    const post = {
+      profileId: 'p',
+      content: { text: 'x' },
+      destinations: [{ accountId: 'acct_later', platform: 'instagram' }],
+    };
+    const schedule = () => api.send('POST', '/posts', post, { 'idempotency-key': 'later' });
+    jest.spyOn(commands, 'handle').mockRejectedValueOnce(new EventStoreUnavailableError('away'));
+    expect((await schedule()).status).toBe(503);
+    await db.query("update api.idempotency set at = at - interval '1 hour' where key = 'later'");
+    const asked = Date.now();
+    const scheduled = await schedule();
+    expect(Date.parse(scheduled.at('scheduledAt'))).toBeGreaterThanOrEqual(asked);
+    const [entry] = (await api.send('GET', `/audit-log?entityId=${scheduled.at('id')}`)).at<{ at: string }[]>('data');
+    expect(entry).toMatchObject({ at: scheduled.at('scheduledAt') });
+  });
+
   it('has one effect also when its answer could not be kept', async () => {
     const { db } = api.running.engines;
     const before = await events('account');

@@ -44,7 +44,7 @@ export class PostScheduling {
     const joined = await this.commands.anew(
       campaignAggregate,
       campaignId,
-      { type: 'JoinCampaign', campaignId, postId, reservedUntil: plus(call.now, RESERVATION_MS) },
+      { type: 'JoinCampaign', campaignId, postId, reservedUntil: plus(call.at, RESERVATION_MS) },
       call,
     );
     try {

@@ -1,5 +1,5 @@
 import { Body, Param, Query } from '@nestjs/common';
-import { entry } from '#kernel';
+import { entry, instant } from '#kernel';
 import { presentSubscription, type Page, type PaymentView, type SubscriptionView } from '#read-models';
 import { paymentKey, subscriptionAggregate, type SubscriptionCommand } from '#workspace';
 import { Commands, type Asked } from '../commands/commands';
@@ -113,7 +113,8 @@ export class SubscriptionController {
   }
 
   private async run(asked: Asked<SubscriptionCommand>, call: Call): Promise<SubscriptionView> {
-    const { state } = await this.commands.run(subscriptionAggregate, call.workspace, asked, call);
-    return presentSubscription(state, call.at);
+    const { state, events } = await this.commands.run(subscriptionAggregate, call.workspace, asked, call);
+    // Found again under its Idempotency-Key, it stands as it did then.
+    return presentSubscription(state, instant(events[0]?.metadata.occurredAt ?? call.at));
   }
 }
