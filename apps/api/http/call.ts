@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { CommandContext } from '#event-store';
+import { NO_STREAM, type CommandContext } from '#event-store';
 import { derivedId, newId, systemClock, uuidv7, type Clock, type IdPrefix, type Instant } from '#kernel';
 import { actorOf, expectedRevisions, waitOf } from './headers';
 import { problem } from './problem';
@@ -61,9 +61,9 @@ export class Call {
     return reservation ? derivedId(prefix, reservation.commandId, name, reservation.at) : newId(prefix);
   }
 
-  /** Answers with the thing's revision as its ETag. */
+  /** Answers with the thing's revision as its ETag; one that has no event yet has none. */
   revision(revision: number): void {
-    this.reply.header('etag', `"${revision}"`);
+    if (revision !== NO_STREAM) this.reply.header('etag', `"${revision}"`);
   }
 }
 

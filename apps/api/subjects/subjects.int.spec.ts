@@ -42,7 +42,9 @@ describe('somebody who is erased, over HTTP', () => {
     await invite('zoe');
     await erase('inv_zoe');
     await join('zoe');
-    expect((await erase('usr_zoe')).at('erased')).toBe(true);
+    const erased = await erase('usr_zoe');
+    expect(erased.at('erased')).toBe(true);
+    expect(erased.headers).not.toHaveProperty('etag');
     expect([await logged('inv_zoe'), await logged('usr_zoe')].map(({ length }) => length)).toEqual([1, 0]);
   });
 

@@ -43,7 +43,7 @@ export class SubscriptionController {
     const { state, revision } = await this.commands.load(subscriptionAggregate, call.workspace, call.workspace);
     // There is no lag to wait out: a revision that the log lacks is one that nobody has written.
     if (revision < minRevision) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
-    if (revision >= 0) call.revision(revision);
+    call.revision(revision);
     return presentSubscription(state, call.at);
   }
 
