@@ -42,11 +42,10 @@ export class Commands {
     call: Call,
     cause?: Handled<unknown>,
   ): Promise<Handled<S>> {
-    const [first] = cause?.events ?? [];
     const context: CommandContext = {
       ...call.context,
       commandId: derivedUuid(call.context.commandId, `${asked.type} ${id}`),
-      causationId: first ? publicEventId(first.id) : null,
+      causationId: causationOf(cause),
     };
     return this.execute(it, id, asked, context, undefined);
   }
@@ -57,9 +56,11 @@ export class Commands {
     id: string,
     asked: Asked<C>,
     call: Call,
+    cause?: Handled<unknown>,
   ): Promise<Handled<S>> {
     const { repeatable: _, isRetaken: __, ...context } = call.context;
-    return this.execute(it, id, asked, { ...context, commandId: uuidv7() }, undefined);
+    const own = { ...context, commandId: uuidv7(), causationId: causationOf(cause) };
+    return this.execute(it, id, asked, own, undefined);
   }
 
   /** The thing as the log has it now. */
@@ -99,4 +100,10 @@ export class Commands {
     const command = { ...asked, at: context.at, actor: context.actor };
     return this.bus.execute(new Run(it as unknown as Aggregate, id, command, context, expected)) as Promise<Handled<S>>;
   }
+}
+
+/** What a further command of a request followed from: the first event of the one before it. */
+function causationOf(cause: Handled<unknown> | undefined): string | null {
+  const [first] = cause?.events ?? [];
+  return first ? publicEventId(first.id) : null;
 }

@@ -387,6 +387,28 @@ describe('the Idempotency-Key', () => {
     expect(entry).toMatchObject({ at: scheduled.at('scheduledAt') });
   });
 
+  it('keeps no place in a campaign for a post that is refused again', async () => {
+    await connect('for-refused', { id: 'acct_refused' });
+    await api.send('POST', '/campaigns', { id: 'cmp_refused', name: 'c', profileId: 'p' });
+    const late = {
+      profileId: 'p',
+      content: { text: 'x' },
+      destinations: [{ accountId: 'acct_refused', platform: 'instagram' }],
+      scheduledAt: '2020-01-01T00:00:00Z',
+      campaignId: 'cmp_refused',
+    };
+    const schedule = () => api.send('POST', '/posts', late, { 'idempotency-key': 'refused' });
+    expect((await schedule()).status).toBe(422);
+    await api.running.engines.db.query(
+      "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = 'refused'",
+    );
+    expect((await schedule()).status).toBe(422);
+    expect((await api.send('POST', '/campaigns/cmp_refused/close')).body).toMatchObject({
+      status: 'completed',
+      total: 0,
+    });
+  });
+
   it('has one effect also when its answer could not be kept', async () => {
     const { db } = api.running.engines;
     const before = await events('account');

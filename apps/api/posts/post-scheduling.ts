@@ -52,7 +52,7 @@ export class PostScheduling {
     } catch (error) {
       // A refusal is certain: the place is free again, unless it was another's or is kept for another of the same id, which the campaign knows. After any other failure the post may stand, and the policy will know.
       if (error instanceof DomainError && joined.events.length > 0)
-        await this.commands.also(
+        await this.commands.anew(
           campaignAggregate,
           campaignId,
           { type: 'LeaveCampaign', campaignId, postId },
