@@ -9,7 +9,7 @@ import { contracts } from '#webhook-contracts';
 import type { Written } from '../commands/written';
 import type { KeyStore } from '../keys/key-store';
 import { EventPlaces, type Place } from './event-places';
-import { Reader, STALLED_MS } from './reader';
+import { Reader, STALLED_MS, type StreamedMessage } from './reader';
 
 const BATCH = 500;
 /** Of what each reader reads on its own; many may do so at once. */
@@ -17,14 +17,6 @@ const OWN = { limit: 100, size: 1_000_000 } as const;
 const HEARTBEAT_MS = 15 * SECOND;
 /** The longest a key that has ended keeps a stream it had opened. */
 const CHECK_KEYS_MS = 5 * SECOND;
-
-/** A message as the stream says it; rendered once for all its readers. */
-export interface StreamedMessage {
-  readonly position: number;
-  /** Among the messages of its event. */
-  readonly index: number;
-  readonly text: string;
-}
 
 type StreamEngines = Pick<Engines, 'db' | 'store' | 'wake' | 'log' | 'metrics' | 'keys'>;
 

@@ -1,6 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Place } from './event-places';
-import type { StreamedMessage } from './live-stream';
+
+/** A message as the stream says it; rendered once for all its readers. */
+export interface StreamedMessage {
+  readonly position: number;
+  /** Among the messages of its event. */
+  readonly index: number;
+  readonly text: string;
+}
 
 /** Why a stream ends; the last event says it. */
 export type EndReason = 'slow' | 'key' | 'shutdown' | 'error';

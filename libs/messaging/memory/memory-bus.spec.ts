@@ -1,5 +1,6 @@
 import { busConformance } from '../conformance/bus.conformance';
-import { MemoryBus, MemoryLog } from './memory-bus';
+import { MemoryBus } from './memory-bus';
+import { MemoryLog } from './memory-log';
 
 busConformance('MemoryBus', async () => {
   const log = new MemoryLog();

@@ -1,7 +1,7 @@
 import { first, PAGE_SIZE } from '#kernel';
 import { PARTITIONS } from '../outbox/outbox';
 import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
-import type { MemoryGroup, MemoryLog } from './memory-bus';
+import type { MemoryGroup, MemoryLog } from './memory-log';
 
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 5_000;

@@ -1,7 +1,8 @@
 import { eventually } from '#testing';
 import type { BusMessage } from '../port/bus';
 import { Ledger, roundRobin } from '../conformance/ledger';
-import { MemoryBus, MemoryLog } from '../memory/memory-bus';
+import { MemoryBus } from '../memory/memory-bus';
+import { MemoryLog } from '../memory/memory-log';
 import { startRelay } from './relay';
 
 const TOPIC = 'test.v1';

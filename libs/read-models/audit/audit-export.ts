@@ -1,7 +1,8 @@
 import { publicEventId } from '#kernel';
 import { holdsSealed, sealedIn, type Opened, type SubjectKeys } from '#personal-data';
 import { cursorAt } from '../keyed/cursor';
-import type { AuditFilters, AuditQuery, AuditRow } from './audit.query';
+import type { AuditFilters } from './audit-filters';
+import type { AuditQuery, AuditRow } from './audit.query';
 
 export type ExportFormat = 'ndjson' | 'csv';
 

@@ -4,7 +4,8 @@ import { OPEN, writeFenced } from '#postgres';
 import { testDatabase, type TestDatabase } from '#testing';
 import type { AuditEntry } from './audit-entry';
 import { AuditTable } from './audit-table';
-import { AuditQuery, entryOf, type AuditFilters } from './audit.query';
+import type { AuditFilters } from './audit-filters';
+import { AuditQuery, entryOf } from './audit.query';
 
 const EVENTS = 300;
 const NOUNS = { post: ['PostScheduled', 'PostCancelled'], team: ['MemberInvited', 'RoleChanged'] } as const;

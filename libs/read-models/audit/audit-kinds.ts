@@ -1,5 +1,5 @@
 import type { Reads } from '#postgres';
-import type { AuditFilters } from './audit.query';
+import type { AuditFilters } from './audit-filters';
 
 /** What happened, to what sort of thing. A workspace has a few dozen of these, however long its audit log is. */
 export interface Kind {

@@ -2,18 +2,8 @@ import { cutToSize, isFull, planned, type Reads, type Workspaces } from '#postgr
 import { publicEventId } from '#kernel';
 import { pageOf, positionOf, type Page, type PageOptions } from '../keyed/cursor';
 import type { AuditEntry } from './audit-entry';
+import type { AuditFilters } from './audit-filters';
 import { isByKind, kindsOf, ofKinds, type Kind } from './audit-kinds';
-
-/** `from` inclusive, `to` exclusive. */
-export interface AuditFilters {
-  readonly actor?: string | undefined;
-  readonly action?: string | undefined;
-  readonly entityType?: string | undefined;
-  readonly entityId?: string | undefined;
-  readonly correlationId?: string | undefined;
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-}
 
 /** A row; `data` is JSON text. */
 export interface AuditRow {
