@@ -42,11 +42,8 @@ const READ = `select wanted.no::int as no, ${COLUMNS}
 const page = (where = ''): string =>
   cutToSize(
     `select * from log.event e where ${where}e.position >= $1 and e.position <= $2 order by e.position limit $3`,
-    {
-      order: 'r.position',
-      size: storedSize('data'),
-      most: '$4',
-    },
+    storedSize('data'),
+    '$4',
   );
 const READ_ALL = `select ${COLUMNS}, e.is_cut from ${page()} e order by e.position`;
 /** Tells the head of the same moment, so that what belongs to others is passed too. */

@@ -60,12 +60,15 @@ const FETCH = `with seen as materialized (
       and (select true from bus.message l where l.position = ${LAST} and l.created_at >= $2 limit 1) is null as is_blind
     from bus.head h left join bus.incarnation i on true
   )
-  select seen.*, position as offset, partition, topic, key, m.id, type, headers, value, is_cut from seen left join lateral ${cutToSize(
-    `select * from bus.message where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
-      and position > ($3::bigint[])[partition + 1] and topic = any($4)
-    order by position limit $5`,
-    { order: 'r.position', size: 'octet_length(r.value)' },
-  )} m on true`;
+  select head, head_at, is_blind, incarnation, "offset", partition, topic, key, id, type, headers, value, is_cut from ${cutToSize(
+    `select seen.*, m.* from seen left join lateral (
+      select position as offset, partition, topic, key, id, type, headers, value from bus.message
+      where position > $1 and position <= $1 + ${WINDOW} and created_at >= $2
+        and position > ($3::bigint[])[partition + 1] and topic = any($4)
+      order by position limit $5
+    ) m on true`,
+    'octet_length(r.value)',
+  )} r`;
 
 /** Up to here all claims have been fetched. */
 export const leastCursor = (claims: ReadonlyMap<number, Claim>): number =>

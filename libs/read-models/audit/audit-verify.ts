@@ -180,7 +180,7 @@ async function* sideBySide(parts: Parts, workspace: string, stretch: Stretch): A
 
 const PAGE = `select ${ROW_COLUMNS}, is_cut from ${cutToSize(
   'select * from read.audit where workspace = $1 and position > $2 and position <= $3 order by position limit $4',
-  { order: 'r.position', size: 'octet_length(r.data)' },
+  'octet_length(r.data)',
 )} r order by position`;
 
 async function* rowsOf(

@@ -146,7 +146,7 @@ export class AuditQuery {
       (where) => `(select * from read.audit where ${where} order by position desc limit ${most})`,
     );
     const page = `select * from (${all.join(' union all ')}) e order by position desc limit ${most}`;
-    const cut = cutToSize(page, { order: 'r.position desc', size: 'octet_length(r.data)' });
+    const cut = cutToSize(page, 'octet_length(r.data)');
     const text = `select ${auditColumns()}, is_cut from ${cut} e order by position desc`;
     return walk.reads.query<PageRow>(walk.kinds ? text : planned(text), params);
   }

@@ -44,7 +44,7 @@ export interface ReplayJob {
 const FEED = `select id, sequence, message_id, type, uuid_extract_timestamp(id) as created_at, body, is_cut from ${cutToSize(
   `select d.*, b.body from (select * from delivery.delivery where endpoint = $1 and sequence > $2 order by sequence limit $3) d
     join delivery.own_body b on b.delivery_id = d.id order by d.sequence`,
-  { order: 'r.sequence', size: 'octet_length(r.body)' },
+  'octet_length(r.body)',
 )} r order by sequence`;
 const OF_ENDPOINT = 'from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint';
 const THIS = 'where d.id = $1 and e.workspace = $2';

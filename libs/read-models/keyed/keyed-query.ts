@@ -87,7 +87,7 @@ export class KeyedQuery<S extends object, Shown extends object> {
       ofList && given.length === 1
         ? pageOfElement(view, ofList.filter.column, place, where[0]!)
         : `select ${COLUMNS} from ${view} where ${[...place, ...where].join(' and ')} order by created_position desc limit $2`;
-    const page = cutToSize(all, { order: 'r.created_position desc', size: 'octet_length(r.state)' });
+    const page = cutToSize(all, 'octet_length(r.state)');
     const text = `select ${COLUMNS}, is_cut from ${page} r order by created_position desc`;
     // One index serves one column whatever its value; else it depends on the values which of them finds fewer rows.
     const isPlain = given.length === 0 || (given.length === 1 && given[0]!.filter.how === 'is');
