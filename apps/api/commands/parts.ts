@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { NO_STREAM, staleRevision, streamName } from '#event-store';
+import { NO_STREAM, staleRevision } from '#event-store';
 import { decide, DomainError, type Aggregate, type CommandBase, type Message } from '#kernel';
-import type { KeyedView } from '#read-models';
+import type { KeyedQuery } from '#read-models';
 import type { Call } from '../http/call';
 import { NO_REVISION } from '../http/headers';
 import { Things } from '../reads/things';
 import { Commands, type Asked } from './commands';
 
-/** One of the things that share the stream of their workspace, by the view that its GET shows. */
+/** One of the things that share the stream of their workspace, by the query that its GET asks. */
 export interface Part<V extends object> {
-  readonly view: KeyedView<V, object>;
+  readonly query: KeyedQuery<V, object>;
   readonly id: string;
 }
 
@@ -38,7 +38,7 @@ export class Parts {
       const asksFor = await this.asksFor(it, part, asked, call);
       try {
         const { state, events } = await this.commands.run(it, call.workspace, asked, call, asksFor?.stream ?? null);
-        if (events.length === 0) await this.tag(it, part, call);
+        if (events.length === 0) await this.tag(part, call);
         return state;
       } catch (error) {
         if (!asksFor || !(error instanceof DomainError && error.code === 'REVISION_STALE')) throw error;
@@ -51,7 +51,7 @@ export class Parts {
   /** The revision that the stream must be at for If-Match to hold, and the one its thing is at; undefined when nothing is asked of it. */
   private async asksFor<C extends CommandBase, E extends Message, S, V extends object>(
     it: Aggregate<C, E, S>,
-    { view, id }: Part<V>,
+    { query, id }: Part<V>,
     asked: Asked<C>,
     call: Call,
   ): Promise<{ readonly stream: number; readonly seen: number } | undefined> {
@@ -59,7 +59,7 @@ export class Parts {
     if (expected === undefined) return undefined;
     // The stream first: what happens to the thing after that makes it newer than the stream, which is stale as well.
     const { state, revision } = await this.commands.load(it, workspace, workspace);
-    const seen = (await this.things.fromLog(view, streamName(it.category, workspace, workspace), id))?.revision;
+    const seen = (await this.things.fromLog(query, workspace, id))?.revision;
     // Of a thing that is not there, the decider says so first: it is not found rather than changed.
     if (seen === undefined)
       decide(it.decider, { ...asked, at: context.at, actor: context.actor } as unknown as C, state);
@@ -70,13 +70,8 @@ export class Parts {
   }
 
   /** A command without effect leaves its thing at the revision it had, which is not that of the stream. */
-  private async tag<V extends object>(
-    { category }: { readonly category: string },
-    { view, id }: Part<V>,
-    call: Call,
-  ): Promise<void> {
-    const { workspace } = call;
-    const seen = await this.things.fromLog(view, streamName(category, workspace, workspace), id);
+  private async tag<V extends object>({ query, id }: Part<V>, call: Call): Promise<void> {
+    const seen = await this.things.fromLog(query, call.workspace, id);
     if (seen) call.revision(seen.revision);
   }
 }

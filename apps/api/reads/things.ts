@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
-import { streamName } from '#event-store';
+import { NO_STREAM, streamName, type RecordedEvent } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import {
   readModels,
@@ -27,8 +27,9 @@ const LONG = 200;
 
 /** A workspace has one of each, in one stream with the workspace's id; their views divide it into rows. */
 const ONE_PER_WORKSPACE = new Set(['team', 'subscription']);
-const streamIdOf = ({ category }: { readonly category: string }, workspace: string, id: string): string =>
-  ONE_PER_WORKSPACE.has(category) ? workspace : id;
+type OfCategory = Pick<KeyedView, 'category'>;
+const isOneOfMany = ({ category }: OfCategory): boolean => ONE_PER_WORKSPACE.has(category);
+const streamIdOf = (view: OfCategory, workspace: string, id: string): string => (isOneOfMany(view) ? workspace : id);
 
 /** A thing as one revision has it. */
 export interface Seen<S, Shown> {
@@ -118,17 +119,21 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     if (position > 0) await this.progress.reached(view, position, waitMs);
   }
 
-  /** The thing as the log has it, through the view's own fold; undefined when it has no events there. */
+  /**
+   * The thing as the log has it, through the view's own fold; undefined when it has no events there. Of a stream with many things only what their
+   * view does not have yet is read.
+   */
   async fromLog<S extends object, Shown extends object>(
-    view: KeyedView<S, Shown>,
-    stream: string,
+    query: KeyedQuery<S, Shown>,
+    workspace: string,
     id: string,
   ): Promise<Seen<S, Shown> | undefined> {
-    const events = await this.engines.store.read(stream);
-    let state: S | undefined;
-    let [revision, position] = [-1, 0];
-    for (const event of events) {
-      if (!view.keys(event).includes(id)) continue;
+    const { view } = query;
+    const stream = streamName(view.category, workspace, streamIdOf(view, workspace, id));
+    const [row, news] = isOneOfMany(view) ? await this.beside(query, workspace, id, stream) : [];
+    let { state, revision, position } = row ?? { state: undefined, revision: NO_STREAM, position: 0 };
+    for (const event of news ?? (await this.engines.store.read(stream, revision + 1))) {
+      if (event.revision <= revision || !view.keys(event).includes(id)) continue;
       state = view.evolve(state, upcast(event), id);
       ({ revision, position } = event);
     }
@@ -143,6 +148,25 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
   onApplicationShutdown(): void {
     clearTimeout(this.ending);
     this.progress.close();
+  }
+
+  /** A thing's row in its view, if it has one, and what has come to its stream since the view was so far, unless that is too much to look through. */
+  private async beside<S extends object, Shown extends object>(
+    query: KeyedQuery<S, Shown>,
+    workspace: string,
+    id: string,
+    stream: string,
+  ): Promise<readonly [row?: Seen<S, Shown> | undefined, news?: readonly RecordedEvent[]]> {
+    const { db, store } = this.engines;
+    // First how far: what the view takes in meanwhile is in the row.
+    const [view] = await db.query<{ position: number }>(
+      "select position from projector.checkpoint where name = $1 and status = 'current'",
+      [query.view.name],
+    );
+    const row = await query.get(workspace, id).catch(unlessUnbuilt);
+    if (!view || !store.byWorkspace) return [row];
+    const { events, isFull } = await store.readAll({ after: view.position, limit: LONG, workspace });
+    return [row, isFull ? undefined : events.filter((event) => event.stream === stream)];
   }
 
   /** From the view, unless this process knows of something newer: then from the log. */
@@ -165,7 +189,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
       const caughtUp = await query.get(workspace, id).catch(unlessUnbuilt);
       if (caughtUp) return caughtUp;
     }
-    const newest = await this.fromLog(view, streamName(view.category, workspace, streamId), id);
+    const newest = await this.fromLog(query, workspace, id);
     // What was shown once is never unseen: others may have written more than this process knew of, and the view lag behind it.
     if (newest) this.written.note(workspace, view.category, streamId, newest);
     return newest ?? found;
@@ -181,8 +205,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     const found = await query.get(call.workspace, id).catch(unlessUnbuilt);
     if (found && found.revision >= minRevision) return found;
     // What is not even in the log is no matter of waiting.
-    const stream = streamName(view.category, call.workspace, streamIdOf(view, call.workspace, id));
-    if (!found && !(await this.fromLog(view, stream, id))) return undefined;
+    if (!found && !(await this.fromLog(query, call.workspace, id))) return undefined;
     const isSeen = await this.progress
       .revisionSeen(view.name, call.workspace, id, minRevision, call.waitMs ?? REVISION_WAIT_MS)
       .catch(unlessUnbuilt);

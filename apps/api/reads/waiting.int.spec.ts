@@ -294,6 +294,41 @@ describe('readers that wait for a revision', () => {
     expect((await listed).at('data', 0)).toMatchObject(shown.body);
   });
 
+  it('read of a stream with many no more than its view does not have', async () => {
+    const { db, store: log } = api.running.engines;
+    const invite = (id: string) =>
+      api.send('POST', '/team/invitations', { id, email: 'a@example.com', role: 'viewer' });
+    const seen = async (id: string) => {
+      const { status, headers } = await api.send('GET', `/team/invitations/${id}`);
+      return [status, headers['etag']];
+    };
+    const first = (await invite('inv_met')).headers['etag'];
+    await api.send('GET', '/team/invitations?limit=1', undefined, { prefer: 'wait=30' });
+    await db.query(
+      "insert into projector.checkpoint (name, version, shape, status, position) values ('team_invitations', 1, '1', 'current', $1)",
+      [await log.head()],
+    );
+    const goOn = holding();
+    const read = jest.spyOn(log, 'read').mockClear();
+    expect([await seen('inv_met'), await seen('inv_nobody')]).toEqual([
+      [200, first],
+      [404, undefined],
+    ]);
+    expect(read).not.toHaveBeenCalled();
+    const next = (await invite('inv_unmet')).headers['etag'];
+    const joined = (await api.send('POST', '/team/invitations/inv_met/accept', { userId: 'usr_met' })).headers['etag'];
+    read.mockClear();
+    expect([await seen('inv_met'), await seen('inv_unmet'), await seen('inv_nobody')]).toEqual([
+      [200, joined],
+      [200, next],
+      [404, undefined],
+    ]);
+    expect(read).not.toHaveBeenCalled();
+    read.mockRestore();
+    goOn();
+    await db.query("delete from projector.checkpoint where name = 'team_invitations'");
+  });
+
   it('never unsee what they were shown, when another process has written more than the view has', async () => {
     const next = async (act: () => unknown) => {
       const before = met;

@@ -79,7 +79,7 @@ export class SubscriptionController {
       outcome === 'succeeded'
         ? ({ type: 'RecordPayment', ...payment, outcome } as const)
         : ({ type: 'RecordPayment', ...payment, outcome, reason } as const);
-    const part = { view: this.things.models.payments.view, id: invoiceId };
+    const part = { query: this.things.models.payments, id: invoiceId };
     const { payments } = await this.parts.run(subscriptionAggregate, part, command, call);
     // Repeated with other figures it has no effect: the answer is what counts.
     const counted = entry(payments, paymentKey(outcome, invoiceId))!;

@@ -71,7 +71,7 @@ export class TeamController {
     @Body() { role }: ChangeRole,
     @TheCall() call: Call,
   ): Promise<MemberView> {
-    const part = { view: this.things.models.members.view, id: userId };
+    const part = { query: this.things.models.members, id: userId };
     const member = memberOf(await this.run(part, { type: 'ChangeRole', userId, role }, call), userId);
     if (!member) throw noMember();
     return member;
@@ -115,7 +115,7 @@ export class TeamController {
   }
 
   private anInvitation(id: string): Part<InvitationView> {
-    return { view: this.things.models.invitations.view, id };
+    return { query: this.things.models.invitations, id };
   }
 
   private invitation(team: Team, id: string): InvitationView {
