@@ -57,6 +57,10 @@ const posts = [
     report('dst_2', hiccup),
     report('dst_2', refused, later),
   ]),
+  // Of more than one append holds.
+  ...live(postDecider, [{ ...schedulePost, content: { text: 'x'.repeat(300_000), mediaIds: [] } }, due]).filter(
+    ({ type }) => type === 'DestinationsHeldOver',
+  ),
   // Of no campaign, as one that was retried before the event said which.
   ...live(postDecider, [
     { ...schedulePost, campaignId: null },

@@ -42,6 +42,8 @@ describe('what events lead to', () => {
     expect(set('PostRescheduled', post)).toEqual(set('PostScheduled', post));
     expect(cleared('PostCancelled', post)).toEqual(['post_due pst_1']);
     expect(cleared('PostPublishingStarted', post)).toEqual(['post_due pst_1']);
+    // What one append could not hold is due, whatever the time it was scheduled for.
+    expect(set('DestinationsHeldOver', { postId: 'pst_1' })).toEqual([['post_due', AT, { postId: 'pst_1' }]]);
   });
 
   it('a destination is tried again when its pause is over', () => {

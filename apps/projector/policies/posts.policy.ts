@@ -13,6 +13,7 @@ export const postsPolicy = {
   PostRescheduled: ({ postId, scheduledAt }) => [due(postId, scheduledAt)],
   PostCancelled: ({ postId }) => [notDue(postId)],
   PostPublishingStarted: ({ postId }) => [notDue(postId)],
+  DestinationsHeldOver: ({ postId }, { at }) => [due(postId, at)],
   DestinationAttemptFailed: ({ postId, destinationId, attempt, retryAt }) => [
     {
       set: {

@@ -79,7 +79,7 @@ export function sealingConformance(name: string, open: () => Promise<OpenStore>)
     });
     const send = ({ handler }: Pick<typeof here, 'handler'>, command: PostCommand, context = by()) =>
       handler.handle(postAggregate, postId, command, context);
-    const scheduling = (text = TEXT): PostCommand => ({
+    const scheduling = (text = TEXT): Extract<PostCommand, { type: 'SchedulePost' }> => ({
       type: 'SchedulePost',
       at,
       actor: 'usr_ada',
@@ -223,6 +223,25 @@ export function sealingConformance(name: string, open: () => Promise<OpenStore>)
       expect(textIn(events[5]!)).toEqual(textIn(events[0]!));
       expect(isSealed(textIn(events[5]!))).toBe(true);
       expect((await opening(events[5]!)).content.text).toBe(TEXT);
+    });
+
+    it('may be as long as it may, of a post to as many accounts as may be', async () => {
+      const destinations = Array.from({ length: 50 }, (_, n) => ({
+        id: `dst_${n}`,
+        accountId: `acct_${n}`,
+        platform: 'instagram',
+      }));
+      await send(here, { ...scheduling('本'.repeat(10_000)), destinations });
+      const due = plus(at, MINUTE);
+      const marking = { type: 'MarkPostDue', at: due, actor: 'system' } as const;
+      const appends = [];
+      do appends.push((await send(here, marking, { ...by('system'), at: due })).events.map(({ type }) => type));
+      while (appends.at(-1)!.includes('DestinationsHeldOver'));
+      expect(appends.length).toBeGreaterThan(1);
+      const told = (await store.read(stream)).filter(({ type }) => type === 'DestinationDue');
+      expect(told.map(({ data }) => (data as { destinationId: string }).destinationId)).toEqual(
+        destinations.map(({ id }) => id),
+      );
     });
 
     it('keeps a command out of the log as long as its key cannot be had', async () => {

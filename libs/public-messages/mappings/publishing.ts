@@ -26,6 +26,7 @@ export const postMessages: Mapping<PostEvent> = {
       content: { text: content.text, mediaIds: [...content.mediaIds] },
     }),
   ],
+  DestinationsHeldOver: nothing,
   DestinationPublished: ({ postId, destinationId, accountId, platform, url, platformPostId }) => [
     say('post.destination_published', { postId, destinationId, accountId, platform, url, platformPostId }),
   ],

@@ -21,7 +21,7 @@ export type PostCommand =
     >
   | Command<'ReschedulePost', { readonly scheduledAt: Instant }>
   | Command<'CancelPost', { readonly reason: string | null }>
-  /** From the timer of the schedule; nothing happens when it no longer applies. */
+  /** From the timer of the schedule, and for destinations that were held over; nothing happens when it no longer applies. */
   | Command<'MarkPostDue'>
   /** From the timer of a retry; `attempt` is the one that becomes due. Nothing happens when it no longer applies. */
   | Command<'MarkDestinationDue', { readonly destinationId: string; readonly attempt: number }>

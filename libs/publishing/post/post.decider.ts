@@ -1,13 +1,17 @@
 import { apply, decider, millis, MINUTE, plus, type Instant } from '#kernel';
 import type { Outcome, PostCommand } from './post.commands';
 import { ensure, fail } from './post.errors';
-import type { PostEvent } from './post.events';
+import type { Content, PostEvent } from './post.events';
 import { settlement } from './post.settlement';
 import { evolvePost, type DestinationState, type ExistingPost, type Post } from './post.state';
 
 const MAX_DESTINATIONS = 50;
 /** API.md: a time to publish at may lie so far back, for clocks differ and requests take time. */
 const LATENESS_MS = MINUTE;
+/** Bytes that may become due in one append, each destination with the content of its own: EventStoreDB takes a mebibyte. */
+const MAX_DUE_BYTES = 900_000;
+/** Of one destination, beside the content: its ids and what is known of the event. */
+const DUE_BYTES = 1_500;
 
 export const postDecider = decider<PostCommand, PostEvent, Post>({
   initial: { status: 'absent' },
@@ -44,7 +48,10 @@ export const postDecider = decider<PostCommand, PostEvent, Post>({
       return [{ type: 'PostCancelled', data: { postId, profileId, reason, campaignId } }];
     },
 
-    MarkPostDue: ({ at }, post) => (post.status === 'absent' ? [] : start(post, at)),
+    MarkPostDue: ({ at }, post) => {
+      if (post.status === 'absent') return [];
+      return post.status === 'publishing' ? dueTogether(post, post.destinations.filter(isHeldOver)) : start(post, at);
+    },
 
     MarkDestinationDue: ({ at, destinationId, attempt }, post) => {
       if (post.status !== 'publishing') return [];
@@ -86,7 +93,7 @@ export const postDecider = decider<PostCommand, PostEvent, Post>({
           type: 'PostRetried',
           data: { postId: post.postId, campaignId: post.campaignId, destinationIds: ids, round: post.round + 1 },
         },
-        ...retried.map((it) => due(post, it)),
+        ...dueTogether(post, retried),
       ];
     },
   },
@@ -117,24 +124,36 @@ const due = (
   data: { postId, destinationId: id, accountId, platform, attempt: attempts + 1, content },
 });
 
+/** These destinations become due: as many as one append takes, and the others next. */
+function dueTogether(post: ExistingPost, destinations: readonly DestinationState[]): readonly PostEvent[] {
+  const most = Math.max(1, Math.floor(MAX_DUE_BYTES / (DUE_BYTES + bytesOf(post.content))));
+  const now = destinations.slice(0, most).map((it) => due(post, it));
+  return destinations.length > most ? [...now, { type: 'DestinationsHeldOver', data: { postId: post.postId } }] : now;
+}
+
+/** At most: a character of a text is three bytes or fewer, and what is sealed is ASCII. */
+const bytesOf = ({ text, mediaIds }: Content): number =>
+  (typeof text === 'string' ? 3 * text.length : text.$sealed.length) + mediaIds.join().length;
+
+/** Once publishing has begun, pending is what has not become due yet in this round. */
+const isHeldOver = ({ status }: DestinationState): boolean => status === 'pending';
+
 /** Begins publishing once the time has come; nothing before, or when it has begun or been cancelled. */
 const start = (post: ExistingPost, at: Instant): readonly PostEvent[] =>
   post.status === 'scheduled' && at >= post.scheduledAt
-    ? [
-        { type: 'PostPublishingStarted', data: { postId: post.postId } },
-        ...post.destinations.map((it) => due(post, it)),
-      ]
+    ? [{ type: 'PostPublishingStarted', data: { postId: post.postId } }, ...dueTogether(post, post.destinations)]
     : [];
 
 /** The next attempt of a destination that waits for it, once its time has come. */
 const tryAgain = (post: ExistingPost, it: DestinationState, at: Instant): readonly PostEvent[] =>
   it.retryAt !== null && at >= it.retryAt ? [due(post, it)] : [];
 
-/** What the clock has made due before a report is looked at. */
+/** What the clock has made due before a report is looked at; a destination that was held over need not wait for the others. */
 function begin(post: ExistingPost, destinationId: string, at: Instant): readonly PostEvent[] {
-  if (post.status === 'scheduled') return start(post, at);
-  const it = post.destinations.find(({ id }) => id === destinationId)!;
-  return tryAgain(post, it, at);
+  const started = start(post, at);
+  const now = after(post, started);
+  const it = now.destinations.find(({ id }) => id === destinationId)!;
+  return [...started, ...(now.status === 'publishing' && isHeldOver(it) ? [due(now, it)] : tryAgain(now, it, at))];
 }
 
 /** True for a repeat of what was reported; throws when nothing is due or another outcome stands. */

@@ -85,6 +85,8 @@ export type PostEvent =
   | Message<'PostPublishingStarted', { readonly postId: string }>
   /** A publisher may now publish to this destination. `attempt` counts from 1 over all rounds. */
   | Message<'DestinationDue', OnDestination & { readonly attempt: number; readonly content: Content }>
+  /** Those destinations that are still pending become due next, in an append of their own. */
+  | Message<'DestinationsHeldOver', { readonly postId: string }>
   | Message<
       'DestinationPublished',
       OnDestination & { readonly attempt: number; readonly platformPostId: string; readonly url: string }
@@ -128,6 +130,7 @@ export const postEvents: EventSchemas<PostEvent> = {
   PostCancelled: { version: 1, personal: { reason: byActor } },
   PostPublishingStarted: { version: 1 },
   DestinationDue: { version: 1, personal: { 'content.text': asBefore } },
+  DestinationsHeldOver: { version: 1 },
   DestinationPublished: { version: 1 },
   DestinationAttemptFailed: { version: 1 },
   DestinationFailed: { version: 1 },

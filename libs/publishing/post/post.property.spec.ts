@@ -65,6 +65,8 @@ const command: fc.Arbitrary<Unstamped> = fc.oneof(
 const history = fc
   .record({
     count: fc.integer({ min: 1, max: 4 }),
+    // The longer ones are more than one append holds for all destinations: it takes two of them, or one.
+    text: fc.constantFrom('', 'x'.repeat(120_000), 'x'.repeat(200_000)),
     steps: fc.array(
       fc.tuple(
         command,
@@ -73,7 +75,7 @@ const history = fc
       { minLength: 10, maxLength: 60 },
     ),
   })
-  .map(({ count, steps }) => {
+  .map(({ count, text, steps }) => {
     const destinations = Array.from({ length: count }, (_, n) => ({
       id: `dst_${n + 1}`,
       accountId: `acct_${n + 1}`,
@@ -83,7 +85,7 @@ const history = fc
       type: 'SchedulePost',
       postId: 'pst_1',
       profileId: 'prof_1',
-      content: { text: '', mediaIds: [] },
+      content: { text, mediaIds: [] },
       destinations,
       scheduledAt: null,
       campaignId: null,

@@ -247,6 +247,26 @@ describe('cancelling a post', () => {
 describe('a post that is due', () => {
   it('begins, and makes each destination due', () =>
     given(scheduled).when(dueAt(two)).then(begun, due(instagram), due(linkedin)));
+  it('makes as many destinations due as one append takes, the others next, and one that is reported of before that', () => {
+    const long = { text: 'x'.repeat(200_000), mediaIds: [] };
+    const longDue = (destination: typeof instagram): PostEvent => ({
+      type: 'DestinationDue',
+      data: { ...on(destination), attempt: 1, content: long },
+    });
+    const longScheduled: PostEvent = { type: 'PostScheduled', data: { ...scheduledData, content: long } };
+    const heldOver: PostEvent = { type: 'DestinationsHeldOver', data: { postId } };
+    const half = [longScheduled, begun, longDue(instagram), heldOver];
+    given(longScheduled).when(dueAt(two)).then(begun, longDue(instagram), heldOver);
+    given(...half)
+      .when(dueAt(two))
+      .then(longDue(linkedin));
+    given(...half)
+      .when(report(ok, linkedin))
+      .then(longDue(linkedin), publishedOn(linkedin));
+    given(longScheduled)
+      .when(report(ok, linkedin))
+      .then(begun, longDue(instagram), heldOver, longDue(linkedin), publishedOn(linkedin));
+  });
   it('does not begin before its time', () =>
     given(scheduled)
       .when(dueAt(plus(two, -1)))

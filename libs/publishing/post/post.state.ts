@@ -84,6 +84,7 @@ export const evolvePost: Evolve = {
   PostCancelled: toStatus('cancelled'),
   PostPublishingStarted: toStatus('publishing'),
   DestinationDue: changed((_, { attempt }) => ({ status: 'publishing', attempts: attempt, retryAt: null })),
+  DestinationsHeldOver: (post) => post,
   DestinationPublished: changed((now, { platformPostId, url }, { round }) => ({
     status: 'published',
     outcomes: [...now.outcomes, { ok: true, platformPostId, url }],
