@@ -36,6 +36,8 @@ const SWEEP_BATCH = 2_000;
 export class IdempotencyStore {
   private readonly held = new Map<Reservation, NodeJS.Timeout>();
   private readonly settled = new Map<string, Set<() => void>>();
+  /** By key: ends when the one who looks for all who wait here has found something. */
+  private readonly watching = new Map<string, Promise<unknown>>();
   private readonly sweeping: NodeJS.Timeout;
 
   constructor(private readonly engines: Pick<Engines, 'db' | 'secrets' | 'clock' | 'log'>) {
@@ -48,17 +50,51 @@ export class IdempotencyStore {
    */
   async reserve(workspace: string, key: string, fingerprint: string): Promise<Reserved> {
     const at = Date.parse(this.engines.clock());
+    const name = `${workspace}\n${key}`;
+    const look = () => this.look(workspace, key, fingerprint, at);
     for (const deadline = performance.now() + MAX_WAIT_MS; performance.now() < deadline;) {
-      if (await this.insert(workspace, key, fingerprint, at)) return this.hold(workspace, key, at, 1, false);
-      const row = await this.row(workspace, key);
-      if (!row) continue;
-      if (row.fingerprint !== fingerprint) throw problem('IDEMPOTENCY_KEY_REUSED');
-      if (row.answer !== null) return { answer: JSON.parse(this.engines.secrets.decrypt(row.answer)) as KeptAnswer };
-      if (row.lease_is_over && (await this.takeOver(workspace, key, row.epoch)))
-        return this.hold(workspace, key, Date.parse(row.at), row.epoch + 1, true);
-      await this.pause(`${workspace}\n${key}`);
+      const found = await look();
+      if (found) return found;
+      const watching = this.watching.get(name);
+      if (watching) {
+        await watching;
+        continue;
+      }
+      const watch = this.watch(name, look, deadline).finally(() => this.watching.delete(name));
+      this.watching.set(
+        name,
+        watch.catch(() => undefined),
+      );
+      const come = await watch;
+      if (come) return come;
     }
     throw problem('IDEMPOTENCY_KEY_IN_USE', { headers: { 'retry-after': '1' } });
+  }
+
+  /** Looks again and again, for all who wait for the key here: hundreds that each looked would keep the database from all others. */
+  private async watch(
+    name: string,
+    look: () => Promise<Reserved | undefined>,
+    deadline: number,
+  ): Promise<Reserved | undefined> {
+    while (performance.now() < deadline) {
+      await this.pause(name);
+      const found = await look();
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** The key for this request, or the answer that it has; undefined while another works on it. */
+  private async look(workspace: string, key: string, fingerprint: string, at: number): Promise<Reserved | undefined> {
+    if (await this.insert(workspace, key, fingerprint, at)) return this.hold(workspace, key, at, 1, false);
+    const row = await this.row(workspace, key);
+    if (!row) return this.look(workspace, key, fingerprint, at);
+    if (row.fingerprint !== fingerprint) throw problem('IDEMPOTENCY_KEY_REUSED');
+    if (row.answer !== null) return { answer: JSON.parse(this.engines.secrets.decrypt(row.answer)) as KeptAnswer };
+    return row.lease_is_over && (await this.takeOver(workspace, key, row.epoch))
+      ? this.hold(workspace, key, Date.parse(row.at), row.epoch + 1, true)
+      : undefined;
   }
 
   /** Keeps the answer; it must be durable before it is sent. */

@@ -489,6 +489,29 @@ describe('the Idempotency-Key', () => {
     store.close();
   });
 
+  it('is looked at by one for all who wait for it', async () => {
+    const { db, secrets, log, clock } = api.running.engines;
+    const looked = jest.spyOn(db, 'inWorkspace');
+    const store = new IdempotencyStore({ db, secrets, log, clock });
+    const paused = jest.spyOn(store as unknown as { pause: () => Promise<void> }, 'pause');
+    const reserve = () => store.reserve(api.workspace, 'crowded', 'a request');
+    const held = await reserve();
+    if (!('reservation' in held)) throw new Error('nobody has had this key');
+    const waiting = Array.from({ length: 50 }, reserve);
+    await expect(store.reserve(api.workspace, 'crowded', 'another request')).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+    // Each has looked once, and one of them after each pause.
+    await eventually(() => looked.mock.calls.length > 55);
+    expect(paused.mock.calls.length).toBeLessThan(looked.mock.calls.length - 45);
+    const answer = { status: 200, headers: {}, body: '{}' };
+    await store.keep(held.reservation, answer);
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => ({ answer })));
+    looked.mockRestore();
+    expect(store['watching'].size).toBe(0);
+    store.close();
+  });
+
   it('is in use when that takes longer than any command does', async () => {
     const { db, secrets, log, clock } = api.running.engines;
     const looked = jest.spyOn(db, 'inWorkspace');
