@@ -36,6 +36,7 @@ import { ContentController } from './studio/content.controller';
 import { RegionsController } from './studio/regions.controller';
 import { LiveStream } from './stream/live-stream';
 import { StreamController } from './stream/stream.controller';
+import { ReadTurns } from './reads/read-turns';
 import { Things } from './reads/things';
 
 /** The http edge. Stands on the `ENGINES` of the platform; `configureApi` does the rest before the process listens. */
@@ -80,6 +81,7 @@ export class ApiModule implements OnModuleDestroy, OnApplicationShutdown {
         RunHandler,
         Written,
         Things,
+        ReadTurns,
         KeyIssuer,
         PostScheduling,
         EndpointVetting,

@@ -10,4 +10,5 @@ export * from './one-at-a-time';
 export * from './recent';
 export * from './semaphore';
 export * from './size';
+export * from './turns';
 export * from './personal';

@@ -16,6 +16,7 @@ import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT } from '../http/page.query';
 import { invalid } from '../http/problem';
 import { ApiController, Read } from '../http/routes';
+import { ReadTurns } from '../reads/read-turns';
 import { Things } from '../reads/things';
 import {
   AtQuery,
@@ -43,6 +44,7 @@ async function* startingWith<T>(first: IteratorResult<T, void>, rest: AsyncItera
 export class AuditController {
   constructor(
     private readonly things: Things,
+    private readonly turns: ReadTurns,
     @Inject(ENGINES) private readonly engines: Engines,
   ) {}
 
@@ -69,7 +71,10 @@ export class AuditController {
   ): Promise<void> {
     await this.things.caughtUp('audit', call.workspace, call.waitMs);
     const { models } = this.things;
-    const chunks = exportAudit(models.audit, this.engines.keys, call.workspace, filters, format, cursor);
+    const chunks = this.inTurns(
+      call,
+      exportAudit(models.audit, this.engines.keys, call.workspace, filters, format, cursor),
+    );
     // What is refused is no file: the answer becomes one with its first entries.
     const lines = Readable.from(startingWith(await chunks.next(), chunks));
     reply
@@ -93,7 +98,8 @@ export class AuditController {
     if (query.expectedHash !== undefined && !query.fromPosition)
       throw invalid({ pointer: '/expectedHash', message: 'needs the fromPosition that it was kept with' });
     await this.things.caughtUp('audit', call.workspace, call.waitMs);
-    return verifyAudit(this.engines, call.workspace, { ...query, deadline: AbortSignal.timeout(VERIFY_MS) });
+    const turn = <T>(look: () => Promise<T>) => this.turns.stretch(call.workspace, look);
+    return verifyAudit(this.engines, call.workspace, { ...query, turn, deadline: AbortSignal.timeout(VERIFY_MS) });
   }
 
   @Read('entities/:type/:id', {
@@ -112,5 +118,13 @@ export class AuditController {
     const found = await entityAt(this.engines.store, call.workspace, type, id, at ?? call.at);
     if (!found) throw fail('ENTITY_NOT_FOUND');
     return found;
+  }
+
+  private async *inTurns({ workspace }: Call, chunks: AsyncGenerator<string>): AsyncGenerator<string> {
+    for (;;) {
+      const chunk = await this.turns.stretch(workspace, () => chunks.next());
+      if (chunk.done) return;
+      yield chunk.value;
+    }
   }
 }

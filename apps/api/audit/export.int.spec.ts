@@ -1,5 +1,6 @@
 import { request, type IncomingMessage } from 'node:http';
 import { constants, gunzipSync } from 'node:zlib';
+import { eventually } from '#testing';
 import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
 
 describe('an export of a long audit log', () => {
@@ -12,6 +13,8 @@ describe('an export of a long audit log', () => {
   /** Batches of entries that the database was asked for. */
   let asked = 0;
   let added = 0;
+  /** Until then the database gives the workspace no entries. */
+  let held: Promise<void> | undefined;
   const open: IncomingMessage[] = [];
 
   beforeAll(async () => {
@@ -24,12 +27,14 @@ describe('an export of a long audit log', () => {
     workspace = made.id;
     await add(0, ENTRIES);
     const inWorkspace = db.inWorkspace.bind(db);
-    jest.spyOn(db, 'inWorkspace').mockImplementation((workspace) => {
-      const reads = inWorkspace(workspace);
+    jest.spyOn(db, 'inWorkspace').mockImplementation((id) => {
+      const reads = inWorkspace(id);
       return {
         query: <Row>(text: string, params: readonly unknown[] = []) => {
-          if (text.includes('(select * from read.audit where')) asked++;
-          return reads.query<Row>(text, params);
+          const isOfEntries = text.includes('(select * from read.audit where');
+          if (isOfEntries) asked++;
+          const answer = () => reads.query<Row>(text, params);
+          return isOfEntries && id === workspace && held ? held.then(answer) : answer();
         },
       };
     });
@@ -108,6 +113,23 @@ describe('an export of a long audit log', () => {
     const rest = linesIn(await take(await begin(`${query}&cursor=${position}`, encoding)));
     expect(first.length + rest.length).toBe(whole.length);
     expect([...first, ...rest].join('\n') === whole.join('\n')).toBe(true);
+  });
+
+  it('takes turns with the others of its workspace, as lists do, and another workspace with none of them', async () => {
+    let release!: () => void;
+    held = new Promise((go) => (release = go));
+    asked = 0;
+    const exports = Array.from({ length: 5 }, () => begin('actor=usr_7', 'identity'));
+    const lists = Array.from({ length: 10 }, () => send('GET', '/audit-log'));
+    await eventually(() => asked >= 5);
+    expect((await api.send('GET', '/audit-log')).status).toBe(200);
+    // Of four lists, of one export, and of the other workspace.
+    expect(asked).toBe(6);
+    held = undefined;
+    release();
+    for (const { status } of await Promise.all(lists)) expect(status).toBe(200);
+    for (const response of await Promise.all(exports))
+      expect(positionsIn(await take(response))).toHaveLength((ENTRIES + added) / 10);
   });
 
   it('takes a cursor of the list as well, and no other', async () => {

@@ -17,6 +17,7 @@ import { Written } from '../commands/written';
 import type { Call } from '../http/call';
 import { DEFAULT_LIMIT, type PageQuery } from '../http/page.query';
 import { isUnbuilt, problem } from '../http/problem';
+import { ReadTurns } from './read-turns';
 
 const REVISION_WAIT_MS = 5_000;
 const LIST_WAIT_MS = 1_000;
@@ -50,6 +51,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
   constructor(
     @Inject(ENGINES) private readonly engines: Engines,
     private readonly written: Written,
+    private readonly turns: ReadTurns,
   ) {
     this.models = readModels(engines.db);
     this.progress = new ViewProgress(engines.db, engines.wake, (error) =>
@@ -97,7 +99,9 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     call: Call,
   ): Promise<Page<Shown>> {
     await this.caughtUp(query.view.name, call.workspace, call.waitMs);
-    const page = await query.list(call.workspace, filters as Record<string, string | undefined>, { limit, cursor });
+    const page = await this.turns.page(call.workspace, () =>
+      query.list(call.workspace, filters as Record<string, string | undefined>, { limit, cursor }),
+    );
     const newest = Math.max(0, ...page.data.map(({ position }) => position));
     this.progress.passed(query.view.name, newest);
     this.written.met(call.workspace, newest);
@@ -107,7 +111,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
   /** A page of the audit log, with all that this process wrote or showed before. */
   async audit(filters: AuditFilters, page: PageOptions, call: Call): Promise<Page<AuditEntry>> {
     await this.caughtUp('audit', call.workspace, call.waitMs);
-    const entries = await this.models.audit.list(call.workspace, filters, page);
+    const entries = await this.turns.page(call.workspace, () => this.models.audit.list(call.workspace, filters, page));
     this.progress.passed('audit', entries.data[0]?.position ?? 0);
     for (const entry of entries.data) this.written.note(call.workspace, entry.entityType, entry.entityId, entry);
     return entries;

@@ -7,6 +7,7 @@ import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT } from '../http/page.query';
 import { problem } from '../http/problem';
 import { ApiController, Read, Write } from '../http/routes';
+import { ReadTurns } from '../reads/read-turns';
 import { DeliveriesInput, deliveryAnswer, deliveryDetailAnswer, deliveryPage, jobAnswer } from './deliveries.dto';
 import { deliveryTime } from './delivery-time';
 import { Jobs } from './jobs';
@@ -24,6 +25,7 @@ export class DeliveriesController {
   constructor(
     private readonly commands: Commands,
     private readonly jobs: Jobs,
+    private readonly turns: ReadTurns,
     @Inject(ENGINES) { db, keys }: Engines,
   ) {
     this.keys = keys;
@@ -42,7 +44,9 @@ export class DeliveriesController {
   ): Promise<Page<DeliveryView>> {
     const from = filters.from && deliveryTime(filters.from);
     const to = filters.to && deliveryTime(filters.to);
-    return this.deliveries.list(call.workspace, { ...filters, from, to }, { limit, cursor });
+    return this.turns.page(call.workspace, () =>
+      this.deliveries.list(call.workspace, { ...filters, from, to }, { limit, cursor }),
+    );
   }
 
   @Read('deliveries/:id', {

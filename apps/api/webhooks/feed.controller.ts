@@ -9,6 +9,7 @@ import { TheCall, type Call } from '../http/call';
 import { DEFAULT_LIMIT } from '../http/page.query';
 import { invalid } from '../http/problem';
 import { ApiController, Read } from '../http/routes';
+import { ReadTurns } from '../reads/read-turns';
 import { feedAnswer, FeedQuery } from './deliveries.dto';
 import { EndpointSecrets } from './endpoint-secrets';
 import { EndpointVetting } from './endpoint-vetting';
@@ -35,6 +36,7 @@ export class FeedController {
     private readonly commands: Commands,
     private readonly vetting: EndpointVetting,
     private readonly secrets: EndpointSecrets,
+    private readonly turns: ReadTurns,
     @Inject(ENGINES) { db, keys }: Engines,
   ) {
     this.keys = keys;
@@ -57,7 +59,9 @@ export class FeedController {
     if (state.status !== 'registered') throw fail('ENDPOINT_NOT_FOUND');
     const from = cursor === undefined ? after : placeIn(cursor);
     // The delivery service may not have heard of an endpoint that was registered a moment ago: then it has had nothing.
-    const page = await this.deliveries.feed(call.workspace, id, { after: from, limit });
+    const page = await this.turns.page(call.workspace, () =>
+      this.deliveries.feed(call.workspace, id, { after: from, limit }),
+    );
     const contract = this.vetting.contract(state.config.contract);
     const secrets = this.secrets.live(state.config.secrets, call.at);
     const signed = async ({ sequence, id, type, createdAt, body: sealed }: FeedItem): Promise<SignedItem> => {

@@ -310,7 +310,10 @@ describe('verification of the audit log', () => {
       told.push([entries, position]);
       if (entries === 20) deadline.abort();
     };
-    const half = await verify({ onProgress, deadline: deadline.signal, batch: 10 });
+    let turns = 0;
+    const turn = <T>(look: () => Promise<T>) => (turns++, look());
+    const half = await verify({ onProgress, turn, deadline: deadline.signal, batch: 10 });
+    expect(turns).toBe(2);
     const [tenth, twentieth] = [data[9]!, data[19]!];
     expect(told).toEqual([
       [10, tenth.position],

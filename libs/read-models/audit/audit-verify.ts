@@ -32,6 +32,8 @@ export interface VerifyOptions {
   readonly deadline?: AbortSignal | undefined;
   /** Told after each batch. */
   readonly onProgress?: (entries: number, position: number) => void;
+  /** Runs the look at each batch: others may be before it. */
+  readonly turn?: <T>(look: () => Promise<T>) => Promise<T>;
   /** At most so many entries are in memory at once. */
   readonly batch?: number;
 }
@@ -69,15 +71,11 @@ export async function verifyAudit(parts: Parts, workspace: string, options: Veri
     const { entries, position, hash } = chain;
     return { ok: true, entries, position, hash, complete };
   };
-  for await (const [event, row] of sideBySide(parts, workspace, { from, upTo, batch })) {
-    const reason = await breakOf(parts, workspace, event, row, chain);
-    if (reason)
-      return broken(
-        event && (!row || event.position <= row.position) ? publicEventId(event.id) : publicEventId(row!.event_id),
-        (event ?? row)!.position,
-        reason,
-      );
-    if (chain.entries % batch !== 0) continue;
+  const pairs = sideBySide(parts, workspace, { from, upTo, batch });
+  const look = () => firstBreak(parts, workspace, pairs, chain, batch);
+  const { turn = (work) => work() } = options;
+  for (let found = await turn(look); found !== 'end'; found = await turn(look)) {
+    if (found) return found;
     options.onProgress?.(chain.entries, chain.position);
     if (options.deadline?.aborted) return looked(false);
   }
@@ -89,6 +87,29 @@ export async function verifyAudit(parts: Parts, workspace: string, options: Veri
   // Of a view that says to have come further than there are events, those to come would be missing.
   if (upTo > (await parts.store.head())) return broken(null, upTo, 'changed');
   return looked(true);
+}
+
+/** What is wrong among the next `batch` pairs, if anything is; or `end` when there are no more. */
+async function firstBreak(
+  parts: Parts,
+  workspace: string,
+  pairs: AsyncGenerator<Pair>,
+  chain: ChainHead,
+  batch: number,
+): Promise<Verdict | 'end' | undefined> {
+  for (let left = batch; left > 0; left--) {
+    const next = await pairs.next();
+    if (next.done) return 'end';
+    const [event, row] = next.value as Pair;
+    const reason = await breakOf(parts, workspace, event, row, chain);
+    if (reason)
+      return broken(
+        event && (!row || event.position <= row.position) ? publicEventId(event.id) : publicEventId(row!.event_id),
+        (event ?? row)!.position,
+        reason,
+      );
+  }
+  return undefined;
 }
 
 const broken = (id: string | null, position: number, reason: BreakReason): Verdict => ({
