@@ -115,7 +115,11 @@ export class AuditController {
     @Query() { at }: AtQuery,
     @TheCall() call: Call,
   ): Promise<EntityAt> {
-    const found = await entityAt(this.engines.store, call.workspace, type, id, at ?? call.at);
+    const { workspace } = call;
+    // Of a thing with a long past all of it is read.
+    const found = await this.turns.stretch(workspace, () =>
+      entityAt(this.engines.store, workspace, type, id, at ?? call.at),
+    );
     if (!found) throw fail('ENTITY_NOT_FOUND');
     return found;
   }
