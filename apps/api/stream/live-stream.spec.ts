@@ -144,6 +144,24 @@ describe('the shared reading of the live stream', () => {
     await eventually(() => expect(theirs.told()).toEqual(['acct_2']));
   });
 
+  it('leaves the process to others while it tells many readers much, who all hear it in order', async () => {
+    const readers = Array.from({ length: 500 }, () => read(0));
+    await eventually(() => [...live['readers']].every(({ isJoined }) => isJoined));
+    const last = readers.at(-1)!;
+    let heardMeanwhile: number | undefined;
+    const write = last.response.write;
+    last.response.write = (text) => {
+      setImmediate(() => (heardMeanwhile ??= last.told().length));
+      return write(text);
+    };
+    const nine = Array.from({ length: 9 }, (_, n) => event(n + 1, 'ws_1'));
+    await store.append('account-ws_1:acct_1', nine, -1);
+    const all = nine.map((_, n) => `acct_${n + 1}`);
+    await eventually(() => expect(last.told()).toEqual(all));
+    for (const { told } of readers) expect(told()).toEqual(all);
+    expect(heardMeanwhile).toBeLessThan(all.length);
+  });
+
   it('tells a reader nothing that stands before its own place', async () => {
     let go = (): void => undefined;
     const first = read(0);

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { Gauge } from 'prom-client';
 import { parseStream, type RecordedEvent } from '#event-store';
 import { OneAtATime, SECOND } from '#kernel';
@@ -14,6 +15,8 @@ import { Reader, STALLED_MS, type StreamedMessage } from './reader';
 const BATCH = 500;
 /** Of what each reader reads on its own; many may do so at once. */
 const OWN = { limit: 100, size: 1_000_000 } as const;
+/** What many readers of one workspace are told leaves the process to others so often. */
+const TOLD_AT_ONCE = 2_000;
 const HEARTBEAT_MS = 15 * SECOND;
 /** The longest a key that has ended keeps a stream it had opened. */
 const CHECK_KEYS_MS = 5 * SECOND;
@@ -153,10 +156,17 @@ export class LiveStream {
     const onFault = (error: Error) =>
       this.engines.log.warn({ err: error.message }, 'the live stream waits for the event store');
     for await (const { events, position } of this.engines.store.follow({ after, maxBatch: BATCH, signal, onFault })) {
-      const told = await this.toldAll(events);
+      for (let rest = events; rest.length > 0;) {
+        const some = rest.slice(0, Math.max(1, Math.floor(TOLD_AT_ONCE / this.readers.size)));
+        rest = rest.slice(some.length);
+        const told = await this.toldAll(some);
+        if (signal.aborted) return;
+        // No await from here to the new position: who joins meanwhile joins before all of these or after them.
+        for (const event of some) this.fanOut(event, told.get(event) ?? []);
+        this.position = some.at(-1)!.position;
+        if (rest.length > 0) await setImmediate();
+      }
       if (signal.aborted) return;
-      // No await from here to the new position: who joins meanwhile joins before all of these or after them.
-      for (const event of events) this.fanOut(event, told.get(event) ?? []);
       this.position = position;
     }
   }
