@@ -5,7 +5,7 @@ import { isOutage } from './outage';
 const NOWHERE = '/nowhere/.s.PGSQL.5432';
 
 describe('an outage of PostgreSQL', () => {
-  it.each(['08006', '40001', '53300', '55P03', '57P01', '25006'])('is what SQLSTATE %s says', (code) => {
+  it.each(['08006', '40001', '53300', '55P03', '57P01', '25006', '25P03'])('is what SQLSTATE %s says', (code) => {
     expect(isOutage(Object.assign(new Error('refused'), { code }))).toBe(true);
   });
 

@@ -1,5 +1,8 @@
-/** SQLSTATEs of what passes: connections, resources, an operator's intervention, a serialization conflict, a database that may only be read for now. */
-const PASSING = /^((08|40|53|55|57)...|25006)$/;
+/**
+ * SQLSTATEs of what passes: connections, resources, an operator's intervention, a serialization conflict, a database that may only be read for
+ * now, a transaction that the server ended because its process had frozen.
+ */
+const PASSING = /^((08|40|53|55|57)...|25006|25P0[34])$/;
 const SOCKET = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/;
 const LOST =
   /connection (terminated|ended|error)|timeout exceeded when trying to connect|not queryable|after calling end/i;
