@@ -85,9 +85,14 @@ export class Recorder {
 
   private async write(outcomes: readonly Outcome[]): Promise<void> {
     const finished = finishedBatches(outcomes);
+    let isAgain = false;
     for (let pause = 10; !this.dead; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        const { counted, others } = await this.writeOnce(outcomes, finished);
+        const attempted = outcomes.filter(({ exchange }) => exchange !== null);
+        // The answer to the commit may have been lost, and an attempt is listed once.
+        const unwritten = isAgain ? await this.unwritten(attempted) : attempted;
+        isAgain = true;
+        const { counted, others } = await this.writeOnce(outcomes, unwritten, finished);
         this.needs.onOver(finished);
         this.needs.metrics.recordBatch.observe(outcomes.length);
         this.needs.onRecorded(counted, others);
@@ -99,16 +104,30 @@ export class Recorder {
     }
   }
 
-  private async writeOnce(outcomes: readonly Outcome[], finished: readonly string[]): Promise<Written> {
+  /** Of these, whose attempts are not in the database. */
+  private async unwritten(attempted: readonly Outcome[]): Promise<readonly Outcome[]> {
+    const rows = await this.needs.db.query<{ delivery_id: string; at: Instant }>(
+      'select delivery_id, at from delivery.attempt where delivery_id = any($1)',
+      [attempted.map(({ task }) => task.id)],
+    );
+    const written = new Set(rows.map(({ delivery_id, at }) => `${delivery_id} ${at}`));
+    return attempted.filter(({ task, exchange }) => !written.has(`${task.id} ${instant(exchange!.startedAt)}`));
+  }
+
+  private async writeOnce(
+    outcomes: readonly Outcome[],
+    attempted: readonly Outcome[],
+    finished: readonly string[],
+  ): Promise<Written> {
     const { db, reopen, alongside } = this.needs;
     if (outcomes.every((outcome) => !isExceptional(outcome) && outcome.task.coalesce === null)) {
-      await this.record(db, outcomes, finished);
+      await this.record(db, outcomes, attempted, finished);
       return { counted: outcomes, others: [] };
     }
     return db.tx(
       async (sql) => {
         const present = await reopen(sql, outcomes);
-        const ids = await this.record(sql, present, finished);
+        const ids = await this.record(sql, present, attempted, finished);
         const counts = (outcome: Outcome) => !isExceptional(outcome) || ids.has(outcome.task.id);
         const counted = present.filter(counts);
         await alongside(sql, counted);
@@ -122,9 +141,9 @@ export class Recorder {
   private async record(
     sql: Sql,
     outcomes: readonly Outcome[],
+    attempted: readonly Outcome[],
     finished: readonly string[],
   ): Promise<ReadonlySet<string>> {
-    const attempted = outcomes.filter(({ exchange }) => exchange !== null);
     const decided = outcomes.filter(isExceptional);
     const now = this.needs.clock();
     const decisions = decided.length > 0 ? decisionColumns(decided, now) : NO_DECISIONS;

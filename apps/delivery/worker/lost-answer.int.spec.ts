@@ -100,6 +100,31 @@ describe('a commit whose answer is lost', () => {
     await eachArrivesOnce(count);
   });
 
+  it('of what was attempted, which is listed once', async () => {
+    await register();
+    await world.live(1);
+    for (const reply of [204, 500]) {
+      receiver.script('/a', reply);
+      const isLost = lose('delivery.record(');
+      await world.happen('a');
+      await world.pass(worker);
+      await eventually(isLost);
+      await eventually(async () => expect(await world.test.db.query('select 1 from delivery.lease')).toEqual([]));
+    }
+    await eventually(() => expect(receiver.on('/a')).toHaveLength(3));
+    await eventually(async () =>
+      expect(
+        await world.test.db.query(
+          'select number, ok from delivery.attempt join delivery.delivery d on d.id = delivery_id order by d.sequence, number',
+        ),
+      ).toEqual([
+        { number: 1, ok: true },
+        { number: 1, ok: false },
+        { number: 2, ok: true },
+      ]),
+    );
+  });
+
   it('is as good as one after which the endpoints could not be read', async () => {
     await world.happen('a', 5);
     await world.fresh();
