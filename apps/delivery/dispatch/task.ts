@@ -8,6 +8,14 @@ export interface Batch {
   recorded: number;
 }
 
+/** The queue of an `ordered` endpoint in the hands of one worker. */
+export interface Hold {
+  /** Of the row of delivery.hold. */
+  readonly name: string;
+  /** Who held it when the delivery was read: one that was given up by the others may hold it again, and begins anew. */
+  readonly worker: string;
+}
+
 /** One delivery that is to be attempted now. */
 export interface Task {
   /** UUID, without `dlv_`. */
@@ -31,14 +39,18 @@ export interface Task {
   /** Its row has a state, which a success must clear. */
   readonly exceptional: boolean;
   readonly coalesce: string | null;
-  /** The lease that holds it; for an `ordered` endpoint's queue the name of the lane's hold. */
+  /** The lease that holds it; for an `ordered` endpoint's queue the lane's hold. */
   readonly batch: Batch | null;
-  readonly lane: string | null;
+  readonly lane: Hold | null;
   /** When the replay that it is was asked for: one that is asked for while it is under way comes after it. Known in lanes alone. */
   readonly replayedAt?: string | null;
   /** What is personal in the body was erased, and reads null in what is sent. */
   readonly erased?: boolean;
 }
+
+/** Whether this worker has it, in its present life. */
+export const isHeldBy = (worker: string, { batch, lane }: Pick<Task, 'batch' | 'lane'>): boolean =>
+  (lane ?? batch)?.worker === worker;
 
 /** A delivery as it waits in the database. */
 export interface WaitingRow {

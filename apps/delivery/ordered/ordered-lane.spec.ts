@@ -20,6 +20,8 @@ const row = (sequence: number) => ({
   body: '{}',
 });
 
+const HOLD = { name: 'ordered:1', worker: 'worker-1' };
+
 type Answer = (rows: unknown[] | Promise<never>) => void;
 
 /** A lane's surroundings: what it sent, and its reads of the queue (what they ask for), which the test answers. */
@@ -50,7 +52,7 @@ const sequences = (sent: readonly Task[]): number[] => sent.map(({ sequence }) =
 
 it('is not sent again when it is recorded while the queue is read anew', async () => {
   const { sent, answers, needs } = surroundings();
-  const lane = new OrderedLane(1, needs);
+  const lane = new OrderedLane(1, HOLD, needs);
   const looked = lane.look(0);
   answers.shift()!([row(1)]);
   await looked;
@@ -69,7 +71,7 @@ it('is sent again when it waits behind a later one of its entity, which has its 
     answers.shift()!(rows);
     return asked.at(-1);
   };
-  const lane = new OrderedLane(1, needs);
+  const lane = new OrderedLane(1, HOLD, needs);
   void lane.look(0);
   await answered(row(1), row(2));
   await eventually(() => expect(sequences(sent)).toEqual([1]));
@@ -89,7 +91,7 @@ it('is sent again when it waits behind a later one of its entity, which has its 
 
 it('is looked for when more may have come, and not whenever one is recorded', async () => {
   const { sent, answers, asked, needs } = surroundings();
-  const lane = new OrderedLane(1, needs);
+  const lane = new OrderedLane(1, HOLD, needs);
   const looked = lane.look(0);
   // It came while the queue was being read.
   const pulled = lane.pull();
@@ -107,7 +109,7 @@ it('is looked for when more may have come, and not whenever one is recorded', as
 it('is looked for again with the next outcome where the look failed', async () => {
   const { sent, answers, needs } = surroundings();
   const faults: Error[] = [];
-  const lane = new OrderedLane(1, { ...needs, onFault: (error) => void faults.push(error) });
+  const lane = new OrderedLane(1, HOLD, { ...needs, onFault: (error) => void faults.push(error) });
   const looked = lane.look(0);
   answers.shift()!([row(1)]);
   await looked;
@@ -122,7 +124,7 @@ it('is looked for again with the next outcome where the look failed', async () =
 
 it('is read on page by page, as far as there is room', async () => {
   const { sent, answers, asked, needs } = surroundings();
-  const lane = new OrderedLane(1, { ...needs, memory: new Memory() });
+  const lane = new OrderedLane(1, HOLD, { ...needs, memory: new Memory() });
   void lane.look(0);
   answers.shift()!(Array.from({ length: 200 }, (_, n) => ({ ...row(n + 1), key: `${n}` })));
   await eventually(() => expect(asked.at(-1)).toEqual([1, 200, 200]));
@@ -132,7 +134,7 @@ it('is read on page by page, as far as there is room', async () => {
 
 it('is sent again as soon as another is recorded, if there was no room for it when its time had come', async () => {
   const { sent, answers, asked, needs } = surroundings();
-  const lane = new OrderedLane(1, { ...needs, memory: new Memory({ count: 12, size: 1_000_000 }) });
+  const lane = new OrderedLane(1, HOLD, { ...needs, memory: new Memory({ count: 12, size: 1_000_000 }) });
   const looked = lane.look(0);
   answers.shift()!([row(1), { ...row(2), key: 'b' }]);
   await looked;
@@ -151,7 +153,7 @@ it('is sent again as soon as another is recorded, if there was no room for it wh
 
 it('is not sent before those that were read earlier when the queue, read on, is another worker’s by then', async () => {
   const { sent, answers, needs } = surroundings();
-  const lane = new OrderedLane(1, needs);
+  const lane = new OrderedLane(1, HOLD, needs);
   const looked = lane.look(0);
   answers.shift()!([row(1)]);
   await looked;
@@ -166,6 +168,7 @@ it('is not sent by a worker that was given up while it asked for the hold', asyn
   const { sent, answers, needs } = surroundings();
   let hold: ((held: boolean) => void) | undefined;
   const lanes = new OrderedLanes({
+    worker: () => HOLD.worker,
     ...needs,
     db: needs.db as Database,
     hold: () => new Promise((answer) => (hold = answer)),
@@ -191,6 +194,7 @@ it('is told to the holder of the lane by whoever queues for it, and by nobody el
   const { needs } = surroundings();
   const told: number[] = [];
   const lanes = new OrderedLanes({
+    worker: () => HOLD.worker,
     ...needs,
     db: needs.db as Database,
     hold: () => Promise.resolve(false),

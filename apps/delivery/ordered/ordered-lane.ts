@@ -1,11 +1,11 @@
 import { grouped, instant, plus, type Clock } from '#kernel';
 import type { Sql } from '#postgres';
 import type { Memory } from '../dispatch/memory';
-import { taskOf, type Task } from '../dispatch/task';
+import { taskOf, type Hold, type Task } from '../dispatch/task';
 import { isStateLike } from '../intake/coalesce';
 import type { Outcome } from '../record/outcome';
 import { prune } from './prune';
-import { DEEPEST, laneName, readLines, readOn, type QueueRow } from './queue-rows';
+import { DEEPEST, readLines, readOn, type QueueRow } from './queue-rows';
 
 export interface OrderedLaneNeeds {
   readonly db: Sql;
@@ -89,6 +89,7 @@ export class OrderedLane {
 
   constructor(
     private readonly endpoint: number,
+    private readonly hold: Hold,
     private readonly needs: OrderedLaneNeeds,
   ) {
     this.inOrder = needs.isOrdered(endpoint);
@@ -277,10 +278,8 @@ export class OrderedLane {
     }
     if (this.mayBeWorthless(line, row)) return this.makeRoom(line, row);
     line.flying.add(row.sequence);
-    const lane = laneName(this.endpoint);
-    this.needs.submit(
-      taskOf(row, { endpoint: this.endpoint, coalesce: null, batch: null, lane, replayedAt: row.replayed_at }),
-    );
+    const { endpoint, hold: lane } = this;
+    this.needs.submit(taskOf(row, { endpoint, coalesce: null, batch: null, lane, replayedAt: row.replayed_at }));
   }
 
   private get prunes(): boolean {

@@ -7,6 +7,7 @@ import { laneName } from './queue-rows';
 export interface OrderedLanesNeeds extends Omit<OrderedLaneNeeds, 'memory'> {
   readonly db: Database;
   readonly hold: (name: string) => Promise<boolean>;
+  readonly worker: () => string;
   readonly isKnown: (endpoint: number) => boolean;
   readonly refreshEndpoints: () => Promise<void>;
   /** Another process holds the lane and should look. */
@@ -85,12 +86,17 @@ export class OrderedLanes {
 
   private async open(endpoint: number): Promise<OrderedLane | undefined> {
     const { losses } = this;
-    if (!(await this.needs.hold(laneName(endpoint)))) return undefined;
+    const name = laneName(endpoint);
+    if (!(await this.needs.hold(name))) return undefined;
     if (!this.needs.isKnown(endpoint)) await this.needs.refreshEndpoints();
     if (this.losses !== losses) return undefined;
     const held = this.lanes.get(endpoint);
     if (held || this.stopped || !this.needs.isKnown(endpoint)) return held;
-    const lane = new OrderedLane(endpoint, { ...this.needs, memory: this.memory });
+    const lane = new OrderedLane(
+      endpoint,
+      { name, worker: this.needs.worker() },
+      { ...this.needs, memory: this.memory },
+    );
     this.lanes.set(endpoint, lane);
     return lane;
   }

@@ -420,4 +420,58 @@ describe('an ordered endpoint', () => {
     await attempts(2);
     expect(await db.query('select state from delivery.delivery')).toEqual([{ state: null }]);
   });
+
+  describe('what was under way when its worker was given up', () => {
+    const held: ServerResponse[] = [];
+    const attempts = () => world.test.db.query('select number, ok from delivery.attempt order by at');
+    const open = () =>
+      world.test.db.query('select state, tries from delivery.delivery where state is not null or tries > 0');
+    /** A worker that finds that it was given up, and has begun anew: its delivery is under way for the second time. */
+    const begunAnew = async () => {
+      held.length = 0;
+      receiver.always('/o', (_, response) => void held.push(response));
+      const worker = await world.worker();
+      await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+      await world.pass(worker);
+      await world.live(1);
+      await world.happen('a', 1);
+      await world.pass(worker);
+      await eventually(() => expect(held).toHaveLength(1));
+      await world.test.db.query('delete from delivery.worker');
+      await eventually(() => expect(held).toHaveLength(2));
+      return worker;
+    };
+
+    it.each([
+      [204, 500],
+      [500, 204],
+    ])(
+      'is delivered when one of the two was taken, though both are written at once: %i, then %i',
+      async (...replies) => {
+        const { recorder } = (await begunAnew()).parts;
+        const start = recorder['start'].bind(recorder);
+        recorder['start'] = () => undefined;
+        for (const [n, status] of replies.entries()) {
+          held[n]!.writeHead(status).end();
+          await eventually(() => expect(recorder['waiting']).toHaveLength(n + 1));
+        }
+        recorder['start'] = start;
+        await recorder.flush();
+        expect(await open()).toEqual([]);
+        expect(await world.test.db.query('select 1 from delivery.queue')).toEqual([]);
+      },
+    );
+
+    it('is not tried a third time because the first has failed', async () => {
+      const { recorder } = (await begunAnew()).parts;
+      held[0]!.writeHead(500).end();
+      await eventually(async () => expect(await attempts()).toEqual([{ number: 1, ok: false }]));
+      await recorder.flush();
+      expect(await open()).toEqual([{ state: 'queued', tries: 0 }]);
+      held[1]!.writeHead(204).end();
+      await eventually(async () => expect(await world.test.db.query('select 1 from delivery.queue')).toEqual([]));
+      expect(held).toHaveLength(2);
+      expect(await open()).toEqual([]);
+    });
+  });
 });

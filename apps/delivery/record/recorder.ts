@@ -1,5 +1,6 @@
 import { instant, plus, type Clock, type Instant } from '#kernel';
 import { arrayOrNull, plainArray, plainArrayOrNull, type Database, type Sql } from '#postgres';
+import { isHeldBy } from '../dispatch/task';
 import type { Metrics } from '../metrics';
 import type { Decision, Outcome } from './outcome';
 
@@ -121,14 +122,17 @@ export class Recorder {
   ): Promise<Written> {
     const { db, reopen, alongside } = this.needs;
     if (outcomes.every((outcome) => !isExceptional(outcome) && outcome.task.coalesce === null)) {
-      await this.record(db, outcomes, attempted, finished);
+      await this.record(db, this.needs.worker(), [], attempted, finished);
       return { counted: outcomes, others: [] };
     }
     return db.tx(
       async (sql) => {
         const present = await reopen(sql, outcomes);
-        const ids = await this.record(sql, present, attempted, finished);
-        const counts = (outcome: Outcome) => !isExceptional(outcome) || ids.has(outcome.task.id);
+        const worker = this.needs.worker();
+        const decided = deciding(present, worker);
+        const ids = await this.record(sql, worker, decided, attempted, finished);
+        const own = new Set(decided);
+        const counts = (outcome: Outcome) => !isExceptional(outcome) || (own.has(outcome) && ids.has(outcome.task.id));
         const counted = present.filter(counts);
         await alongside(sql, counted);
         return { counted, others: present.filter((outcome) => !counts(outcome)) };
@@ -140,15 +144,15 @@ export class Recorder {
   /** An attempt that is written is a fact; lazily, since after a crash of the database it is made again. Returns whose decision counted. */
   private async record(
     sql: Sql,
-    outcomes: readonly Outcome[],
+    worker: string,
+    decided: readonly Outcome[],
     attempted: readonly Outcome[],
     finished: readonly string[],
   ): Promise<ReadonlySet<string>> {
-    const decided = outcomes.filter(isExceptional);
     const now = this.needs.clock();
     const decisions = decided.length > 0 ? decisionColumns(decided, now) : NO_DECISIONS;
     const params = [
-      this.needs.worker(),
+      worker,
       now,
       ...attemptColumns(attempted),
       ...decisions,
@@ -175,6 +179,21 @@ const isAwaited = ({ task }: Outcome): boolean => task.lane !== null;
 /** On the common way, delivered at the first attempt, the attempt says it all. */
 const isExceptional = ({ task, decision }: Outcome): boolean => decision.state !== 'delivered' || task.exceptional;
 
+/**
+ * What is to be decided by. What was under way in an `ordered` endpoint's lane when this worker was given up is there twice: that its receiver has
+ * taken it is true in every life of the worker, and what else came of it in a former one counts no more.
+ */
+function deciding(outcomes: readonly Outcome[], worker: string): readonly Outcome[] {
+  const taken = new Set<string>();
+  for (const { task, decision } of outcomes)
+    if (task.lane !== null && decision.state === 'delivered') taken.add(task.id);
+  return outcomes.filter((outcome) => {
+    const { task, decision } = outcome;
+    if (task.lane !== null && taken.has(task.id)) return decision.state === 'delivered';
+    return isExceptional(outcome) && isHeldBy(worker, task);
+  });
+}
+
 function attemptColumns(outcomes: readonly Outcome[]): unknown[] {
   const exchanges = outcomes.map(({ exchange }) => exchange!);
   return [
@@ -198,7 +217,7 @@ function decisionColumns(outcomes: readonly Outcome[], now: Instant): unknown[] 
   return [
     outcomes.map(({ task }) => task.id),
     outcomes.map(({ task }) => task.batch?.id ?? null),
-    arrayOrNull(outcomes.map(({ task }) => task.lane)),
+    arrayOrNull(outcomes.map(({ task }) => task.lane?.name ?? null)),
     outcomes.map(({ task }) => task.endpoint),
     outcomes.map(({ task }) => task.sequence),
     outcomes.map(({ decision }) => (decision.state === 'waiting' ? 'retrying' : decision.state)),

@@ -1,6 +1,7 @@
 import { Semaphore } from '#kernel';
 import { PoisonMessageError, type ReceivedMessage } from '#messaging';
 import { fromBusMessage, messageType, TOPICS, type CoreMessage } from '#public-messages';
+import { isHeldBy } from '../dispatch/task';
 import { applyChange, purgeClosed } from '../endpoints/apply-change';
 import { changesBefore } from '../endpoints/changes-before';
 import type { Endpoint } from '../endpoints/endpoint';
@@ -213,7 +214,8 @@ export class DeliveryWorker {
     for (const outcome of others) if (isFarewell(outcome)) this.parts.dispatcher.saidGone(outcome.task, false);
     // Discarded by hand while it was under way: the next of its entity may go. Or to be sent again: it waits behind the lane's cursor.
     for (const { task, exchange } of others) {
-      if (task.lane === null) continue;
+      // What was under way when this worker was given up is in the line once more.
+      if (task.lane === null || !isHeldBy(this.parts.presence.id, task)) continue;
       this.parts.orderedLanes.recorded({ task, exchange, decision: { state: 'delivered' } });
       void this.parts.orderedLanes.changed(task.endpoint);
     }

@@ -199,6 +199,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     isOrdered: (no) => directory.get(no)?.row.config.ordered ?? true,
     wantsLatestOnly: (no) => directory.get(no)?.row.config.latestOnly ?? false,
     hold,
+    worker,
     isKnown: (no) => directory.get(no) !== undefined,
     refreshEndpoints: () => directory.refresh(),
     tellHolder: (no) => engines.wake.send(WAKE_CHANNEL, `queue:${no}`),
