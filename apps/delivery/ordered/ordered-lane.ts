@@ -164,6 +164,12 @@ export class OrderedLane {
     this.fillIfLow();
   }
 
+  /** What came of a delivery does not count, as it was discarded by hand meanwhile, or is to be sent again before the next: the queue says which. */
+  async undecided(task: Pick<Task, 'key' | 'sequence'>): Promise<void> {
+    this.lines.get(this.nameOf(task))?.flying.delete(task.sequence);
+    await this.reset();
+  }
+
   stop(): void {
     this.stopped = true;
     this.forget();

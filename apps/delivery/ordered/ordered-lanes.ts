@@ -1,5 +1,6 @@
 import type { Database } from '#postgres';
 import { Memory } from '../dispatch/memory';
+import type { Task } from '../dispatch/task';
 import type { Outcome } from '../record/outcome';
 import { OrderedLane, type OrderedLaneNeeds } from './ordered-lane';
 import { laneName } from './queue-rows';
@@ -56,6 +57,11 @@ export class OrderedLanes {
 
   recorded(outcome: Outcome): void {
     this.lanes.get(outcome.task.endpoint)?.recorded(outcome);
+  }
+
+  /** What came of it does not count. */
+  async undecided(task: Task): Promise<void> {
+    await this.lanes.get(task.endpoint)?.undecided(task);
   }
 
   /** What this worker held is another's now. */

@@ -319,6 +319,24 @@ describe('an ordered endpoint', () => {
     expect(await db.query('select state, tries from delivery.delivery')).toEqual([{ state: null, tries: 0 }]);
   });
 
+  it('gets the next of an entity after the one that is replayed while it fails', async () => {
+    const worker = await world.worker();
+    const held: ServerResponse[] = [];
+    receiver.script('/o', (_, response) => void held.push(response));
+    await world.register('whe_o', receiver.url('/o'), { ordered: true, eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.happen('a', 2);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(1));
+    const { db } = world.test;
+    await db.query(
+      'select delivery.replay(endpoint, array_agg(id), now()) from delivery.delivery where sequence = 1 group by endpoint',
+    );
+    held[0]!.writeHead(500).end();
+    await eventually(async () => expect(await db.query('select * from delivery.queue')).toEqual([]));
+    expect(perEntity(receiver.on('/o'))).toEqual({ a: [1, 1, 2] });
+  });
+
   it('is told once of what was under way when it was disabled, though it was enabled again before that happened', async () => {
     const worker = await world.worker();
     const held: ServerResponse[] = [];

@@ -212,13 +212,9 @@ export class DeliveryWorker {
   private recorded(counted: readonly Outcome[], others: readonly Outcome[]): void {
     for (const outcome of counted) if (isFarewell(outcome)) this.parts.dispatcher.saidGone(outcome.task, true);
     for (const outcome of others) if (isFarewell(outcome)) this.parts.dispatcher.saidGone(outcome.task, false);
-    // Discarded by hand while it was under way: the next of its entity may go. Or to be sent again: it waits behind the lane's cursor.
-    for (const { task, exchange } of others) {
-      // What was under way when this worker was given up is in the line once more.
-      if (task.lane === null || !isHeldBy(this.parts.presence.id, task)) continue;
-      this.parts.orderedLanes.recorded({ task, exchange, decision: { state: 'delivered' } });
-      void this.parts.orderedLanes.changed(task.endpoint);
-    }
+    // What was under way when this worker was given up is in the line once more.
+    for (const { task } of others)
+      if (task.lane !== null && isHeldBy(this.parts.presence.id, task)) void this.parts.orderedLanes.undecided(task);
     for (const outcome of counted) {
       const { task, decision } = outcome;
       if (decision.state === 'waiting') {
