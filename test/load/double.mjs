@@ -1,4 +1,4 @@
-// The double of EventStoreDB in a process of its own; tells its address, ends with its parent.
+// The double of EventStoreDB in a process of its own; tells its address, cuts its connections when it is told `cut`, ends with its parent.
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -6,4 +6,5 @@ const { EventStoreDbDouble } = require('../../dist/libs/event-store/eventstoredb
 
 const double = await EventStoreDbDouble.start();
 process.send(double.url);
+process.on('message', (what) => what === 'cut' && double.cut());
 process.on('disconnect', () => process.exit(0));

@@ -1,30 +1,17 @@
 // npm run bench -- --engines: the same figures on the embedded engines, with Kafka as the bus, and with the double of EventStoreDB as the log.
 import { fork } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { transformSync } from '@swc/core';
+import { kafkaNode } from '../engines/kafka-node.mjs';
 import { deliveries, latency } from './scenarios.mjs';
 import { cpuOf, openReceiver, openSystem, spread } from './stage.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '../..');
 const require = createRequire(import.meta.url);
 
-/** Kafka as the engine suites start it: their modules are TypeScript, so they are turned into scripts first. */
 async function startKafka() {
-  const folder = join(root, '.cache/bench');
-  mkdirSync(folder, { recursive: true });
-  for (const name of ['kafka-properties', 'kafka']) {
-    const { code } = transformSync(readFileSync(join(root, `test/engines/${name}.ts`), 'utf8'), {
-      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-      module: { type: 'commonjs' },
-    });
-    writeFileSync(join(folder, `${name}.js`), code);
-  }
-  const { KafkaNode } = require(join(folder, 'kafka.js'));
-  const node = await KafkaNode.start();
+  const node = await (await kafkaNode()).start();
   return { env: { BUS_URL: node.url }, pid: node.pid, close: () => node.remove() };
 }
 
