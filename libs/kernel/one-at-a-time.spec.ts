@@ -22,6 +22,24 @@ describe('work that is done one at a time', () => {
     expect(ends).toHaveLength(2);
   });
 
+  it('answers each who asked after a run of its own, however many ask after it', async () => {
+    const { ends, one } = held();
+    const answered: string[] = [];
+    const ask = (name: string) => void one.run().then(() => answered.push(name));
+    ask('first');
+    ask('second');
+    ends[0]!();
+    await turn();
+    ask('third');
+    expect(answered).toEqual(['first']);
+    ends[1]!();
+    await turn();
+    expect([answered, ends.length]).toEqual([['first', 'second'], 3]);
+    ends[2]!();
+    await turn();
+    expect(answered).toEqual(['first', 'second', 'third']);
+  });
+
   it('runs anew when it is asked for after a run', async () => {
     const { ends, one } = held();
     const first = one.run();

@@ -1,19 +1,23 @@
 /**
  * Runs the same work one at a time. Asked for during a run, it runs once more, for all who asked: what that run saw may be older than what
- * they know of. `work` meets its own faults; what it throws all the same comes out of the runs that were asked for.
+ * they know of.
  */
 export class OneAtATime {
   private running: Promise<void> | undefined;
-  private isAsked = false;
+  private next: Promise<void> | undefined;
   private isEnded = false;
 
   constructor(private readonly work: () => Promise<void>) {}
 
-  /** Resolves when nothing that was asked for is left to do. */
+  /** Resolves when a run that began after the asking is over, and rejects with what it throws. */
   run(): Promise<void> {
-    if (this.isEnded) return this.running ?? Promise.resolve();
-    this.isAsked = true;
-    return (this.running ??= this.all());
+    if (this.next) return this.next;
+    if (!this.running) return this.begin();
+    const begin = (): Promise<void> => {
+      this.next = undefined;
+      return this.begin();
+    };
+    return (this.next = this.running.then(begin, begin));
   }
 
   /** Begins no more. Resolves when the run under way is over. */
@@ -22,14 +26,8 @@ export class OneAtATime {
     return this.running ?? Promise.resolve();
   }
 
-  private async all(): Promise<void> {
-    try {
-      while (this.isAsked && !this.isEnded) {
-        this.isAsked = false;
-        await this.work();
-      }
-    } finally {
-      this.running = undefined;
-    }
+  private begin(): Promise<void> {
+    if (this.isEnded) return Promise.resolve();
+    return (this.running = this.work().finally(() => (this.running = undefined)));
   }
 }

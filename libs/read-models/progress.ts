@@ -1,3 +1,4 @@
+import { OneAtATime } from '#kernel';
 import type { Sql } from '#postgres';
 
 const CHANNEL = 'view_progress';
@@ -31,8 +32,8 @@ export class ViewProgress {
   private readonly positions = new Map<string, number>();
   private readonly waiters = new Set<Waiter>();
   private readonly wanted = new Map<string, Set<Wanted>>();
-  private readonly looking = new Map<string, Promise<void>>();
-  private readonly queued = new Map<string, Promise<void>>();
+  /** By view. */
+  private readonly looks = new Map<string, OneAtATime>();
   private net: NodeJS.Timeout | undefined;
   private isClosed = false;
   private readonly stopListening: () => void;
@@ -144,28 +145,9 @@ export class ViewProgress {
 
   /** One query for all whose revision is waited for; the next begins when it is back, and covers whoever came meanwhile. */
   private look(view: string): Promise<void> {
-    const queued = this.queued.get(view);
-    if (queued) return queued;
-    const before = this.looking.get(view);
-    if (!before) return this.track(view, this.lookNow(view));
-    const next = before.then(
-      () => this.lookQueued(view),
-      () => this.lookQueued(view),
-    );
-    this.queued.set(view, next);
-    return next;
-  }
-
-  private lookQueued(view: string): Promise<void> {
-    this.queued.delete(view);
-    return this.track(view, this.lookNow(view));
-  }
-
-  private track(view: string, look: Promise<void>): Promise<void> {
-    this.looking.set(view, look);
-    const ended = () => void (this.looking.get(view) === look && this.looking.delete(view));
-    look.then(ended, ended);
-    return look;
+    const looks = this.looks.get(view) ?? new OneAtATime(() => this.lookNow(view));
+    this.looks.set(view, looks);
+    return looks.run();
   }
 
   private async lookNow(view: string): Promise<void> {
