@@ -9,3 +9,4 @@ export * from './campaign/campaign.commands';
 export { campaignErrors } from './campaign/campaign.errors';
 export { campaignDecider, type Campaign, type ExistingCampaign } from './campaign/campaign.decider';
 export { campaignAggregate } from './campaign/campaign.aggregate';
+export { noPosts, onlyWith, placeOf, type Place, type PostCounts } from './campaign/campaign-posts';

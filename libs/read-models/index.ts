@@ -1,4 +1,4 @@
-export type { KeyedView } from './keyed/keyed-view';
+export { takeIn, type KeyedView } from './keyed/keyed-view';
 export { KeyedTable } from './keyed/keyed-table';
 export type { Difference } from './keyed/first-difference';
 export { KeyedQuery } from './keyed/keyed-query';

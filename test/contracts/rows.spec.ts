@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { aggregates, type DomainEvent } from '#public-messages';
-import { keyedViews, type KeyedView } from '#read-models';
+import { keyedViews, takeIn, type KeyedView } from '#read-models';
 import { recorded } from './recorded';
 import { stories } from './stories';
 
-// One file per view: its row after the first event of each type. Rows stay as they were written, so they may look otherwise only in a
+// One file per view: its rows after the first event of each type. Rows stay as they were written, so they may look otherwise only in a
 // build of another shape. `GOLDEN=add` writes what is missing (a new view or event) and a view anew whose shape was counted up.
 
 interface Rows {
@@ -18,7 +18,7 @@ const fileOf = ({ name }: KeyedView): string => join(folder, `${name}.json`);
 const released = (view: KeyedView): Rows | undefined =>
   existsSync(fileOf(view)) ? (JSON.parse(readFileSync(fileOf(view), 'utf8')) as Rows) : undefined;
 
-/** A line for each row: a campaign's has hundreds of empty places. */
+/** A line for each row. */
 const textOf = ({ shape, rows }: Rows): string =>
   `{"shape":${shape},"rows":{\n${Object.entries(rows)
     .map(([type, row]) => `"${type}":${JSON.stringify(row)}`)
@@ -34,16 +34,19 @@ function told(category: string): ReturnType<typeof recorded>[] {
     );
 }
 
-/** What a view's table has after the first event of each type: the state, and the columns that lists filter by. */
+/** What a view's table has after the first event of each type, in each row that it touches: the state, and the columns that lists filter by. */
 function rowsOf(view: KeyedView): Record<string, unknown> {
   const [rows, states]: [Record<string, unknown>, Map<string, object>] = [{}, new Map()];
-  for (const event of told(view.category))
-    for (const id of view.keys(event)) {
-      const state = view.evolve(states.get(id), event, id);
-      states.set(id, state);
+  for (const event of told(view.category)) {
+    takeIn(view, states, event);
+    for (const [place, id] of view.keys(event).entries()) {
+      const state = states.get(id)!;
       const columns = Object.entries(view.columns).map(([name, { type, of }]) => [name, type, of(state)]);
-      rows[event.type] ??= JSON.parse(JSON.stringify({ state, columns }));
+      rows[place === 0 ? event.type : `${event.type}, row ${place + 1}`] ??= JSON.parse(
+        JSON.stringify({ state, columns }),
+      );
     }
+  }
   return rows;
 }
 

@@ -3,6 +3,7 @@ import { NO_STREAM, streamName, type RecordedEvent } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import {
   readModels,
+  takeIn,
   ViewProgress,
   type AuditEntry,
   type AuditFilters,
@@ -135,12 +136,14 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     const { view } = query;
     const stream = streamName(view.category, workspace, streamIdOf(view, workspace, id));
     const [row, news] = isOneOfMany(view) ? await this.beside(query, workspace, id, stream) : [];
-    let { state, revision, position } = row ?? { state: undefined, revision: NO_STREAM, position: 0 };
+    const rows = new Map(row && [[id, row.state]]);
+    let { revision, position } = row ?? { revision: NO_STREAM, position: 0 };
     for (const event of news ?? (await this.engines.store.read(stream, revision + 1))) {
       if (event.revision <= revision || !view.keys(event).includes(id)) continue;
-      state = view.evolve(state, upcast(event), id);
+      takeIn(view, rows, upcast(event));
       ({ revision, position } = event);
     }
+    const state = rows.get(id);
     return state && { state, view: view.present(state, id), revision, position };
   }
 

@@ -251,6 +251,10 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       });
     expect((await schedule()).status).toBe(503);
     expect(await post('/campaigns/cmp_unknown/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
+    expect(await get('/campaigns/cmp_unknown%2Fpst_unknown')).toMatchObject({
+      status: 404,
+      body: { code: 'CAMPAIGN_NOT_FOUND' },
+    });
   });
 
   it('refuses a post that is tried again when its place is given up and its campaign complete', async () => {

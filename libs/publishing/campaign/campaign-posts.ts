@@ -17,18 +17,28 @@ export type Place =
   /** Cancelled: it never comes back. */
   | { readonly in: false };
 
-/** The posts of a campaign and their counts. */
-export interface CampaignPosts {
-  readonly buckets: Entries<Place>;
+/** How many posts a campaign has, and what has become of them. */
+export interface PostCounts {
   readonly total: number;
   readonly settled: number;
   readonly succeeded: number;
+}
+
+/** The posts of a campaign and their counts. */
+export interface CampaignPosts extends PostCounts {
+  readonly buckets: Entries<Place>;
 }
 
 export const noPosts: CampaignPosts = { buckets: noEntries, total: 0, settled: 0, succeeded: 0 };
 
 /** Where a post stands in its campaign; undefined for one that the campaign has never heard of. */
 export const placeOf = (posts: CampaignPosts, postId: string): Place | undefined => entry(posts.buckets, postId);
+
+/** Posts of which all are counted and one is known: all that an event about that one asks for. */
+export const onlyWith = (counts: PostCounts, postId: string, place: Place | undefined): CampaignPosts => ({
+  ...counts,
+  buckets: withEntry(noEntries as Entries<Place>, postId, place),
+});
 
 /** The same posts with `postId` at another place, or (undefined) without a trace of it. */
 export function withPlace(posts: CampaignPosts, postId: string, place: Place | undefined): CampaignPosts {

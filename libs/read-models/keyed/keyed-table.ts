@@ -87,7 +87,7 @@ export class KeyedTable<S extends object> {
   private fold(workspace: string, id: string, event: RecordedEvent): Row<S> {
     const key = `${workspace}:${id}`;
     const before = this.rows.get(key);
-    const state = this.view.evolve(before?.state, event, id);
+    const state = this.view.evolve(before?.state, event, id, (other) => this.rows.get(`${workspace}:${other}`)?.state);
     const { revision, position } = event;
     if (before) return Object.assign(before, { state, revision, position });
     const row = { workspace, id, revision, position, createdPosition: position, state, size: 0 };
@@ -217,7 +217,7 @@ function indexesOf<S extends object>({ columns }: KeyedView<S>, table: string): 
       ? `create index if not exists ${name}_${column} on ${table} using gin (${column})`
       : `create index if not exists ${name}_${column} on ${table} (workspace, ${column}, created_position) where ${column} is not null`,
   );
-  return [`create index if not exists ${name}_newest on ${table} (workspace, created_position)`, ...own];
+  return [`create index if not exists ${name}_newest on ${table} (workspace, created_position) where not gone`, ...own];
 }
 
 const ROW = ['workspace', 'id', 'revision', 'position', 'created_position', 'gone', 'state'];

@@ -15,6 +15,8 @@ export interface Filter {
   readonly madeWithinMs?: number;
 }
 
+type RowOf<S> = (id: string) => S | undefined;
+
 /** A view with one row per thing: pure; what runs it owns transaction and checkpoint. */
 export interface KeyedView<S extends object = object, Shown extends object = object> {
   /** Name of the projection and of its table. */
@@ -25,9 +27,12 @@ export interface KeyedView<S extends object = object, Shown extends object = obj
   readonly category: string;
   /** Rows that an event touches, by id: the stream's own id unless the view divides a stream. */
   readonly keys: (event: RecordedEvent) => readonly string[];
-  /** The row after an event; `state` is undefined before the first. */
-  readonly evolve: (state: S | undefined, event: RecordedEvent, id: string) => S;
-  /** A deleted thing keeps its row, unseen. */
+  /**
+   * The row after an event; `state` is undefined before the first. `other` gives the other rows that the event touches, by id: those that
+   * `keys` names later as they were before it.
+   */
+  readonly evolve: (state: S | undefined, event: RecordedEvent, id: string, other: RowOf<S>) => S;
+  /** A deleted thing keeps its row, unseen; so is a row that is there for others alone. */
   readonly isGone?: (state: S) => boolean;
   readonly columns: Readonly<Record<string, Column<S>>>;
   readonly filters: Readonly<Record<string, Filter>>;
@@ -59,6 +64,19 @@ export function viewOf<
       return next;
     },
   };
+}
+
+/** Takes an event into the rows that it touches. */
+export function takeIn<S extends object, Shown extends object>(
+  view: KeyedView<S, Shown>,
+  rows: Map<string, S>,
+  event: RecordedEvent,
+): void {
+  for (const id of view.keys(event))
+    rows.set(
+      id,
+      view.evolve(rows.get(id), event, id, (other) => rows.get(other)),
+    );
 }
 
 /** The stream's own id is the row's. */

@@ -11,7 +11,7 @@ import { presentCampaign } from '../campaigns/campaigns.view';
 import { presentContent } from '../content/content.view';
 import { presentDesign } from '../designs/designs.view';
 import { presentGallery } from '../galleries/galleries.view';
-import type { KeyedView } from '../keyed/keyed-view';
+import { takeIn, type KeyedView } from '../keyed/keyed-view';
 import { presentMedia } from '../media/media.view';
 import { presentOperation } from '../operations/operations.view';
 import { presentPost } from '../posts/posts.view';
@@ -64,7 +64,7 @@ function listed<Row extends object, Shown extends object>(
   events: readonly RecordedEvent[],
 ): Shown[] {
   const rows = new Map<string, Row>();
-  for (const event of events) for (const id of view.keys(event)) rows.set(id, view.evolve(rows.get(id), event, id));
+  for (const event of events) takeIn(view, rows, event);
   return [...rows].map(([id, row]) => view.present(row, id));
 }
 
