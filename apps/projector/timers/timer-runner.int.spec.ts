@@ -226,6 +226,30 @@ describe('the timers', () => {
     expect(sent.map(({ position }) => position)).toEqual([4, 5, 1, 2, 3]);
   });
 
+  it('keeps to their order also those that one event led to, when one becomes due while the one before it waits for an engine', async () => {
+    answer = () => {
+      throw new EventStoreUnavailableError('away');
+    };
+    await set(
+      timer('z expiring', 1, { target: 'x', payload: { target: 'expiring' } }),
+      timer('a expired', 1, { target: 'x', payload: { target: 'expired' }, dueAt: plus(NOON, 500) }),
+    );
+    await runner().runDue();
+    answer = () => undefined;
+    now = plus(NOON, 500);
+    expect(await runner().runDue()).toBe(0);
+    now = plus(NOON, 1_000);
+    while ((await runner().runDue()) > 0);
+    expect(sent.map(({ target }) => target)).toEqual(['expiring', 'expired']);
+  });
+
+  it('goes on when two that one event led to wait for an engine both', async () => {
+    await set(timer('a', 1, { target: 'x' }), timer('b', 1, { target: 'x' }));
+    await test.db.query('update projector.timer set holds = true');
+    while ((await runner().runDue()) > 0);
+    expect(await left()).toEqual([]);
+  });
+
   it('holds nothing up for a timer that may fail for good', async () => {
     await set(
       timer('unknown', 1, { target: 'x', kind: 'unknown' }),

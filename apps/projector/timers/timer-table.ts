@@ -74,11 +74,12 @@ interface TimerRow {
 }
 
 /**
- * Timers with nothing before them that holds their thing up: a look for each into an index of only what holds. `offset 0` keeps it a look: joined
- * by estimates from before an outage, each would be compared with all that hold.
+ * Timers with nothing before them that holds their thing up: a look for each into an index of only what holds. Of those that one event led to, what
+ * was tried comes before what was not. `offset 0` keeps it a look: joined by estimates from before an outage, each would be compared with all that hold.
  */
 const IN_TURN = `not exists (select from projector.timer f
-  where f.holds and f.workspace = t.workspace and f.target = t.target and f.position < t.position offset 0)`;
+  where f.holds and f.workspace = t.workspace and f.target = t.target and f.position <= t.position
+    and (f.position < t.position or f.key <> t.key and not t.holds) offset 0)`;
 
 const COLUMNS = 'key, kind, workspace, target, due_at, payload, cause, position, correlation_id, traceparent, failures';
 
