@@ -1,17 +1,19 @@
 import { Database } from '#postgres';
 import { testDatabase, type TestDatabase } from '#testing';
 import { databaseHealth } from './database-health';
+import { SecretBox } from './secret-box';
 
 describe('health of the database', () => {
   let test: TestDatabase;
   beforeAll(async () => void (test = await testDatabase()));
   afterAll(() => test.drop());
+  const secrets = new SecretBox(Buffer.alloc(32, 1).toString('base64'));
 
   it('says that it may only be read, as after a failover, until it may be written', async () => {
     const name = new URL(test.url).pathname.slice(1);
     const health = async () => {
       const db = new Database(test.url, { max: 1 });
-      return databaseHealth(db).finally(() => db.end());
+      return databaseHealth(db, secrets).finally(() => db.end());
     };
     const server = { engine: 'PostgreSQL', version: expect.stringMatching(/^\d+/) };
     expect(await health()).toEqual({ ok: true, ...server });

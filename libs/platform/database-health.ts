@@ -1,11 +1,21 @@
 import type { Reads } from '#postgres';
 import type { PartHealth } from './health';
+import type { SecretBox } from './secret-box';
 
-/** Health of PostgreSQL: not ok where it may only be read, as a replica before it is promoted. Rejects when it does not answer. */
-export async function databaseHealth(db: Reads): Promise<PartHealth> {
-  const [row] = await db.query<{ version: string; isReadOnly: boolean }>(
-    `select split_part(current_setting('server_version'), ' ', 1) as version, current_setting('transaction_read_only')::boolean as "isReadOnly"`,
+const OTHER_KEY = 'Secrets in it are encrypted with another POSTLEDGER_SECRET_KEY since this process began';
+
+/**
+ * Health of PostgreSQL: not ok where it may only be read, as a replica before it is promoted, and where other processes close with a secret key that
+ * this one does not know. Rejects when it does not answer.
+ */
+export async function databaseHealth(db: Reads, secrets: SecretBox): Promise<PartHealth> {
+  const [row] = await db.query<{ version: string; isReadOnly: boolean; proof: string | null }>(
+    `select split_part(current_setting('server_version'), ' ', 1) as version, current_setting('transaction_read_only')::boolean as "isReadOnly",
+      (select proof from secret.master_key) as proof`,
   );
-  const server = { engine: 'PostgreSQL', version: row!.version };
-  return row!.isReadOnly ? { ok: false, detail: 'It may only be read', ...server } : { ok: true, ...server };
+  const { version, isReadOnly, proof } = row!;
+  const server = { engine: 'PostgreSQL', version };
+  if (isReadOnly) return { ok: false, detail: 'It may only be read', ...server };
+  if (proof !== null && !secrets.opens(proof)) return { ok: false, detail: OTHER_KEY, ...server };
+  return { ok: true, ...server };
 }

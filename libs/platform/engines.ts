@@ -88,7 +88,8 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
 
   const unlocked = await onDatabase(db, () => secureRows(db, settings, log), onWait);
   const key = settings.secretKey ?? sandboxKey(settings);
-  const secrets = await onDatabase(db, () => openSecretBox(db, key, settings.secretKeyPrevious), onWait);
+  const given = { present: key, previous: settings.secretKeyPrevious, next: settings.secretKeyNext };
+  const secrets = await onDatabase(db, () => openSecretBox(db, given), onWait);
   const snapshots = new PostgresSnapshots(db, {
     box: secrets,
     onFault: (error) => log.warn({ err: error.message }, 'a snapshot is left out'),
@@ -114,7 +115,7 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
   }).set(unlocked === undefined ? 1 : 0);
   const health = new Health();
   health.part('database', async () => ({
-    ...(await databaseHealth(db)),
+    ...(await databaseHealth(db, secrets)),
     rowSecurity: unlocked === undefined ? 'on' : `off: ${unlocked}`,
   }));
   health.part('eventStore', async () => ({ ok: true, ...(await store.check()) }));

@@ -4,21 +4,32 @@ import { SecretBox, SecretBoxError } from './secret-box';
 
 const PROOF = 'postledger';
 
+/** Secret keys, 32 bytes in base64 each. */
+export interface SecretKeys {
+  /** What closes. */
+  readonly present: string;
+  /** The one before, told once: it is kept in the database for every later start. */
+  readonly previous?: string | undefined;
+  /** The one after, which other processes may close with already. */
+  readonly next?: string | undefined;
+}
+
 /**
- * The master key with all that came before it. `previous`, once told, is kept in the database for every later start; without it the chain is
- * opened as far as the present key reaches. Keys: 32 bytes in base64. Throws a SettingsError when the key is not the one of this database.
+ * The master key with all that came before it; without `previous` the chain is opened as far as the present key reaches. Throws a SettingsError when the
+ * key is not the one of this database.
  */
-export async function openSecretBox(sql: Sql, secretKey: string, previous?: string): Promise<SecretBox> {
-  const former = previous === undefined || previous === secretKey ? [] : [previous];
-  const box = await withKept(sql, new SecretBox(secretKey, former));
-  await prove(sql, box);
-  const [closedBy, id] = box.ids;
-  for (const key of former)
+export async function openSecretBox(sql: Sql, { present, previous, next }: SecretKeys): Promise<SecretBox> {
+  const others = [previous, next].filter((key) => key !== undefined && key !== present) as string[];
+  const box = await withKept(sql, new SecretBox(present, others));
+  await prove(sql, box, next);
+  if (previous !== undefined && previous !== present) {
+    const [closedBy, id] = box.ids;
     await sql.query('insert into secret.former_key (id, closed_by, box) values ($1, $2, $3) on conflict do nothing', [
       id,
       closedBy,
-      box.encrypt(key),
+      box.encrypt(previous),
     ]);
+  }
   return box;
 }
 
@@ -34,9 +45,9 @@ async function withKept(sql: Sql, given: SecretBox): Promise<SecretBox> {
 
 /**
  * Nothing that is stored could be opened with another key than the one of this database, and what is closed with it nobody else could open.
- * The first key is taken as it is; one that is rotated in (with the one before beside it) takes its place.
+ * The first key is taken as it is; one that is rotated in (with the one before beside it) takes its place, and the one before does not take it back.
  */
-async function prove(sql: Sql, secrets: SecretBox): Promise<void> {
+async function prove(sql: Sql, secrets: SecretBox, next: string | undefined): Promise<void> {
   await sql.query('insert into secret.master_key (proof) values ($1) on conflict do nothing', [secrets.encrypt(PROOF)]);
   const [known] = await sql.query<{ proof: string }>('select proof from secret.master_key');
   const { proof } = known!;
@@ -49,6 +60,6 @@ async function prove(sql: Sql, secrets: SecretBox): Promise<void> {
       { cause },
     );
   }
-  if (secrets.isPresent(proof)) return;
+  if (secrets.isPresent(proof) || (next !== undefined && new SecretBox(next).isPresent(proof))) return;
   await sql.query('update secret.master_key set proof = $1 where proof = $2', [secrets.encrypt(PROOF), proof]);
 }

@@ -16,5 +16,6 @@ exports.randomOf = (...words) => {
     between: (low, high) => low + Math.floor(random() * (high - low + 1)),
     oneOf: (things) => things[Math.floor(random() * things.length)],
     chance: (share) => random() < share,
+    bytes: (count) => Buffer.from(Array.from({ length: count }, () => Math.floor(random() * 256))),
   };
 };

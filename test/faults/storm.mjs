@@ -47,6 +47,28 @@ export async function storm({ stage, engines, dice, isOver, query, crashes, only
       await Promise.all(both.map((one) => one.kill()));
       for (const one of both) one.start();
     },
+    /** The apps get another secret key, one after the other in two rounds: first they are told, then they close with it. */
+    async rekey() {
+      say('another secret key');
+      const { env } = stage;
+      const [former, key] = [env.POSTLEDGER_SECRET_KEY, dice.bytes(32).toString('base64')];
+      const rounds = [
+        { POSTLEDGER_SECRET_KEY_NEXT: key },
+        { POSTLEDGER_SECRET_KEY: key, POSTLEDGER_SECRET_KEY_PREVIOUS: former },
+      ];
+      for (const settings of rounds) {
+        delete env.POSTLEDGER_SECRET_KEY_NEXT;
+        Object.assign(env, settings);
+        for (const one of stage.processes) {
+          await (dice.chance(0.3) ? one.kill() : one.stop());
+          one.start();
+          await pause(dice.between(0, 1_000));
+        }
+        // Whoever begins the next round looks before whether all have made this one.
+        await stage.ready(60_000);
+      }
+      say('every app has the other secret key');
+    },
     async crash() {
       const ms = dice.between(0, 3_000);
       say(`crash the database, away for ${ms} ms`);
@@ -93,7 +115,7 @@ export async function storm({ stage, engines, dice, isOver, query, crashes, only
     },
   };
   const likely = only ?? [
-    ...['kill', 'kill', 'kill', 'stop', 'stop', 'freeze', 'freeze', 'freeze', 'cut', 'cut', 'both'],
+    ...['kill', 'kill', 'kill', 'stop', 'stop', 'freeze', 'freeze', 'freeze', 'cut', 'cut', 'both', 'rekey'],
     ...(crashes ? ['crash', 'crash', 'crash', 'crash', 'crash', 'crashAll', 'freezeDatabase', 'freezeDatabase'] : []),
     ...(engines.kafka ? ['killKafka', 'freezeKafka', 'freezeKafka'] : []),
     ...(engines.store ? ['freezeStore', 'cutStore', 'cutStore'] : []),

@@ -79,6 +79,7 @@ describe('each command of the compose file', () => {
       PORT: port,
       POSTLEDGER_SECRET_KEY: secretKey,
       POSTLEDGER_SECRET_KEY_PREVIOUS: '',
+      POSTLEDGER_SECRET_KEY_NEXT: '',
       POSTLEDGER_API_KEY: 'key_for_this_test_0123456789abcdef',
       LOG_LEVEL: 'info',
     });

@@ -183,6 +183,13 @@ export const settingsSchema = {
       'the key before, for the first start with another: it is kept in the database, closed with that one, and still decrypts',
     parse: secretKey,
   } as Setting<string | undefined>,
+  secretKeyNext: {
+    variable: 'POSTLEDGER_SECRET_KEY_NEXT',
+    default: 'none',
+    means:
+      'the key after, while processes get it one by one: what others have closed with it is opened, and nothing is closed with it yet',
+    parse: secretKey,
+  } as Setting<string | undefined>,
   retryScale: {
     variable: 'RETRY_SCALE',
     default: '1',
