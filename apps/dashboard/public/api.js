@@ -49,20 +49,41 @@ function authorization() {
 const randomId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
+/** The last command whose answer is not known, and its Idempotency-Key: pressed again it is the same command, and has one effect. */
+let unanswered = { said: undefined, key: '' };
+
+/** Longer than the api lets anybody wait. */
+const PATIENCE_MS = 60_000;
+
 async function call(method, path, body) {
   const headers = authorization();
-  // A press that is sent twice by a shaky network has one effect.
-  if (method !== 'GET') headers['idempotency-key'] = randomId();
-  if (body !== undefined) headers['content-type'] = 'application/json';
   const content = body === undefined ? {} : { body: JSON.stringify(body) };
-  let response;
-  try {
-    response = await fetch(`/api/v1${path}`, { method, headers, ...content });
-  } catch (cause) {
-    throw Object.assign(new Error('The api cannot be reached.', { cause }), { title: 'No connection.' });
+  if (method !== 'GET') {
+    const said = JSON.stringify([currentKey(), method, path, content]);
+    if (unanswered.said !== said) unanswered = { said, key: randomId() };
+    headers['idempotency-key'] = unanswered.key;
   }
-  if (!response.ok) throw await refusal(response);
-  return response.status === 204 ? undefined : response.json();
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let response;
+  let answer;
+  try {
+    response = await fetch(`/api/v1${path}`, { method, headers, ...content, signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (response.ok && response.status !== 204) answer = await response.json();
+  } catch (cause) {
+    const hangs = cause.name === 'TimeoutError';
+    throw Object.assign(new Error(hangs ? 'The api does not answer.' : 'The api cannot be reached.', { cause }), {
+      title: 'No connection.',
+    });
+  }
+  const error = response.ok ? undefined : await refusal(response);
+  if (
+    response.status < 500 &&
+    error?.code !== 'IDEMPOTENCY_KEY_IN_USE' &&
+    unanswered.key === headers['idempotency-key']
+  )
+    unanswered = { said: undefined, key: '' };
+  if (error) throw error;
+  return answer;
 }
 
 async function refusal(response) {
@@ -75,7 +96,8 @@ async function refusal(response) {
   }
 }
 
-const query = (filters) => {
+/** Filters as the query of an address; those without a value are left out. */
+export const query = (filters) => {
   const given = Object.entries(filters).filter(([, value]) => value !== undefined && value !== '');
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 };
