@@ -61,6 +61,76 @@ const CHROMIUM = '/usr/bin/chromium';
       ...more,
     });
 
+  it('keeps the filters of a list in its address, for a reload, the way back and a link', async () => {
+    await post('pst_kept');
+    await open('posts');
+    await row('pst_kept').waitFor();
+    await page.getByLabel('Status').selectOption('failed');
+    await page.getByText('No posts here.').waitFor();
+    await eventually(() => expect(address()).toBe('#/posts?status=failed'));
+    await page.reload();
+    await page.getByText('No posts here.').waitFor();
+    expect(await page.getByLabel('Status').inputValue()).toBe('failed');
+    await page.getByLabel('Status').selectOption('scheduled');
+    await row('pst_kept').getByRole('link').click();
+    await page.getByRole('link', { name: 'All posts' }).waitFor();
+    await page.goBack();
+    await row('pst_kept').waitFor();
+    expect(await page.getByLabel('Status').inputValue()).toBe('scheduled');
+  });
+
+  it('writes a time of a filter as the moment that it is, and reads it by the clock of the reader', async () => {
+    await open('audit?from=2026-05-01T00:00:00.000Z&entityType=post');
+    expect(await page.getByLabel('From').inputValue()).toBe('2026-05-01T09:00');
+    await page.getByLabel('From').fill('2099-05-01T10:30');
+    await page.getByText('No entries match.').waitFor();
+    await eventually(() =>
+      expect(new URLSearchParams(address().split('?')[1])).toEqual(
+        new URLSearchParams({ entityType: 'post', from: '2099-05-01T01:30:00.000Z' }),
+      ),
+    );
+  });
+
+  it('leaves the rows that say the same as they are when others come, and what is pointed at under the pointer', async () => {
+    for (let n = 0; n < 30; n++) await account(`acct_row${n}`, `row${n}`);
+    await open('accounts');
+    const pointed = page.getByRole('button', { name: 'Disconnect row2', exact: true });
+    await pointed.hover();
+    const was = await pointed.boundingBox();
+    const same = await pointed.elementHandle();
+    await account('acct_newest', 'newest');
+    await row('newest').waitFor();
+    expect(await same!.evaluate((it) => it.isConnected)).toBe(true);
+    expect(Math.round((await pointed.boundingBox())!.y)).toBe(Math.round(was!.y));
+  });
+
+  it('says once that a list cannot be read, and reads it again by itself when the api is back', async () => {
+    await open('posts');
+    await page.goto(`${standalone.url}/#/deliveries`);
+    let asked = 0;
+    await page.route('**/api/v1/webhooks/deliveries*', (route) => (asked++, route.abort()));
+    const alert = await page.getByRole('alert').elementHandle();
+    await eventually(() => expect(asked).toBeGreaterThan(2), 30_000);
+    expect(await alert!.evaluate((it) => it.isConnected)).toBe(true);
+    await page.unroute('**/api/v1/webhooks/deliveries*');
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+  });
+
+  it('shows what there is again when the api was away', async () => {
+    await open('accounts');
+    await account('acct_seen', 'seen');
+    await row('acct_seen').waitFor();
+    await page.context().setOffline(true);
+    await page.getByLabel('Status').selectOption('connected');
+    await page.getByText('The api cannot be reached.').waitFor();
+    await standalone.program.stop();
+    await page.getByText('offline', { exact: true }).waitFor();
+    await standalone.start();
+    await page.context().setOffline(false);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await row('acct_day').first().waitFor();
+  });
+
   it('has one effect where the answer to a press was lost and it is pressed again', async () => {
     await open('accounts');
     let lost = 0;

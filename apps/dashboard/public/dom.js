@@ -106,7 +106,20 @@ export function problem(error, retry) {
   );
 }
 
-/** `columns`: `[heading, cell(row), class?]`. */
+/** Shows in a place what went wrong there. What is said already is not said again, nor the focus moved: a view that looks for itself asks every few seconds. */
+export function fail(place, error, retry) {
+  const shown = problem(error, retry);
+  if (place.textContent !== shown.textContent) redraw(place, shown);
+}
+
+/** A row of a table: a cell for each of its columns, which are `[heading, cell(row), class?]`. */
+export const tableRow = (columns, row) =>
+  h(
+    'tr',
+    {},
+    columns.map(([, cell, className]) => h('td', { class: className }, cell(row))),
+  );
+
 export function table(caption, columns, rows) {
   return h(
     'div',
@@ -127,13 +140,7 @@ export function table(caption, columns, rows) {
       h(
         'tbody',
         {},
-        rows.map((row) =>
-          h(
-            'tr',
-            {},
-            columns.map(([, cell, className]) => h('td', { class: className }, cell(row))),
-          ),
-        ),
+        rows.map((row) => tableRow(columns, row)),
       ),
     ),
   );
@@ -152,18 +159,38 @@ export const facts = (pairs) =>
 const saying = (it) => it.getAttribute('aria-label') ?? `${it.getAttribute('href') ?? ''} ${it.textContent}`;
 
 /**
- * Puts new content in place of the old. Who was on a button or a link there stays on it, and beside where it was when it is gone:
- * never on another one. What was moved aside to be read stays so.
+ * Changes what is in a place. Who was on a button or a link there stays on it, and beside where it was when it is gone: never on
+ * another one. What was moved aside to be read stays so, and a row in which something is about to be pressed stays under the pointer.
  */
-export function redraw(place, ...content) {
+export function holding(place, change) {
   const before = place.contains(document.activeElement) ? saying(document.activeElement) : undefined;
   const aside = [...place.querySelectorAll('.scroll')].map(({ scrollLeft }) => scrollLeft);
-  place.replaceChildren(...content);
+  const held = place.querySelector(':is(a, button, summary):is(:hover, :focus)');
+  const top = held?.getBoundingClientRect().top;
+  change();
   for (const [n, it] of place.querySelectorAll('.scroll').entries()) it.scrollLeft = aside[n] ?? 0;
-  if (before === undefined) return;
+  if (held?.isConnected) scrollBy(0, held.getBoundingClientRect().top - top);
+  if (before === undefined || place.contains(document.activeElement)) return;
   place.tabIndex = -1;
   const again = [...place.querySelectorAll('button, a, summary, pre')].find((it) => saying(it) === before);
   (again ?? place).focus({ preventScroll: true });
+}
+
+/** What tells a part that can be opened from the others: the row it is in, and what it says. */
+const part = (it) => `${it.closest('tr')?.cells[0].textContent} ${it.firstElementChild.textContent}`;
+
+/** Puts new content in place of the old, as `holding` does; what was opened there stays open. */
+export function redraw(place, ...content) {
+  const open = new Set([...place.querySelectorAll('details[open]')].map(part));
+  holding(place, () => place.replaceChildren(...content));
+  for (const it of place.querySelectorAll('details')) it.open = open.has(part(it));
+}
+
+/** Makes the rows of a table body those, and moves none that stays. */
+export function settle(body, rows) {
+  const wanted = new Set(rows);
+  for (const row of [...body.children]) if (!wanted.has(row)) row.remove();
+  for (const [n, row] of rows.entries()) if (body.children[n] !== row) body.insertBefore(row, body.children[n] ?? null);
 }
 
 /** Says something that is over in a moment, to eyes and screen readers. */
@@ -177,8 +204,8 @@ export function notify(text) {
 export const values = (form) => Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ''));
 
 /** A button that waits for its answer does nothing more, but keeps the focus, which one that is `disabled` loses. */
-const isBusy = (button) => button.getAttribute('aria-disabled') === 'true';
-const setBusy = (button, busy) => button.setAttribute('aria-disabled', String(busy));
+export const isBusy = (button) => button.getAttribute('aria-disabled') === 'true';
+export const setBusy = (button, busy) => button.setAttribute('aria-disabled', String(busy));
 
 /**
  * A form that cannot be sent twice, shows what the api minds beside itself, and keeps what was typed until it worked.

@@ -1,4 +1,4 @@
-import { empty, h, problem, redraw, table } from './dom.js';
+import { empty, fail, h, holding, isBusy, redraw, setBusy, settle, table, tableRow } from './dom.js';
 import { api } from './api.js';
 
 /** The most that the api gives at once. */
@@ -14,26 +14,39 @@ export function pagedList({ path, caption, columns, nothing, filters = () => ({}
   let cursor = null;
   let asked = 0;
   let shown;
+  /** Rows that the reader has asked for: an answer that comes in between brings no fewer. */
+  let wanted = pageSize;
 
-  const more = h('button', { type: 'button', class: 'quiet', onclick: () => load(false) }, 'Show more');
+  function onMore() {
+    if (isBusy(more)) return;
+    wanted = rows.length + pageSize;
+    load(false);
+  }
+  const more = h('button', { type: 'button', class: 'quiet', onclick: onMore }, 'Show more');
+  const list = table(caption, columns, []);
+  const foot = h('p', {});
+  /** The drawn rows by what they show: one that shows the same stays as it is, read, opened or half pressed. */
+  let drawn = new Map();
 
-  /** Only news is drawn, so that a row that is being read stays as it is. */
+  /** Only news is drawn. */
   function draw() {
     const now = JSON.stringify([rows, cursor]);
     if (now === shown) return;
     shown = now;
-    if (rows.length === 0) redraw(place, empty(nothing));
-    else
-      redraw(
-        place,
-        table(caption, columns, rows),
-        h('p', {}, cursor ? more : h('span', { class: 'soft', tabindex: -1 }, `${rows.length} shown, that is all.`)),
+    if (rows.length === 0) return redraw(place, empty(nothing));
+    const texts = rows.map((row) => JSON.stringify(row));
+    drawn = new Map(texts.map((text, n) => [text, drawn.get(text) ?? tableRow(columns, rows[n])]));
+    holding(place, () => {
+      if (!list.isConnected) place.replaceChildren(list, foot);
+      settle(list.querySelector('tbody'), [...drawn.values()]);
+      foot.replaceChildren(
+        cursor ? more : h('span', { class: 'soft', tabindex: -1 }, `${rows.length} shown, that is all.`),
       );
+    });
   }
 
-  /** The rows from the newest on, at least as many as are shown now, where there are so many. */
+  /** The rows from the newest on, as many as are wanted, where there are so many. */
   async function again() {
-    const wanted = Math.max(pageSize, rows.length);
     for (let page, data = []; ;) {
       const limit = Math.min(MAX_PAGE, wanted - data.length);
       page = await api.get(path, { ...filters(), limit, ...(page && { cursor: page.nextCursor }) });
@@ -49,27 +62,25 @@ export function pagedList({ path, caption, columns, nothing, filters = () => ({}
 
   async function load(anew) {
     const turn = ++asked;
-    const isAtTheEnd = document.activeElement === more;
-    more.disabled = true;
+    if (!anew) setBusy(more, true);
+    place.setAttribute('aria-busy', 'true');
     try {
       const page = await (anew || !cursor ? again() : next());
       // An answer that was overtaken by a later question is old news.
       if (turn !== asked) return;
       rows = page.data;
       cursor = page.nextCursor;
+      const isAtTheEnd = document.activeElement === more;
       draw();
-      more.disabled = false;
       // Who is at the end of the list by keyboard stays there.
-      if (isAtTheEnd) place.lastElementChild.firstElementChild?.focus({ preventScroll: true });
+      if (isAtTheEnd) foot.firstElementChild?.focus({ preventScroll: true });
     } catch (error) {
       if (turn !== asked) return;
       shown = undefined;
-      redraw(
-        place,
-        problem(error, () => load(true)),
-      );
+      fail(place, error, () => load(true));
     } finally {
-      more.disabled = false;
+      setBusy(more, false);
+      if (turn === asked) place.removeAttribute('aria-busy');
     }
   }
 
@@ -77,26 +88,9 @@ export function pagedList({ path, caption, columns, nothing, filters = () => ({}
   return { element: place, refresh: () => load(true) };
 }
 
-/** Filters of a list: changes apply at once, Enter works, nothing leaves the page. */
-export function filterBar(onChange, ...controls) {
-  let timer;
-  const later = () => {
-    clearTimeout(timer);
-    timer = setTimeout(onChange, 250);
-  };
-  return h(
-    'form',
-    { class: 'card row', role: 'search', onsubmit: (event) => (event.preventDefault(), onChange()), oninput: later },
-    ...controls,
-  );
-}
-
-/** A moment from a `datetime-local` input, as the api takes it. */
-export const toInstant = (local) => (local ? new Date(local).toISOString() : undefined);
-
 /** Whether a view of what has these types, or of one such thing, is to be read again: also when a part of the stream was not told. */
 export const concerns = (prefix, { type, data }, id = '') =>
-  type === 'stream.missed' || (type.startsWith(prefix) && data.includes(id));
+  type === 'stream.missed' || type === 'stream.back' || (type.startsWith(prefix) && data.includes(id));
 
 /** Runs `work` `ms` after it was first asked for; so a burst of events is one refresh, and a steady stream of them one every `ms`. */
 export function calmly(work, ms = 300) {

@@ -35,10 +35,13 @@ function tell(event) {
 }
 
 function onState(state, error) {
+  const isBack = state === 'live' && connection.textContent === 'offline';
   connection.textContent = state;
   connection.className = `badge ${{ live: 'good', connecting: 'wait', offline: 'bad', refused: 'bad' }[state]}`;
   stream.refusal = error;
   if (error) tell({ type: 'stream.refused' });
+  // A view that could not be read meanwhile is read again.
+  if (isBack) tell({ type: 'stream.back' });
 }
 
 /** What is shown may be older than the stream: it is read again. A gap after the page was live is shown as one. */

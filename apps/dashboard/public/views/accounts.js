@@ -1,17 +1,22 @@
 import { api } from '../api.js';
 import { action, badge, code, field, form, h, notify, select, time } from '../dom.js';
-import { calmly, concerns, filterBar, pagedList, toInstant } from '../list.js';
+import { filterBar, toInstant } from '../filters.js';
+import { calmly, concerns, pagedList } from '../list.js';
 
 export const title = 'Accounts';
 
-export function render(root, { stream }) {
-  const status = select('status', ['', 'connected', 'disconnected']);
-  const platform = h('input', { name: 'platform', type: 'search' });
+export function render(root, { stream, filters: given }) {
+  const filters = filterBar(
+    given,
+    () => accounts.refresh(),
+    field('Status', select('status', ['', 'connected', 'disconnected'])),
+    field('Platform', h('input', { name: 'platform', type: 'search' })),
+  );
   const accounts = pagedList({
     path: '/accounts',
     caption: 'Accounts, newest first',
     nothing: 'No accounts here. Connect one above.',
-    filters: () => ({ status: status.value, platform: platform.value.trim() }),
+    filters: filters.values,
     columns: [
       ['Account', ({ id }) => code(id)],
       ['Platform', (it) => it.platform],
@@ -45,7 +50,7 @@ export function render(root, { stream }) {
       field('Credential expires', h('input', { name: 'credentialExpiresAt', type: 'datetime-local' })),
     ),
     h('h2', {}, 'All accounts'),
-    filterBar(accounts.refresh, field('Status', status), field('Platform', platform)),
+    filters.element,
     accounts.element,
   );
   const refresh = calmly(accounts.refresh);

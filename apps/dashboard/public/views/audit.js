@@ -1,6 +1,7 @@
 import { api } from '../api.js';
 import { action, code, field, h, json, notify, problem, time } from '../dom.js';
-import { filterBar, pagedList, toInstant } from '../list.js';
+import { filterBar } from '../filters.js';
+import { pagedList } from '../list.js';
 
 export const title = 'Audit log';
 
@@ -13,21 +14,19 @@ const TEXTS = [
 ];
 
 export function render(root, { filters: given }) {
-  const inputs = Object.fromEntries(
-    TEXTS.map(([name, , placeholder]) => [name, h('input', { name, type: 'search', placeholder, value: given[name] })]),
+  const filters = filterBar(
+    given,
+    () => entries.refresh(),
+    ...TEXTS.map(([name, label, placeholder]) => field(label, h('input', { name, type: 'search', placeholder }))),
+    field('From', h('input', { name: 'from', type: 'datetime-local' })),
+    field('To', h('input', { name: 'to', type: 'datetime-local' })),
   );
-  const from = h('input', { name: 'from', type: 'datetime-local' });
-  const to = h('input', { name: 'to', type: 'datetime-local' });
   const verdict = h('div', { role: 'status' });
   const entries = pagedList({
     path: '/audit-log',
     caption: 'Audit log, newest first',
     nothing: 'No entries match.',
-    filters: () => ({
-      ...Object.fromEntries(Object.entries(inputs).map(([name, { value }]) => [name, value.trim()])),
-      from: toInstant(from.value),
-      to: toInstant(to.value),
-    }),
+    filters: filters.values,
     columns: [
       ['Position', ({ position }) => position],
       ['At', ({ at }) => time(at)],
@@ -39,12 +38,7 @@ export function render(root, { filters: given }) {
     ],
   });
   root.append(
-    filterBar(
-      entries.refresh,
-      ...TEXTS.map(([name, label]) => field(label, inputs[name])),
-      field('From', from),
-      field('To', to),
-    ),
+    filters.element,
     h(
       'p',
       { class: 'row middle' },

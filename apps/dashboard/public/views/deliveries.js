@@ -5,18 +5,19 @@ import {
   code,
   empty,
   facts,
+  fail,
   field,
   h,
   json,
   link,
   notify,
-  problem,
   redraw,
   select,
   table,
   time,
 } from '../dom.js';
-import { filterBar, pagedList, toInstant } from '../list.js';
+import { filterBar } from '../filters.js';
+import { pagedList } from '../list.js';
 
 export const title = 'Deliveries';
 
@@ -32,24 +33,26 @@ export function render(root, context) {
 }
 
 function renderList(root, { filters: given }) {
-  const endpointId = h('input', { name: 'endpointId', type: 'search', value: given.endpointId });
   const status = select('status', STATUSES);
-  status.value = given.status ?? '';
-  const type = h('input', { name: 'type', type: 'search', placeholder: 'post.published' });
-  const from = h('input', { name: 'from', type: 'datetime-local' });
-  const to = h('input', { name: 'to', type: 'datetime-local' });
-  const parked = h('button', { type: 'button', class: 'quiet' }, 'Parked only');
+  const onlyParked = ({ target }) => {
+    status.value = 'parked';
+    target.form.requestSubmit();
+  };
+  const filters = filterBar(
+    given,
+    () => deliveries.refresh(),
+    field('Status', status),
+    field('Endpoint', h('input', { name: 'endpointId', type: 'search' })),
+    field('Type', h('input', { name: 'type', type: 'search', placeholder: 'post.published' })),
+    field('From', h('input', { name: 'from', type: 'datetime-local' })),
+    field('To', h('input', { name: 'to', type: 'datetime-local' })),
+    h('button', { type: 'button', class: 'quiet', onclick: onlyParked }, 'Parked only'),
+  );
   const deliveries = pagedList({
     path: '/webhooks/deliveries',
     caption: 'Deliveries, newest first',
     nothing: 'No deliveries here.',
-    filters: () => ({
-      endpointId: endpointId.value.trim(),
-      status: status.value,
-      type: type.value.trim(),
-      from: toInstant(from.value),
-      to: toInstant(to.value),
-    }),
+    filters: filters.values,
     columns: [
       ['Delivery', ({ id }) => link(`#/deliveries/${encodeURIComponent(id)}`, code(id))],
       ['Type', (it) => it.type],
@@ -64,26 +67,9 @@ function renderList(root, { filters: given }) {
       ],
     ],
   });
-  parked.addEventListener('click', () => {
-    status.value = 'parked';
-    deliveries.refresh();
-  });
-  root.append(
-    filterBar(
-      deliveries.refresh,
-      field('Status', status),
-      field('Endpoint', endpointId),
-      field('Type', type),
-      field('From', from),
-      field('To', to),
-      parked,
-    ),
-    deliveries.element,
-  );
-  // Attempts are no events of the stream, so this list looks for itself; not unseen, and not under somebody's focus.
-  const timer = setInterval(() => {
-    if (!document.hidden && !deliveries.element.contains(document.activeElement)) deliveries.refresh();
-  }, REFRESH_MS);
+  root.append(filters.element, deliveries.element);
+  // Attempts are no events of the stream, so this list looks for itself; not unseen.
+  const timer = setInterval(() => !document.hidden && deliveries.refresh(), REFRESH_MS);
   return () => clearInterval(timer);
 }
 
@@ -113,7 +99,7 @@ function renderDelivery(root, { id }) {
       redraw(place, ...detail(delivery));
     } catch (error) {
       shown = undefined;
-      redraw(place, problem(error, load));
+      fail(place, error, load);
     }
   }
 

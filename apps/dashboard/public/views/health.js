@@ -1,5 +1,5 @@
 import { health } from '../api.js';
-import { badge, empty, h, problem, redraw, table } from '../dom.js';
+import { badge, empty, fail, h, redraw, table } from '../dom.js';
 
 export const title = 'Health';
 
@@ -26,10 +26,7 @@ export function render(root) {
         ),
       );
     } catch (error) {
-      redraw(
-        place,
-        problem({ title: 'No connection.', message: `The process does not answer (${error.message}).` }, load),
-      );
+      fail(place, { title: 'No connection.', message: `The process does not answer (${error.message}).` }, load);
     }
   }
 

@@ -91,6 +91,7 @@ export function render(root, { stream }) {
   filter.id = 'live-filter';
 
   const stop = stream.on((event) => {
+    if (event.type === 'stream.back') return;
     if (event.data === undefined) return draw();
     if (!matches(event)) return;
     waiting.push(event);

@@ -5,6 +5,7 @@ import {
   code,
   empty,
   facts,
+  fail,
   field,
   form,
   h,
@@ -16,7 +17,8 @@ import {
   table,
   time,
 } from '../dom.js';
-import { calmly, concerns, filterBar, MAX_PAGE, pagedList, toInstant } from '../list.js';
+import { filterBar, toInstant } from '../filters.js';
+import { calmly, concerns, MAX_PAGE, pagedList } from '../list.js';
 
 export const title = 'Posts';
 
@@ -27,14 +29,17 @@ export function render(root, context) {
 }
 
 function renderList(root, { stream, filters: given }) {
-  const status = select('status', STATUSES);
-  status.value = given.status ?? '';
-  const platform = h('input', { name: 'platform', type: 'search' });
+  const filters = filterBar(
+    given,
+    () => posts.refresh(),
+    field('Status', select('status', STATUSES)),
+    field('Platform', h('input', { name: 'platform', type: 'search' })),
+  );
   const posts = pagedList({
     path: '/posts',
     caption: 'Posts, newest first',
     nothing: 'No posts here. Schedule one above.',
-    filters: () => ({ status: status.value, platform: platform.value.trim() }),
+    filters: filters.values,
     columns: [
       ['Post', ({ id }) => link(`#/posts/${encodeURIComponent(id)}`, code(id))],
       ['Status', (post) => badge(post.status)],
@@ -50,7 +55,7 @@ function renderList(root, { stream, filters: given }) {
     h('h2', {}, 'Schedule a post'),
     scheduleForm(posts.refresh),
     h('h2', {}, 'All posts'),
-    filterBar(posts.refresh, field('Status', status), field('Platform', platform)),
+    filters.element,
     posts.element,
   );
   const refresh = calmly(posts.refresh);
@@ -122,7 +127,7 @@ function renderPost(root, { id, stream }) {
       const [post, results] = await Promise.all([api.get(path), api.get(`${path}/results`)]);
       redraw(place, ...detail(post, results));
     } catch (error) {
-      redraw(place, problem(error, load));
+      fail(place, error, load);
     }
   }
 

@@ -6,6 +6,7 @@ import {
   code,
   empty,
   facts,
+  fail,
   field,
   form,
   h,
@@ -17,7 +18,8 @@ import {
   select,
   time,
 } from '../dom.js';
-import { calmly, concerns, pagedList, toInstant } from '../list.js';
+import { toInstant } from '../filters.js';
+import { calmly, concerns, pagedList } from '../list.js';
 
 export const title = 'Webhooks';
 
@@ -118,7 +120,7 @@ function renderEndpoint(root, { id }) {
       redraw(place, detail(endpoint));
     } catch (error) {
       shown = undefined;
-      redraw(place, problem(error, load));
+      fail(place, error, load);
     }
   }
 
