@@ -74,6 +74,7 @@ const CHROMIUM = '/usr/bin/chromium';
     await page.getByLabel('Status').selectOption('scheduled');
     await row('pst_kept').getByRole('link').click();
     await page.getByRole('link', { name: 'All posts' }).waitFor();
+    expect(await page.title()).toBe('pst_kept · Posts · Postledger');
     await page.goBack();
     await row('pst_kept').waitFor();
     expect(await page.getByLabel('Status').inputValue()).toBe('scheduled');
@@ -153,5 +154,54 @@ const CHROMIUM = '/usr/bin/chromium';
     await page.getByLabel('Username').fill('pressed.twice');
     await page.getByRole('button', { name: 'Connect', exact: true }).click();
     await eventually(async () => expect(await row('pressed.twice').count()).toBe(2));
+  });
+
+  it('asks before it does what cannot be taken back', async () => {
+    await post('pst_asked');
+    await open('posts/pst_asked');
+    answer = (question) => question.dismiss();
+    await page.getByRole('button', { name: 'Cancel this post' }).click();
+    await page.goto(`${standalone.url}/#/accounts`);
+    await page.getByRole('button', { name: 'Disconnect day', exact: true }).click();
+    expect(questions).toEqual([
+      'Cancel this post? It cannot be scheduled again.',
+      'Disconnect day? Nothing is published there then.',
+    ]);
+    expect((await client.get<{ status: string }>('/posts/pst_asked')).body.status).toBe('scheduled');
+    expect((await client.get<{ status: string }>('/accounts/acct_day')).body.status).toBe('connected');
+    answer = (question) => question.accept();
+    await page.goto(`${standalone.url}/#/posts/pst_asked`);
+    await page.getByRole('button', { name: 'Cancel this post' }).click();
+    await page.getByText('cancelled', { exact: true }).waitFor();
+  });
+
+  it('copies an id and a secret', async () => {
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await post('pst_copied');
+    await open('posts/pst_copied');
+    await page.getByRole('button', { name: 'Copy pst_copied' }).click();
+    await page.getByText('Copied.').waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe('pst_copied');
+    await page.goto(`${standalone.url}/#/webhooks`);
+    await page.getByLabel('Target URL').fill('http://127.0.0.1:9/copied');
+    await page.getByRole('button', { name: 'Register' }).click();
+    await page.getByRole('button', { name: 'Copy the signing secret' }).click();
+    await eventually(async () => expect(await page.evaluate('navigator.clipboard.readText()')).toMatch(/^whsec_/));
+  });
+
+  it('shows the beginning of a long text in the list and all of it, line by line, on its own page', async () => {
+    const text = Array.from({ length: 400 }, (_, n) => `line ${n} مرحبا`).join('\n');
+    await post('pst_long', { content: { text } });
+    await page.setViewportSize({ width: 360, height: 740 });
+    await open('posts');
+    expect((await row('pst_long').boundingBox())!.height).toBeLessThan(150);
+    await row('pst_long').getByRole('link').click();
+    const whole = page.locator('.said');
+    await whole.waitFor();
+    expect(await whole.evaluate((it) => (it as unknown as { innerText: string }).innerText)).toBe(text);
+    expect((await whole.boundingBox())!.height).toBeGreaterThan(400 * 15);
+    expect((await page.locator('header').boundingBox())!.y).toBe(0);
+    await page.mouse.wheel(0, 2000);
+    await eventually(async () => expect((await page.locator('header').boundingBox())!.y).toBeLessThan(-200));
   });
 });

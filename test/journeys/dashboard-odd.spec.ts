@@ -29,6 +29,7 @@ const CHROMIUM = '/usr/bin/chromium';
     context.setDefaultTimeout(60_000);
     page = await context.newPage();
     page.on('pageerror', (error) => trouble.push(error.message));
+    page.on('dialog', (question) => question.accept());
   });
   afterEach(() => page.context().close());
 

@@ -238,8 +238,8 @@ export function form({ submit, send, label }, ...children) {
   );
 }
 
-/** A button for one call; while it runs it cannot be pressed again, and a failure is said. */
-export const action = (text, run, props = {}) =>
+/** A button for one call; while it runs it cannot be pressed again, and a failure is said. What `ask` asks is answered before it. */
+export const action = (text, run, { ask, ...props } = {}) =>
   h(
     'button',
     {
@@ -248,7 +248,7 @@ export const action = (text, run, props = {}) =>
       ...props,
       async onclick(event) {
         const button = event.currentTarget;
-        if (isBusy(button)) return;
+        if (isBusy(button) || (ask && !confirm(ask))) return;
         setBusy(button, true);
         try {
           await run();
@@ -261,3 +261,24 @@ export const action = (text, run, props = {}) =>
     },
     text,
   );
+
+/** A code with a button that copies it. */
+export function copyable(text, name = text) {
+  const shown = code(text);
+  return h(
+    'span',
+    { class: 'copyable' },
+    shown,
+    action('Copy', () => copy(shown), { 'aria-label': `Copy ${name}` }),
+  );
+}
+
+/** Without a secure context there is no clipboard, and what is selected is copied. */
+async function copy(element) {
+  if (navigator.clipboard) await navigator.clipboard.writeText(element.textContent);
+  else {
+    getSelection().selectAllChildren(element);
+    if (!document.execCommand('copy')) throw new Error('it is selected now, and Ctrl+C copies it.');
+  }
+  notify('Copied.');
+}

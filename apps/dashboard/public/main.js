@@ -89,7 +89,7 @@ function show() {
     else item.removeAttribute('aria-current');
   }
   const heading = h('h1', { tabindex: -1 }, views[name].title);
-  document.title = `${views[name].title} · Postledger`;
+  document.title = [id, views[name].title, 'Postledger'].filter(Boolean).join(' · ');
   const root = h('div', {});
   main.replaceChildren(heading, root);
   try {
@@ -123,7 +123,10 @@ function showKeyForm(error) {
           begin();
         },
       },
-      field('API key', key, { hint: 'Kept in this tab only. npm start prints it.', width: 'wide' }),
+      field('API key', key, {
+        hint: 'Kept in this tab only. npm start prints it, or the file that it is in.',
+        width: 'wide',
+      }),
     ),
   );
   key.focus();

@@ -20,7 +20,7 @@ export function render(root, { stream, filters: given }) {
     columns: [
       ['Account', ({ id }) => code(id)],
       ['Platform', (it) => it.platform],
-      ['Username', ({ username }) => username ?? 'erased', 'text'],
+      ['Username', ({ username }) => h('bdi', {}, username ?? 'erased'), 'text'],
       ['Profile', ({ profileId }) => code(profileId)],
       ['Status', (it) => h('span', {}, badge(it.status), it.disconnectedReason ? ` ${it.disconnectedReason}` : '')],
       ['Credential expires', ({ credentialExpiresAt }) => time(credentialExpiresAt)],
@@ -64,5 +64,8 @@ const disconnect = ({ id, username }, done) =>
       await api.post(`/accounts/${encodeURIComponent(id)}/disconnect`, { reason: 'disconnected on the dashboard' });
       done();
     },
-    { 'aria-label': `Disconnect ${username ?? id}` },
+    {
+      'aria-label': `Disconnect ${username ?? id}`,
+      ask: `Disconnect ${username ?? id}? Nothing is published there then.`,
+    },
   );

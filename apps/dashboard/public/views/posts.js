@@ -3,9 +3,10 @@ import {
   action,
   badge,
   code,
+  copyable,
   empty,
-  facts,
   fail,
+  facts,
   field,
   form,
   h,
@@ -43,10 +44,20 @@ function renderList(root, { stream, filters: given }) {
     columns: [
       ['Post', ({ id }) => link(`#/posts/${encodeURIComponent(id)}`, code(id))],
       ['Status', (post) => badge(post.status)],
-      ['Text', ({ content }) => content?.text ?? h('span', { class: 'soft' }, '–'), 'text'],
+      [
+        'Text',
+        ({ content }) =>
+          content?.text
+            ? h('div', { class: 'said few', dir: 'auto' }, content.text)
+            : h('span', { class: 'soft' }, '–'),
+        'text',
+      ],
       [
         'Destinations',
-        ({ destinations }) => destinations.map((it) => h('div', {}, `${it.platform} `, badge(it.status))),
+        ({ destinations }) =>
+          alike(destinations).map(([it, n]) =>
+            h('div', {}, `${n > 1 ? `${n} × ` : ''}${it.platform} `, badge(it.status)),
+          ),
       ],
       ['Scheduled for', ({ scheduledAt }) => time(scheduledAt)],
     ],
@@ -62,8 +73,14 @@ function renderList(root, { stream, filters: given }) {
   return stream.on((event) => concerns('post.', event) && refresh());
 }
 
+/** Destinations by platform and status, one of each and how many they are: a post has up to fifty. */
+function alike(destinations) {
+  const groups = Map.groupBy(destinations, ({ platform, status }) => `${platform} ${status}`);
+  return [...groups.values()].map((group) => [group[0], group.length]);
+}
+
 function scheduleForm(onDone) {
-  const accounts = h('div', { class: 'row middle' }, h('span', { class: 'soft' }, 'Loading accounts …'));
+  const accounts = h('div', { class: 'row middle choice' }, h('span', { class: 'soft' }, 'Loading accounts …'));
   const profile = h('input', { name: 'profileId', required: true, value: 'prof_main' });
   let known = [];
 
@@ -78,7 +95,7 @@ function scheduleForm(onDone) {
                 'label',
                 { class: 'check' },
                 h('input', { type: 'checkbox', name: 'account', value: id }),
-                `${username ?? id} on ${platform}`,
+                h('span', {}, h('bdi', {}, username ?? id), ` on ${platform}`),
               ),
             )),
       );
@@ -138,18 +155,20 @@ function renderPost(root, { id, stream }) {
         'div',
         { class: 'card' },
         facts([
-          ['Post', code(post.id)],
+          ['Post', copyable(post.id)],
           ['Status', badge(post.status)],
           ['Scheduled for', time(post.scheduledAt)],
           ['Profile', code(post.profileId)],
           ['Campaign', post.campaignId && code(post.campaignId)],
-          ['Text', post.content?.text],
+          ['Text', post.content?.text && h('div', { class: 'said', dir: 'auto' }, post.content.text)],
         ]),
         h(
           'p',
           { class: 'row' },
           post.status === 'scheduled' &&
-            action('Cancel this post', async () => (await api.post(`${path}/cancel`), await load())),
+            action('Cancel this post', async () => (await api.post(`${path}/cancel`), await load()), {
+              ask: 'Cancel this post? It cannot be scheduled again.',
+            }),
           failed && action('Retry what failed', async () => (await api.post(`${path}/retry`), await load())),
           link(`#/audit?entityType=post&entityId=${encodeURIComponent(id)}`, 'Who did what'),
         ),

@@ -4,9 +4,10 @@ import {
   badge,
   check,
   code,
+  copyable,
   empty,
-  facts,
   fail,
+  facts,
   field,
   form,
   h,
@@ -35,7 +36,7 @@ const secret = (text) =>
     'div',
     { class: 'secret', role: 'status' },
     h('strong', {}, 'Signing secret, shown this once: '),
-    h('code', {}, text),
+    copyable(text, 'the signing secret'),
   );
 
 function renderList(root, { stream }) {
@@ -135,8 +136,8 @@ function renderEndpoint(root, { id }) {
       'div',
       { class: 'card' },
       facts([
-        ['Endpoint', code(endpoint.id)],
-        ['Target', endpoint.targetUrl],
+        ['Endpoint', copyable(endpoint.id)],
+        ['Target', copyable(endpoint.targetUrl, 'the target')],
         ['Status', h('span', {}, badge(endpoint.status), endpoint.disabledReason ? ` ${endpoint.disabledReason}` : '')],
         ['Types', endpoint.eventTypes.join(', ')],
         ['Contract', endpoint.contract],
@@ -159,15 +160,20 @@ function renderEndpoint(root, { id }) {
           ? action(
               'Disable',
               then(() => api.post(`${path}/disable`)),
+              { ask: 'Disable this endpoint? What happens until it is enabled again is sent only by a replay.' },
             )
           : action(
               'Enable',
               then(() => api.post(`${path}/enable`)),
             ),
-        action('Rotate secret', async () => {
-          const { signingSecret } = await api.post(`${path}/rotate-secret`);
-          outcome.replaceChildren(secret(signingSecret));
-        }),
+        action(
+          'Rotate secret',
+          async () => {
+            const { signingSecret } = await api.post(`${path}/rotate-secret`);
+            outcome.replaceChildren(secret(signingSecret));
+          },
+          { ask: 'Rotate the signing secret? The one in use is good for 24 hours more.' },
+        ),
         link(`#/deliveries?endpointId=${encodeURIComponent(id)}`, 'Deliveries'),
         link(`#/audit?entityType=webhook_endpoint&entityId=${encodeURIComponent(id)}`, 'Who did what'),
       ),
