@@ -111,7 +111,7 @@ const CHROMIUM = '/usr/bin/chromium';
     let asked = 0;
     await page.route('**/api/v1/webhooks/deliveries*', (route) => (asked++, route.abort()));
     const alert = await page.getByRole('alert').elementHandle();
-    await eventually(() => expect(asked).toBeGreaterThan(2), 30_000);
+    await eventually(() => expect(asked).toBeGreaterThan(2), { within: 30_000 });
     expect(await alert!.evaluate((it) => it.isConnected)).toBe(true);
     await page.unroute('**/api/v1/webhooks/deliveries*');
     await page.getByRole('alert').waitFor({ state: 'detached' });
