@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { streamName } from '#event-store';
 import { Recent } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 
@@ -24,7 +25,7 @@ export class Written {
     { position, revision }: { position: number; revision: number },
   ): void {
     raise(this.positions, workspace, position);
-    raise(this.revisions, `${category}-${workspace}:${id}`, revision);
+    raise(this.revisions, streamName(category, workspace, id), revision);
   }
 
   /** Something of this position was shown: no other view may be asked for less. */
@@ -39,7 +40,7 @@ export class Written {
 
   /** The newest revision written or met of a thing; −1 when nothing is known. */
   revision(workspace: string, category: string, id: string): number {
-    return this.revisions.get(`${category}-${workspace}:${id}`) ?? -1;
+    return this.revisions.get(streamName(category, workspace, id)) ?? -1;
   }
 }
 
