@@ -27,6 +27,9 @@ export interface AuditEntry {
   readonly previousHash: string | null;
 }
 
+/** What an entry says of the revision before it. */
+export const revisionBefore = (revision: number): number | null => (revision === 0 ? null : revision - 1);
+
 /** What stands in the audit log in place of an encrypted secret. */
 export const HIDDEN = '[secret]';
 
@@ -79,7 +82,7 @@ export function linkedEntry(event: RecordedEvent, previousHash: string | null): 
     actor,
     correlationId,
     causationId,
-    revisionBefore: event.revision === 0 ? null : event.revision - 1,
+    revisionBefore: revisionBefore(event.revision),
     revision: event.revision,
     data: category === MAY_HOLD_SECRETS ? withoutSecrets(event.data) : event.data,
     previousHash,

@@ -1,6 +1,7 @@
 import { publicEventId } from '#kernel';
 import { holdsSealed, sealedIn, type Opened, type SubjectKeys } from '#personal-data';
 import { cursorAt } from '../keyed/cursor';
+import { revisionBefore } from './audit-entry';
 import type { AuditFilters } from './audit-filters';
 import type { AuditQuery, AuditRow } from './audit.query';
 
@@ -75,7 +76,7 @@ const text = JSON.stringify as (value: string | null) => string;
 
 /** The data is JSON already. */
 const jsonLine = (row: OpenedRow): string =>
-  `{"id":"${publicEventId(row.event_id)}","position":${row.position},"at":"${row.at}","action":${text(row.action)},"entityType":${text(row.entity_type)},"entityId":${text(row.entity_id)},"actor":${text(row.actor)},"correlationId":${text(row.correlation_id)},"causationId":${text(row.causation_id)},"revisionBefore":${row.revision === 0 ? null : row.revision - 1},"revision":${row.revision},"data":${row.data},"hash":"${row.hash}","previousHash":${text(row.previous_hash)}${row.sealed === undefined ? '' : `,"sealed":${row.sealed}`}${row.erased ? ',"erased":true' : ''}}\n`;
+  `{"id":"${publicEventId(row.event_id)}","position":${row.position},"at":"${row.at}","action":${text(row.action)},"entityType":${text(row.entity_type)},"entityId":${text(row.entity_id)},"actor":${text(row.actor)},"correlationId":${text(row.correlation_id)},"causationId":${text(row.causation_id)},"revisionBefore":${revisionBefore(row.revision)},"revision":${row.revision},"data":${row.data},"hash":"${row.hash}","previousHash":${text(row.previous_hash)}${row.sealed === undefined ? '' : `,"sealed":${row.sealed}`}${row.erased ? ',"erased":true' : ''}}\n`;
 
 const csvLine = (row: OpenedRow): string =>
   `${[
@@ -88,7 +89,7 @@ const csvLine = (row: OpenedRow): string =>
     row.actor,
     row.correlation_id,
     row.causation_id,
-    row.revision === 0 ? null : row.revision - 1,
+    revisionBefore(row.revision),
     row.revision,
     row.data,
     row.hash,

@@ -1,7 +1,7 @@
 import { cutToSize, isFull, planned, type Reads, type Workspaces } from '#postgres';
 import { publicEventId } from '#kernel';
 import { pageOf, positionOf, type Page, type PageOptions } from '../keyed/cursor';
-import type { AuditEntry } from './audit-entry';
+import { revisionBefore, type AuditEntry } from './audit-entry';
 import type { AuditFilters } from './audit-filters';
 import { isByKind, kindsOf, ofKinds, type Kind } from './audit-kinds';
 
@@ -51,7 +51,7 @@ export const entryOf = (row: AuditRow): AuditEntry => ({
   actor: row.actor,
   correlationId: row.correlation_id,
   causationId: row.causation_id,
-  revisionBefore: row.revision === 0 ? null : row.revision - 1,
+  revisionBefore: revisionBefore(row.revision),
   revision: row.revision,
   data: JSON.parse(row.data) as object,
   hash: row.hash,
