@@ -48,10 +48,10 @@ export class KeyedQuery<S extends object, Shown extends object> {
   async get(workspace: string, id: string): Promise<Found<S, Shown> | undefined> {
     const [row] = await this.db
       .inWorkspace(workspace)
-      .query<StoredRow>(
-        `select id, revision, position, created_position, state from read.${this.view.name} where workspace = $1 and id = $2`,
-        [workspace, id],
-      );
+      .query<StoredRow>(`select ${COLUMNS} from read.${this.view.name} where workspace = $1 and id = $2`, [
+        workspace,
+        id,
+      ]);
     return row && this.found(row);
   }
 
