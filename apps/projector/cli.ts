@@ -11,7 +11,7 @@ import {
 } from '#platform';
 import { rebuildable } from './projections/all-projections';
 import type { Projection } from './projections/projection';
-import { dropRetired, rebuild } from './rebuild/rebuild';
+import { dropRetired, GRACE_MS, rebuild } from './rebuild/rebuild';
 import { verifyProjection } from './rebuild/verify';
 
 const HELP = `npm run projection -- <command>
@@ -29,8 +29,6 @@ up; it is dropped a minute after that, by the projector or by the next rebuild.
 Views: ${rebuildable.map(({ name }) => name).join(', ')}
 `;
 
-/** Old tables stay so long after a switch. */
-const GRACE_MS = 60_000;
 const SAY_EVERY_MS = 1_000;
 
 type Parts = Pick<Engines, 'db' | 'store'>;

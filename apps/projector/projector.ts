@@ -13,14 +13,12 @@ import type { Projection } from './projections/projection';
 import { ProjectionRunner } from './projections/projection-runner';
 import { projectorHealth } from './projector-health';
 import { projectorMetrics } from './projector-metrics';
-import { dropRetired } from './rebuild/rebuild';
+import { dropRetired, GRACE_MS } from './rebuild/rebuild';
 import { TimerRunner } from './timers/timer-runner';
 
 /** So many views write at once; the outbox and the policies never wait for them. */
 const VIEWS_AT_ONCE = 3;
 const SWEEP_MS = 60_000;
-/** A table that was replaced stays so long for those who still read it. */
-const GRACE_MS = 60_000;
 
 export type ProjectorEngines = Pick<
   Engines,

@@ -1,4 +1,5 @@
 import type { EventStore, LogBatch, Position } from '#event-store';
+import { MINUTE } from '#kernel';
 import type { Database, Write } from '#postgres';
 import { addBuild, openBuilding, writeStretch, type OpenedBuild } from '../projections/checkpoint';
 import type { Projection } from '../projections/projection';
@@ -9,6 +10,9 @@ import { whenFree } from '../projections/when-free';
 const BATCH = 5_000;
 /** Where no event is written together with another there is nothing to gain, and much garbage to outlive. */
 const APPENDED_BATCH = 1_000;
+
+/** Tables of a former build stay so long after a switch, for those who still read them. */
+export const GRACE_MS = MINUTE;
 
 export interface RebuildProgress {
   readonly position: number;
