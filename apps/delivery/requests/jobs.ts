@@ -23,7 +23,6 @@ interface JobRow {
   readonly until: string;
   readonly status_filter: string | null;
   readonly cursor: string | null;
-  readonly total: number;
   readonly open: boolean;
   readonly ordered: boolean;
 }
