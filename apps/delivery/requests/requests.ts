@@ -1,6 +1,8 @@
 import type { Clock } from '#kernel';
 import type { Database, Sql } from '#postgres';
 import type { CoreMessage } from '#public-messages';
+import { isOpen, type EndpointRow } from '../endpoints/endpoint';
+import { endpointRow } from '../endpoints/endpoint-directory';
 import { WAKE_CHANNEL } from '../worker/wake-channel';
 
 export interface RequestNeeds {
@@ -16,13 +18,7 @@ export type Effect =
   | { readonly wake: 'job' }
   | undefined;
 
-interface Target {
-  readonly no: number;
-  readonly enabled: boolean;
-  readonly ordered: boolean;
-}
-
-type Fulfil = (sql: Sql, endpoint: Target, message: CoreMessage, now: string) => Promise<Effect>;
+type Fulfil = (sql: Sql, endpoint: EndpointRow, message: CoreMessage, now: string) => Promise<Effect>;
 
 /** What people ask for by the API, by its type: it comes over the log, so it is in the audit log and is done once. */
 export const REQUESTS: ReadonlyMap<string, Fulfil> = new Map([
@@ -40,7 +36,7 @@ export function fulfil({ db, clock }: RequestNeeds, message: CoreMessage): Promi
     );
     if (fresh.length === 0) return undefined;
     const { endpointId } = JSON.parse(message.dataJson) as { endpointId: string };
-    const endpoint = await target(sql, message.workspace, endpointId);
+    const endpoint = await endpointRow(sql, message.workspace, endpointId);
     return endpoint && REQUESTS.get(message.type)!(sql, endpoint, message, clock());
   });
 }
@@ -49,21 +45,13 @@ export function fulfil({ db, clock }: RequestNeeds, message: CoreMessage): Promi
 const deliveryIn = ({ dataJson }: CoreMessage): string =>
   (JSON.parse(dataJson) as { deliveryId: string }).deliveryId.slice('dlv_'.length);
 
-async function target(sql: Sql, workspace: string, id: string): Promise<Target | undefined> {
-  const [row] = await sql.query<Target>(
-    "select no, enabled and phase <> 'deleted' as enabled, (config ->> 'ordered')::boolean as ordered from delivery.endpoint where workspace = $1 and id = $2",
-    [workspace, id],
-  );
-  return row;
-}
-
-async function replayOne(sql: Sql, endpoint: Target, message: CoreMessage, now: string): Promise<Effect> {
-  if (!endpoint.enabled) return undefined;
+async function replayOne(sql: Sql, endpoint: EndpointRow, message: CoreMessage, now: string): Promise<Effect> {
+  if (!isOpen(endpoint)) return undefined;
   await sql.query('select delivery.replay($1, array[$2::uuid], $3)', [endpoint.no, deliveryIn(message), now]);
-  return { wake: endpoint.ordered ? 'requeue' : 'retry', endpoint: endpoint.no };
+  return { wake: endpoint.config.ordered ? 'requeue' : 'retry', endpoint: endpoint.no };
 }
 
-async function discard(sql: Sql, { no }: Target, message: CoreMessage, now: string): Promise<Effect> {
+async function discard(sql: Sql, { no }: EndpointRow, message: CoreMessage, now: string): Promise<Effect> {
   const delivery = deliveryIn(message);
   const [row] = await sql.query<{ done: boolean }>('select delivery.discard($1, $2, $3) as done', [no, delivery, now]);
   if (!row!.done) return undefined;
@@ -74,7 +62,11 @@ async function discard(sql: Sql, { no }: Target, message: CoreMessage, now: stri
 }
 
 /** A job's row outlives the process that works on it. */
-async function startJob(sql: Sql, endpoint: Target, { workspace, dataJson, createdAt }: CoreMessage): Promise<Effect> {
+async function startJob(
+  sql: Sql,
+  endpoint: EndpointRow,
+  { workspace, dataJson, createdAt }: CoreMessage,
+): Promise<Effect> {
   const { jobId, since, until, status } = JSON.parse(dataJson) as {
     jobId: string;
     since: string;
