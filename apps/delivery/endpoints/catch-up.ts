@@ -1,4 +1,4 @@
-import type { EventStore, RecordedEvent } from '#event-store';
+import { pagesAfter, type EventStore, type RecordedEvent } from '#event-store';
 import { grouped } from '#kernel';
 import type { Database, Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
@@ -12,12 +12,13 @@ import { applyChange, lockOutIntakes, raiseVersion, UNKNOWN_START } from './appl
 import { Endpoint, type EndpointRow } from './endpoint';
 import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from './endpoint-change';
 import { catchingUp, endpointByNumber, type EndpointDirectory } from './endpoint-directory';
-import { insertFromLog, stretch } from './newly-wanted';
+import { insertFromLog } from './newly-wanted';
 import { isAhead, startPosition } from './start-position';
 
 const PAGE = 500;
 /** With more than this ahead, it reads on beside the live intake; the rest is read while the intakes wait. */
 const LAST_STRETCH = 200;
+const LAST_PAGE = 1_000;
 
 export interface CatchUpNeeds extends HandOverNeeds {
   readonly db: Database;
@@ -143,7 +144,8 @@ async function lastStretch(
   const workspace = rows.length === 1 ? first!.workspace : undefined;
   const from = Math.min(...rows.map(({ cursor }) => cursor));
   const events: RecordedEvent[] = [];
-  for await (const page of stretch(store, workspace, from, head)) events.push(...page);
+  for await (const page of pagesAfter(store, workspace, { after: from, upTo: head, batch: LAST_PAGE }))
+    events.push(...page);
   const own = byWorkspace(events);
   const hands: (() => void)[] = [];
   const version = await raiseVersion(sql);

@@ -1,4 +1,4 @@
-import type { EventStore } from '#event-store';
+import { pagesAfter, type EventStore } from '#event-store';
 import type { Sql } from '#postgres';
 import { messagesOf } from '#public-messages';
 import type { Rendered } from '#webhook-contracts';
@@ -8,17 +8,8 @@ import { Endpoint, type EndpointRow } from './endpoint';
 import type { EndpointChange } from './endpoint-change';
 import { eraAt, takes } from './eras';
 
+/** Events of the log that are read at once. */
 const PAGE = 1_000;
-
-/** The events of the log in (after, upTo] of one workspace, or of all, page by page. */
-export async function* stretch(store: EventStore, workspace: string | undefined, after: number, upTo: number) {
-  for (let at = after; at < upTo;) {
-    const batch = await store.readAll({ after: at, limit: PAGE, ...(workspace !== undefined && { workspace }), upTo });
-    if (batch.events.length > 0) yield batch.events;
-    if (!batch.isFull) return;
-    at = batch.position;
-  }
-}
 
 /**
  * An endpoint's new types, asked for at `after` and learned when the head was `upTo`: what they add to the events between is
@@ -35,7 +26,7 @@ export async function insertNewlyWanted(
   const endpoint = new Endpoint(next, () => '');
   const ms = Date.parse(now());
   const there = await alreadyThere(sql, next.no, after, upTo, at);
-  for await (const events of stretch(store, next.workspace, after, upTo)) {
+  for await (const events of pagesAfter(store, next.workspace, { after, upTo, batch: PAGE })) {
     const draft = new Draft(() => ms);
     for (const event of events) {
       for (const message of messagesOf(event)) {

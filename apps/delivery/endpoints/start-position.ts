@@ -1,7 +1,7 @@
-import type { EventStore } from '#event-store';
+import { eventsAfter, type EventStore } from '#event-store';
 import { MINUTE } from '#kernel';
-import { stretch } from './newly-wanted';
 
+const PAGE = 1_000;
 /** Clocks of processes that append at the same time may differ by so much. */
 const SLACK_MS = 5 * MINUTE;
 
@@ -52,11 +52,9 @@ async function positionBeforeEvent(
     return position === undefined ? registered : Math.min(position - 1, registered);
   }
   let last = 0;
-  for await (const events of stretch(store, workspace, 0, registered)) {
-    for (const { id, position } of events) {
-      if (id === uuid) return last;
-      last = position;
-    }
+  for await (const { id, position } of eventsAfter(store, workspace, { after: 0, upTo: registered, batch: PAGE })) {
+    if (id === uuid) return last;
+    last = position;
   }
   return registered;
 }
@@ -73,11 +71,13 @@ async function positionBefore(store: EventStore, workspace: string, ms: number, 
     else high = middle;
   }
   let last = low;
-  for await (const events of stretch(store, workspace, low, registered)) {
-    for (const { metadata, position } of events) {
-      if (Date.parse(metadata.occurredAt) >= ms) return last;
-      last = position;
-    }
+  for await (const { metadata, position } of eventsAfter(store, workspace, {
+    after: low,
+    upTo: registered,
+    batch: PAGE,
+  })) {
+    if (Date.parse(metadata.occurredAt) >= ms) return last;
+    last = position;
   }
   return registered;
 }

@@ -8,22 +8,32 @@ export interface EventsAfter {
   readonly batch: number;
 }
 
-/** A workspace's events in log order. Rejects as `readAll` does. */
-export async function* eventsAfter(
+/** The events of a workspace, or of all, in log order: page by page, none of them empty. Rejects as `readAll` does. */
+export async function* pagesAfter(
   store: Pick<EventStore, 'readAll'>,
-  workspace: string,
+  workspace: string | undefined,
   { after: from, upTo = Infinity, batch: limit }: EventsAfter,
-): AsyncGenerator<RecordedEvent, undefined> {
+): AsyncGenerator<readonly RecordedEvent[], undefined> {
   for (let after = from; after < upTo;) {
     const { events, position, isFull } = await store.readAll({
       after,
       limit,
-      workspace,
+      ...(workspace !== undefined && { workspace }),
       ...(upTo < Infinity && { upTo }),
     });
-    yield* events;
+    if (events.length > 0) yield events;
     if (!isFull) return undefined;
     after = position;
   }
+  return undefined;
+}
+
+/** A workspace's events in log order. Rejects as `readAll` does. */
+export async function* eventsAfter(
+  store: Pick<EventStore, 'readAll'>,
+  workspace: string,
+  stretch: EventsAfter,
+): AsyncGenerator<RecordedEvent, undefined> {
+  for await (const events of pagesAfter(store, workspace, stretch)) yield* events;
   return undefined;
 }
