@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createGzip } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { Inject, Param, Query, Req, Res } from '@nestjs/common';
@@ -70,21 +71,15 @@ export class AuditController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     await this.things.caughtUp('audit', call.workspace, call.waitMs);
-    const { models } = this.things;
-    const chunks = this.inTurns(
-      call,
-      exportAudit(models.audit, this.engines.keys, call.workspace, filters, format, cursor),
-    );
-    // What is refused is no file: the answer becomes one with its first entries.
-    const lines = Readable.from(startingWith(await chunks.next(), chunks));
-    reply
-      .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
-      .header('content-disposition', `attachment; filename="audit-log.${format}"`)
-      .header('vary', 'accept-encoding');
-    if (!takesGzip(request.headers)) return void (await reply.send(lines));
-    const zipped = createGzip({ level: 1 });
-    lines.on('error', (error) => zipped.destroy(error));
-    await reply.header('content-encoding', 'gzip').send(lines.pipe(zipped));
+    const { socket } = request.raw;
+    await this.turns.export(call.workspace, async () => {
+      // Its reader may have left while it waited for its turn.
+      if (socket.destroyed) return;
+      const over = once(reply.raw, 'close');
+      const lines = exportAudit(this.things.models.audit, this.engines.keys, call.workspace, filters, format, cursor);
+      await this.send(this.inTurns(call, lines), format, request, reply);
+      await over;
+    });
   }
 
   @Read('verify', {
@@ -122,6 +117,24 @@ export class AuditController {
     );
     if (!found) throw fail('ENTITY_NOT_FOUND');
     return found;
+  }
+
+  private async send(
+    chunks: AsyncGenerator<string>,
+    format: 'ndjson' | 'csv',
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    // What is refused is no file: the answer becomes one with its first entries.
+    const lines = Readable.from(startingWith(await chunks.next(), chunks));
+    reply
+      .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
+      .header('content-disposition', `attachment; filename="audit-log.${format}"`)
+      .header('vary', 'accept-encoding');
+    if (!takesGzip(request.headers)) return void (await reply.send(lines));
+    const zipped = createGzip({ level: 1 });
+    lines.on('error', (error) => zipped.destroy(error));
+    await reply.header('content-encoding', 'gzip').send(lines.pipe(zipped));
   }
 
   private async *inTurns({ workspace }: Call, chunks: AsyncGenerator<string>): AsyncGenerator<string> {

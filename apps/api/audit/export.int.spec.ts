@@ -132,6 +132,24 @@ describe('an export of a long audit log', () => {
       expect(positionsIn(await take(response))).toHaveLength((ENTRIES + added) / 10);
   });
 
+  it('begins, of more than eight of a workspace, when one was taken or left', async () => {
+    const slow = await Promise.all(Array.from({ length: 8 }, () => begin('', 'identity')));
+    let begun = 0;
+    const ninth = begin('actor=usr_7', 'identity').then((response) => (begun++, response));
+    const left = request(`${api.running.url}/api/v1/audit-log/export`, {
+      headers: { authorization: `Bearer ${apiKey}` },
+    }).on('error', () => undefined);
+    left.end();
+    // Verifications wait in the same line for what they read: a ninth that had begun would have been before the second.
+    for (let n = 0; n < 3; n++) expect((await send('GET', '/audit-log/verify')).status).toBe(200);
+    expect(begun).toBe(0);
+    left.destroy();
+    for (const response of slow) response.destroy();
+    expect(positionsIn(await take(await ninth))).toHaveLength((ENTRIES + added) / 10);
+    const others = await Promise.all(Array.from({ length: 8 }, () => begin('', 'identity')));
+    for (const response of others) response.destroy();
+  });
+
   it('takes a cursor of the list as well, and no other', async () => {
     const page = await send('GET', '/audit-log?actor=usr_7&limit=150');
     const rest = positionsIn(await take(await begin(`actor=usr_7&cursor=${page.at('nextCursor')}`, 'identity')));
