@@ -16,6 +16,7 @@ import { PlatformModule } from './platform.module';
 import { StartupServer } from './startup-server';
 import { refuseUnreadable } from './unreadable';
 import { refuseUnroutable } from './unroutable';
+import { endUntaken } from './untaken-answers';
 import { endUnusedConnections } from './unused-connections';
 
 /** One app, or several composed. */
@@ -127,6 +128,7 @@ async function startOn(
   begun.app = app;
   refuseHostless(adapter.getInstance());
   endUnusedConnections(adapter.getInstance());
+  endUntaken(adapter.getInstance().server);
   await definition.configure?.(app, engines);
   for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
   // First the modules, then what feeds them.
