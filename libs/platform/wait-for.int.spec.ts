@@ -62,6 +62,23 @@ describe('what a start does on the database', () => {
     }
   });
 
+  it.each(['LATIN1', 'SQL_ASCII'])('ends with one sentence where texts would be in %s', async (encoding) => {
+    const name = `start_${randomBytes(6).toString('hex')}`;
+    await test.db.script(`create database ${name} template template0 encoding '${encoding}' locale 'C'`);
+    const url = new URL(test.url);
+    url.pathname = name;
+    const db = open(url.href);
+    try {
+      const refused = await migrated(db).catch((error: Error) => error);
+      expect(refused).toBeInstanceOf(SettingsError);
+      expect((refused as Error).message).toMatch(`cannot be used: its encoding is ${encoding}, and Postledger needs`);
+    } finally {
+      await db.end();
+      opened.pop();
+      await test.db.script(`drop database ${name}`);
+    }
+  });
+
   it('ends with one sentence when the database is newer', async () => {
     await test.db.query("insert into public.schema_migration (name) values ('9999_future.sql')");
     await expect(migrated(open(test.url))).rejects.toThrow(SettingsError);

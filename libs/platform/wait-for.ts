@@ -1,4 +1,4 @@
-import { DatabaseVersionError, isOutage, ServerVersionError, type Database } from '#postgres';
+import { DatabaseVersionError, isOutage, UnfitDatabaseError, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
 import { sparingly } from './sparingly';
 
@@ -69,7 +69,7 @@ async function allowed<T>({ url }: Database, work: () => Promise<T>): Promise<T>
         cause: error,
       });
     const { host, pathname } = new URL(url);
-    if (error instanceof ServerVersionError)
+    if (error instanceof UnfitDatabaseError)
       throw new SettingsError(`PostgreSQL at ${host}${pathname} cannot be used: ${error.message}.`, { cause: error });
     const remedy = HOPELESS[(error as { code?: string }).code ?? ''];
     if (!remedy) throw error;

@@ -1,6 +1,6 @@
 export { Database, planned, type Reads, type Sql, type Workspaces } from './database';
 export { OtherHistoryError } from './history';
-export { DatabaseVersionError, migrate, MIGRATION_LOCK, ServerVersionError } from './migrate';
+export { DatabaseVersionError, migrate, MIGRATION_LOCK, UnfitDatabaseError } from './migrate';
 export { isOutage } from './outage';
 export { lockRows } from './row-security';
 export { EmbeddedServer } from './embedded/embedded-server';

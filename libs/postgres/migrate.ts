@@ -18,9 +18,9 @@ export class DatabaseVersionError extends Error {
   override readonly name = 'DatabaseVersionError';
 }
 
-/** The server is older than what migrations are written for. */
-export class ServerVersionError extends Error {
-  override readonly name = 'ServerVersionError';
+/** The server is older than what migrations are written for, or its database cannot hold every text. */
+export class UnfitDatabaseError extends Error {
+  override readonly name = 'UnfitDatabaseError';
 }
 
 /** Before it no role could be granted with or without SET (0080). */
@@ -38,16 +38,12 @@ const DOES_NOT_FIT = /^(?:22|23|2B|42(?!501))/;
 /**
  * Applies what is missing, each file in the one transaction, under a lock; returns the names applied. While somebody keeps a table busy that is
  * to change, such as a backup, it tries again and says so. Throws, and has changed nothing, a DatabaseVersionError when the database is newer
- * than this build or otherwise than a migration expects it, and a ServerVersionError when PostgreSQL is too old.
+ * than this build or otherwise than a migration expects it, and an UnfitDatabaseError when PostgreSQL is too old or has another encoding.
  */
 export async function migrate(db: Database, say: (sentence: string) => void = () => undefined): Promise<string[]> {
   const files = migrations();
   return db.tx(async (sql) => {
-    const [server] = await sql.query<{ number: number; version: string }>(
-      "select current_setting('server_version_num')::int as number, current_setting('server_version') as version",
-    );
-    if (server!.number < OLDEST)
-      throw new ServerVersionError(`it is PostgreSQL ${server!.version.split(' ')[0]}, and Postledger needs 18`);
+    await expectFit(sql);
     await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
     await sql.query(
       'create table if not exists public.schema_migration (name text primary key, applied_at timestamptz not null default now())',
@@ -67,6 +63,17 @@ export async function migrate(db: Database, say: (sentence: string) => void = ()
     }
     return missing.map(({ name }) => name);
   });
+}
+
+async function expectFit(sql: Sql): Promise<void> {
+  const [server] = await sql.query<{ number: number; version: string; encoding: string }>(
+    "select current_setting('server_version_num')::int as number, current_setting('server_version') as version, current_setting('server_encoding') as encoding",
+  );
+  const { number, version, encoding } = server!;
+  if (number < OLDEST)
+    throw new UnfitDatabaseError(`it is PostgreSQL ${version.split(' ')[0]}, and Postledger needs 18`);
+  if (encoding !== 'UTF8')
+    throw new UnfitDatabaseError(`its encoding is ${encoding}, and Postledger needs one that is made with UTF8`);
 }
 
 /** Whether all of it is done; if not, nothing is, and nothing is locked any more but migrating itself. */
