@@ -79,6 +79,28 @@ describe('what a start does on the database', () => {
     }
   });
 
+  it('says for what it waits while the database may only be read, and goes on when it may be written', async () => {
+    const name = new URL(test.url).pathname.slice(1);
+    await test.db.script(`alter database ${name} set default_transaction_read_only = on`);
+    const said: string[] = [];
+    const db = open(test.url);
+    const done = onDatabase(
+      db,
+      () => migrate(db),
+      (sentence) => said.push(sentence),
+    );
+    try {
+      await eventually(() => expect(said).toEqual([expect.stringMatching(/^Waiting for PostgreSQL at .*: cannot /)]));
+    } finally {
+      await test.db.script(`alter database ${name} reset default_transaction_read_only`);
+    }
+    // Its connections keep the defaults that they began with.
+    await test.db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'a start' and datname = current_database()",
+    );
+    expect(await done).toEqual([]);
+  });
+
   it('ends with one sentence when the database is newer', async () => {
     await test.db.query("insert into public.schema_migration (name) values ('9999_future.sql')");
     await expect(migrated(open(test.url))).rejects.toThrow(SettingsError);

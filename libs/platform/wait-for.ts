@@ -46,13 +46,18 @@ export async function reachDatabase(db: Database, say: (sentence: string) => voi
   await until(`PostgreSQL at ${new URL(db.url).host}`, () => allowed(db, () => db.query('select 1')), say);
 }
 
-/** Does `work`, which can be done twice, on a database that was reached; again when it went away meanwhile and is back. */
+/**
+ * Does `work`, which can be done twice, on a database that was reached; again when it went away meanwhile and is back. One that answers and
+ * does not do it, as while it may only be read or has no space, is waited for as well.
+ */
 export async function onDatabase<T>(db: Database, work: () => Promise<T>, say: (sentence: string) => void): Promise<T> {
+  const now = sparingly(say, SAY_EVERY_MS);
   for (;;) {
     try {
       return await allowed(db, work);
     } catch (error) {
       if (!isOutage(error)) throw error;
+      now(() => `Waiting for PostgreSQL at ${new URL(db.url).host}: ${sentenceOf(error)}`);
     }
     await new Promise((again) => setTimeout(again, PAUSE_MS));
     await reachDatabase(db, say);
