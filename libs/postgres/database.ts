@@ -1,6 +1,6 @@
 import { Pool, types, type PoolClient } from 'pg';
 import { History } from './history';
-import { Listener, type Hear } from './listener';
+import { Listener, UNHURRIED, type Hear } from './listener';
 import { WorkspaceQuery } from './workspace-query';
 
 types.setTypeParser(types.builtins.INT8, Number);
@@ -46,13 +46,17 @@ const FROZEN_AFTER_MS = 4_000;
 const ALIVE_MS = 1_000;
 
 /**
- * Whatever a database's own defaults are. Log, bus and checkpoints let writers take turns, and each must see what the one before has committed.
- * And a time is to be read by JavaScript: of long ago, other zones have offsets with seconds, which are none to it.
+ * Whatever the defaults of the database and its user are. Log, bus and checkpoints let writers take turns, and each must see what the one before
+ * has committed. A time is to be read by JavaScript: of long ago, other zones have offsets with seconds, which are none to it. So is a number, with
+ * all of its digits, and an array with what is null in it. And whoever leads or waits says nothing for long.
  */
 const SESSION = [
   "set default_transaction_isolation = 'read committed'",
   "set timezone = 'UTC'",
   "set datestyle = 'ISO'",
+  'set extra_float_digits = 1',
+  'set array_nulls = on',
+  UNHURRIED,
   `set idle_in_transaction_session_timeout = ${FROZEN_AFTER_MS}`,
 ].join('; ');
 

@@ -3,6 +3,9 @@ import { Client } from 'pg';
 
 const RECONNECT_MS = 250;
 
+/** A connection that waits for something to happen may be silent for as long as it likes, whatever the server makes of silence. */
+export const UNHURRIED = 'set idle_session_timeout = 0';
+
 /** `isOwn`: a connection of the same Database sent it. */
 export type Hear = (payload: string, isOwn: boolean) => void;
 
@@ -80,7 +83,7 @@ export class Listener {
 
   /** One statement after the other: a client must not be asked while it answers. */
   private run(client: Client, channel: string): void {
-    this.queue = this.queue.then(() => client.query(`listen "${channel}"`)).then(() => undefined, this.onError);
+    this.queue = this.queue.then(() => client.query(`${UNHURRIED}; listen "${channel}"`)).then(() => undefined, this.onError);
   }
 
   private lost(client: Client): void {
