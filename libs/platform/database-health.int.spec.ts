@@ -22,4 +22,26 @@ describe('health of the database', () => {
     await test.db.script(`alter database ${name} reset default_transaction_read_only`);
     expect(await health()).toEqual({ ok: true, ...server });
   });
+
+  it.each([
+    ['health', async (db: Database) => (await databaseHealth(db, secrets)).ok],
+    [
+      'a transaction',
+      (db: Database) =>
+        db
+          .tx((sql) => sql.query('create table if not exists written (n integer)'))
+          .then(
+            () => true,
+            () => false,
+          ),
+    ],
+  ] as const)('is well again for %s on a connection that began while it might only be read', async (_, isWell) => {
+    const name = new URL(test.url).pathname.slice(1);
+    await test.db.script(`alter database ${name} set default_transaction_read_only = on`);
+    const db = new Database(test.url, { max: 1 });
+    expect(await isWell(db)).toBe(false);
+    await test.db.script(`alter database ${name} reset default_transaction_read_only`);
+    expect(await isWell(db)).toBe(true);
+    await db.end();
+  });
 });

@@ -69,8 +69,11 @@ function named(url: string, name: string): { connectionString: string; applicati
   return { connectionString: address.href, application_name: `${name} (${given})` };
 }
 
-/** SQLSTATE of `cached plan must not change result type`. */
-const STALE_PLAN = '0A000';
+/**
+ * SQLSTATEs that a connection would say again for as long as it stands: `cached plan must not change result type`, which another release's migration
+ * has done, and that it may only read, by a default of the database that it began with.
+ */
+const STALE = ['0A000', '25006'];
 const MAX_PREPARED = 500;
 const prepared = new Map<string, string>();
 
@@ -195,8 +198,7 @@ export class Database implements Sql, Workspaces {
         throw new Error('The transaction was rolled back, since one of its statements had failed');
       return result;
     } catch (error) {
-      // What another release's migration has changed under a prepared statement is never planned anew on its connection.
-      if ((error as { code?: string }).code === STALE_PLAN) broken = error as Error;
+      if (STALE.includes((error as { code?: string }).code ?? '')) broken = error as Error;
       await client.query('rollback').catch((lost: Error) => (broken = lost));
       throw error;
     } finally {
