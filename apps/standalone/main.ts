@@ -53,6 +53,7 @@ async function main(): Promise<void> {
         await running.stop();
       },
     },
+    settings,
     async () => {
       await database?.stop();
       release();

@@ -235,6 +235,13 @@ export const settingsSchema = {
       '`address[:port]`, separated by commas: who resolves the names of webhook targets, such as a resolver that knows no internal names',
     parse: nameServers,
   } as Setting<readonly string[] | undefined>,
+  shutdownDelaySeconds: {
+    variable: 'SHUTDOWN_DELAY_SECONDS',
+    default: '0',
+    means:
+      'how long a process that is told to end goes on as before, while `/health/ready` is 503 already, so that a load balancer sends it nothing more when it stops listening',
+    parse: number(0, 0, 300),
+  } as Setting<number>,
   retentionDays: {
     variable: 'RETENTION_DAYS',
     default: '30',

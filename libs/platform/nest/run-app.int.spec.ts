@@ -137,6 +137,19 @@ describe('the start of an app', () => {
 });
 
 describe('an app', () => {
+  it('says that it is not ready before it stops listening, by the delay that is set', async () => {
+    const test = await testDatabase();
+    const running = await startApp(app(undefined), settings(test.url, { SHUTDOWN_DELAY_SECONDS: '2' }));
+    const status = async (path: string) => (await fetch(`${running.url}${path}`)).status;
+    expect(await status('/health/ready')).toBe(200);
+    const stopped = running.stop();
+    expect(await status('/health/ready')).toBe(503);
+    expect(await status('/health/live')).toBe(200);
+    await stopped;
+    await expect(status('/health/live')).rejects.toThrow('fetch failed');
+    await test.drop();
+  });
+
   it('gives a request five minutes to come in, and its head one', async () => {
     const test = await testDatabase();
     const running = await startApp(app(undefined), settings(test.url));

@@ -37,7 +37,7 @@ export interface RunningApp {
   /** Where /metrics is, when METRICS_PORT gives it a port of its own. */
   readonly metricsUrl: string | undefined;
   readonly app: NestFastifyApplication;
-  /** Takes no more work, finishes what is in hand, closes the engines. */
+  /** Is not ready any more; after the delay that is set takes no more work, finishes what is in hand, closes the engines. */
   stop(): Promise<void>;
 }
 
@@ -144,6 +144,7 @@ async function startOn(
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     engines.health.drain();
+    await new Promise((over) => setTimeout(over, settings.shutdownDelaySeconds * 1_000));
     metrics?.close();
     await app.close();
     await engines.close();
@@ -175,14 +176,15 @@ export async function runApp(definition: AppDefinition): Promise<void> {
     const [arg] = process.argv.slice(2);
     if (arg === '--help' || arg === '-h') return void process.stdout.write(help(definition));
     if (arg !== undefined) throw new SettingsError(`${arg} is not an option: there is --help.`);
-    const running = await startApp(definition, loadSettings());
+    const settings = loadSettings();
+    const running = await startApp(definition, settings);
     const { url, metricsUrl, engines } = running;
     engines.log.info({ url, ...(metricsUrl && { metricsUrl }) }, `${definition.name} is ready`);
     const stop = () => {
       engines.log.info(`${definition.name} drains`);
       return running.stop();
     };
-    stopOnSignals({ stop }, async () => engines.log.info(`${definition.name} has stopped`));
+    stopOnSignals({ stop }, settings, async () => engines.log.info(`${definition.name} has stopped`));
   } catch (error) {
     fail(error);
   }
@@ -202,9 +204,10 @@ const DRAIN_MS = 30_000;
 /** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. */
 const ECHO_MS = 1_000;
 
-/** SIGTERM, SIGINT and SIGHUP (a terminal that is closed) drain, within 30 s; a second signal ends at once. */
+/** SIGTERM, SIGINT and SIGHUP (a terminal that is closed) drain, within 30 s after the delay that is set; a second signal ends at once. */
 export function stopOnSignals(
   running: Pick<RunningApp, 'stop'>,
+  { shutdownDelaySeconds }: Pick<Settings, 'shutdownDelaySeconds'>,
   after: () => Promise<void> = async () => undefined,
 ): void {
   let first: number | undefined;
@@ -214,7 +217,7 @@ export function stopOnSignals(
       return;
     }
     first = performance.now();
-    setTimeout(() => process.exit(1), DRAIN_MS).unref();
+    setTimeout(() => process.exit(1), shutdownDelaySeconds * 1_000 + DRAIN_MS).unref();
     running
       .stop()
       .then(after)
