@@ -1,7 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Histogram } from 'prom-client';
-import type { Engines } from '#platform';
+import { EventStoreUnavailableError } from '#event-store';
+import { sparingly, type Engines } from '#platform';
 import { useClock } from './http/call';
 import { installHooks } from './http/hooks';
 import { ProblemFilter } from './http/problem.filter';
@@ -10,9 +11,18 @@ import { KeyStore } from './keys/key-store';
 import { serveDocument } from './openapi/serve-document';
 import { RateLimit } from './rate-limit/rate-limit';
 
+/** However many requests an engine refuses, the log says so once in as many milliseconds. */
+const SAY_EVERY_MS = 3_000;
+
 /** The http side of the api: keys, input, problems, documents. Call it before the application listens. */
 export function configureApi(app: NestFastifyApplication, engines: Engines): void {
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const now = sparingly((err) => engines.log.warn({ err }, 'requests are answered 503'), SAY_EVERY_MS);
+  // An engine may answer whoever asks for its health, and refuse this: a database without space, or too busy for the time it was given.
+  const onOutage = (error: unknown) => {
+    engines.health.fault(error instanceof EventStoreUnavailableError ? 'eventStore' : 'database', error as Error);
+    now(() => (error as Error).message);
+  };
   const onDefect = (error: unknown, request: FastifyRequest) => {
     const { stack, message } = error as Error;
     engines.log.error(
@@ -41,8 +51,9 @@ export function configureApi(app: NestFastifyApplication, engines: Engines): voi
       registers: [engines.metrics],
     }),
     onDefect,
+    onOutage,
   });
-  app.useGlobalFilters(new ProblemFilter(methodsOf(server), onDefect));
+  app.useGlobalFilters(new ProblemFilter(methodsOf(server), { onDefect, onOutage }));
   serveDocument(app, server);
 }
 

@@ -12,14 +12,21 @@ import { invalid, Problem, problem, problemOf } from './problem';
 import type { Scope } from './scopes';
 import { validated } from './validate';
 
-export interface EdgeParts {
+/** Who hears of what is not the caller's to mend. */
+export interface Faults {
+  /** Answered 500: it is ours. */
+  readonly onDefect: (error: unknown, request: FastifyRequest) => void;
+  /** Answered 503: an engine is away, or does not do this for now. */
+  readonly onOutage: (error: unknown) => void;
+}
+
+export interface EdgeParts extends Faults {
   readonly keys: KeyStore;
   /** What is personal in an answer is opened by it as the very last step. */
   readonly personal: SubjectKeys;
   readonly rateLimit: RateLimit;
   readonly idempotency: IdempotencyStore;
   readonly durations: Histogram<'method' | 'route' | 'status'>;
-  readonly onDefect: (error: unknown, request: FastifyRequest) => void;
 }
 
 /** The header that says in an answer that it is one kept under its Idempotency-Key. */
@@ -118,9 +125,15 @@ export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
 }
 
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, parts: EdgeParts): void {
+  refuse(reply, heard(error, request, parts));
+}
+
+/** The problem that an error is to the caller; what is not the caller's to mend is told to those who can. */
+export function heard(error: unknown, request: FastifyRequest, { onDefect, onOutage }: Faults): Problem {
   const it = problemOf(error);
-  if (it.status === 500) parts.onDefect(error, request);
-  refuse(reply, it);
+  if (it.status === 500) onDefect(error, request);
+  else if (it.code === 'ENGINE_UNAVAILABLE') onOutage(error);
+  return it;
 }
 
 function admit(request: FastifyRequest, reply: FastifyReply, parts: EdgeParts, done: HookHandlerDoneFunction): void {

@@ -1,7 +1,7 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { refuse } from './hooks';
-import { problem, problemOf } from './problem';
+import { heard, refuse, type Faults } from './hooks';
+import { problem } from './problem';
 
 /** The methods that a path answers to; empty for a path that is nothing. */
 export type MethodsOf = (path: string) => readonly string[];
@@ -11,14 +11,13 @@ export type MethodsOf = (path: string) => readonly string[];
 export class ProblemFilter implements ExceptionFilter {
   constructor(
     private readonly methodsOf: MethodsOf,
-    private readonly onDefect: (error: unknown, request: FastifyRequest) => void,
+    private readonly faults: Faults,
   ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const [request, reply] = [http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>()];
-    const it = problemOf(error);
-    if (it.status === 500) this.onDefect(error, request);
+    const it = heard(error, request, this.faults);
     if (reply.sent) return;
     // A command that went through before something else failed has left one.
     reply.removeHeader('etag');
