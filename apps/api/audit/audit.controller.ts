@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createGzip } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { Inject, Param, Query, Req, Res } from '@nestjs/common';
@@ -75,7 +74,7 @@ export class AuditController {
     await this.turns.export(call.workspace, async () => {
       // Its reader may have left while it waited for its turn.
       if (socket.destroyed) return;
-      const over = once(reply.raw, 'close');
+      const over = new Promise<void>((end) => reply.raw.once('close', end));
       const lines = exportAudit(this.things.models.audit, this.engines.keys, call.workspace, filters, format, cursor);
       await this.send(this.inTurns(call, lines), format, request, reply);
       await over;
