@@ -1141,10 +1141,15 @@ AS $function$
 declare
   given integer;
 begin
-  with released as (
-    delete from delivery.lease l where l.worker = p_worker and (p_batches is null or l.batch = any (p_batches)) returning l.deliveries
+  with own as materialized (
+    select l.batch, age(l.xmin) as age from delivery.lease l where l.worker = p_worker and (p_batches is null or l.batch = any (p_batches))
+  ), others as materialized (
+    select unnest(l.deliveries) as id, age(l.xmin) as age from delivery.lease l where l.worker <> p_worker or l.batch <> all (p_batches)
+  ), released as (
+    delete from delivery.lease l using own where l.batch = own.batch and l.worker = p_worker returning l.deliveries, own.age
   ), held as (
-    select unnest(r.deliveries) as id from released r
+    select h.id from (select unnest(r.deliveries) as id, r.age from released r) h
+    where not exists (select from others o where o.id = h.id and o.age < h.age)
   ), open as (
     update delivery.delivery d set state = coalesce(d.state, 'queued'), changed_at = p_now
     from held h
