@@ -17,7 +17,7 @@ import { patientBus } from './patient-bus';
 import { sandboxKey } from './sandbox-key';
 import type { SecretBox } from './secret-box';
 import { Wake } from './wake';
-import { onDatabase, reachDatabase, until } from './wait-for';
+import { expectSessions, onDatabase, reachDatabase, until } from './wait-for';
 
 /** What one process stands on: opened once, handed to every module. */
 export interface Engines {
@@ -83,6 +83,7 @@ type Opening = Required<Omit<OpenOptions, 'onOtherHistory'>> & { readonly onErro
 async function openOn(db: Database, settings: Settings, options: Opening): Promise<Engines> {
   const { log, clock, onWait, onError } = options;
   await reachDatabase(db, onWait);
+  await onDatabase(db, () => expectSessions(db), onWait);
   const applied = await onDatabase(db, () => migrate(db, onWait), onWait);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Database, migrate } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { SettingsError } from './config/settings';
-import { onDatabase } from './wait-for';
+import { expectSessions, onDatabase } from './wait-for';
 
 const MIGRATION_LOCK = 7_305_001;
 
@@ -60,6 +60,17 @@ describe('what a start does on the database', () => {
       opened.pop();
       await test.db.script(`drop role ${name}`);
     }
+  });
+
+  it('takes sessions of its own, and ends with one sentence where a pooler gives each transaction what is free', async () => {
+    const db = new Database(test.url, { max: 2 });
+    opened.push(db);
+    await expectSessions(db);
+    const server = await db.session();
+    // Two clients on one connection of the server, as it is free.
+    const session = async () => ({ ...server, release: () => undefined });
+    await expect(expectSessions({ url: test.url, session })).rejects.toThrow('behind a pooler that gives every');
+    server.release();
   });
 
   it.each(['LATIN1', 'SQL_ASCII'])('ends with one sentence where texts would be in %s', async (encoding) => {

@@ -1,4 +1,4 @@
-import { DatabaseVersionError, isOutage, UnfitDatabaseError, type Database } from '#postgres';
+import { DatabaseVersionError, isOutage, planned, UnfitDatabaseError, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
 import { sparingly } from './sparingly';
 
@@ -62,6 +62,30 @@ export async function onDatabase<T>(db: Database, work: () => Promise<T>, say: (
     await new Promise((again) => setTimeout(again, PAUSE_MS));
     await reachDatabase(db, say);
   }
+}
+
+/**
+ * Rejects with a SettingsError where a pooler gives every transaction another connection, as pgbouncer does in transaction mode: leaders are those whose
+ * connection holds a lock, and what is listened for comes on one, too. Two sessions at once tell, for the one gets what the other had.
+ */
+export async function expectSessions(db: Pick<Database, 'session' | 'url'>): Promise<void> {
+  const [one, other] = [await db.session(), await db.session()];
+  const mark = `${process.pid}.${performance.now()}`;
+  const markOf = async ({ query }: typeof one) =>
+    (await query<{ mark: string | null }>(planned("select current_setting('postledger.mark', true) as mark")))[0]!.mark;
+  try {
+    await one.query(planned("select set_config('postledger.mark', $1, false)"), [mark]);
+    await other.script('begin');
+    const marks = [await markOf(one), await markOf(other)];
+    await other.script('rollback');
+    if (marks[0] === mark && marks[1] !== mark) return;
+  } finally {
+    for (const session of [one, other]) session.release(true);
+  }
+  const { host, pathname } = new URL(db.url);
+  throw new SettingsError(
+    `PostgreSQL at ${host}${pathname} is behind a pooler that gives every transaction another connection. Name PostgreSQL itself in DATABASE_URL, or let the pooler give each client a connection of its own (pool_mode = session).`,
+  );
 }
 
 /** What the user can mend is a SettingsError. */
