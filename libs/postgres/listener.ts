@@ -83,7 +83,9 @@ export class Listener {
 
   /** One statement after the other: a client must not be asked while it answers. */
   private run(client: Client, channel: string): void {
-    this.queue = this.queue.then(() => client.query(`${UNHURRIED}; listen "${channel}"`)).then(() => undefined, this.onError);
+    this.queue = this.queue
+      .then(() => client.query(`${UNHURRIED}; listen "${channel}"`))
+      .then(() => undefined, this.onError);
   }
 
   private lost(client: Client): void {
