@@ -1,3 +1,4 @@
+import { Recent } from '#kernel';
 import { createPostEzSigner, createStandardSigner, type Signer } from '#webhook-signing';
 import type { Contract } from './contract';
 
@@ -65,16 +66,13 @@ function signatures(
   return secrets.map((secret) => signerOf(make, secret)(id, at, body)).join(joiner);
 }
 
-const MAX_SIGNERS = 10_000;
-
-/** Keys are derived once per secret; the oldest is forgotten first. `whsec_` and `pez_` keep the schemes apart. */
-const signers = new Map<string, Signer>();
+/** Keys are derived once per secret. `whsec_` and `pez_` keep the schemes apart. */
+const signers = new Recent<string, Signer>(20_000);
 function signerOf(make: (secret: string) => Signer, secret: string): Signer {
   let signer = signers.get(secret);
   if (signer === undefined) {
     signer = make(secret);
     signers.set(secret, signer);
-    if (signers.size > MAX_SIGNERS) signers.delete(signers.keys().next().value!);
   }
   return signer;
 }

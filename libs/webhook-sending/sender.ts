@@ -1,3 +1,4 @@
+import { Recent } from '#kernel';
 import { bareHost, vetTarget } from './vet-target';
 import type { DialSettings } from './dial';
 import type { Exchange, ExchangeRequest } from './exchange';
@@ -5,7 +6,7 @@ import { Origin } from './origin';
 import { systemLookup, type Lookup } from './resolver';
 import { Sending } from './sending';
 
-const MAX_TARGETS = 20_000;
+const REMEMBERED_TARGETS = 40_000;
 const SWEEP_MS = 5_000;
 
 export interface SenderSettings {
@@ -69,7 +70,7 @@ export function createSender(settings: SenderSettings): Sender {
   const limit = settings.connectionsPerOrigin ?? 1_024;
   const maxResponseBytes = settings.maxResponseBytes ?? 16_384;
   const idleOriginMs = settings.idleOriginMs ?? 30_000;
-  const targets = new Map<string, Target | string>();
+  const targets = new Recent<string, Target | string>(REMEMBERED_TARGETS);
   const origins = new Map<string, Origin>();
   const underWay = new Set<Sending>();
   const bySignal = new WeakMap<AbortSignal, Set<Sending>>();
@@ -79,7 +80,6 @@ export function createSender(settings: SenderSettings): Sender {
   const targetOf = (url: string): Target | string => {
     let target = targets.get(url);
     if (target !== undefined) return target;
-    if (targets.size >= MAX_TARGETS) targets.delete(targets.keys().next().value!);
     target = parseTarget(url, settings.sandbox);
     targets.set(url, target);
     return target;

@@ -1,5 +1,5 @@
 import { eventsAfter } from '#event-store';
-import { uuidIn } from '#kernel';
+import { Recent, uuidIn } from '#kernel';
 import type { Engines } from '#platform';
 import { messagesOf } from '#public-messages';
 import { fail } from '../webhooks/webhooks.errors';
@@ -10,18 +10,17 @@ export interface Place {
   readonly index: number;
 }
 
-const REMEMBERED = 20_000;
+const REMEMBERED = 40_000;
 const BATCH = 500;
 
 /** Finds the place of a message by its id: in memory what this process told, else in the audit log, the outbox, and the log beyond both. */
 export class EventPlaces {
-  private readonly told = new Map<string, Place>();
+  private readonly told = new Recent<string, Place>(REMEMBERED);
 
   constructor(private readonly engines: Pick<Engines, 'db' | 'store'>) {}
 
   remember(workspace: string, id: string, place: Place): void {
     this.told.set(`${workspace}\n${id}`, place);
-    if (this.told.size > REMEMBERED) this.told.delete(this.told.keys().next().value!);
   }
 
   /** Throws EVENT_UNKNOWN (422) when the workspace has no such message. */
