@@ -1,5 +1,5 @@
 import { Type, type Static, type TObject, type TSchema } from '@sinclair/typebox';
-import type { Personal } from '#kernel';
+import { idPattern, type Personal } from '#kernel';
 import type { TOPICS } from './core-message';
 
 /** One type of the public language: what it says, its data as JSON Schema 2020-12 (and TypeScript type), one example. */
@@ -21,7 +21,7 @@ export const coreType = <Data extends TObject>(it: CoreTypeDefinition<Data>): Co
 export const shape = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 
-export const id = (prefix: string) => Type.String({ pattern: `^${prefix}_[A-Za-z0-9_-]{1,64}$` });
+export const id = (prefix: string) => Type.String({ pattern: idPattern(prefix).source });
 export const text = (description?: string) => Type.String(description === undefined ? {} : { description });
 export const time = () => Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds' });
 export const count = () => Type.Integer({ minimum: 0 });

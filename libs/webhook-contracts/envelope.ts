@@ -1,10 +1,11 @@
 import { Type, type TSchema } from '@sinclair/typebox';
+import { idPattern } from '#kernel';
 import { coreTypes, isCoreType, type CoreMessage, type CoreType } from '#public-messages';
 import type { Rendered } from './contract';
 
 /** The event's id in an envelope. */
 export const eventId = (): TSchema =>
-  Type.String({ pattern: '^evt_[A-Za-z0-9_-]{1,64}$', description: 'De-duplicate by it' });
+  Type.String({ pattern: idPattern('evt').source, description: 'De-duplicate by it' });
 /** A time in an envelope. */
 export const moment = (): TSchema => Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds' });
 

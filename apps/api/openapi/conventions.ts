@@ -1,3 +1,4 @@
+import { idPattern } from '#kernel';
 import { errorCodes } from '../http/error-codes';
 import { list, object, text, whole, type Schema } from './schema';
 
@@ -26,7 +27,7 @@ const header = (name: string, description: string, schema: Schema = text): Json 
 const parameters: Readonly<Record<string, Json>> = {
   correlationId: header('X-Correlation-Id', 'Kept on every event that follows, and echoed'),
   traceparent: header('traceparent', 'W3C Trace Context; the same use'),
-  actor: header('X-Actor', 'The person a service acts for', { type: 'string', pattern: '^usr_[A-Za-z0-9_-]{1,64}$' }),
+  actor: header('X-Actor', 'The person a service acts for', { type: 'string', pattern: idPattern('usr').source }),
   idempotencyKey: header(
     'Idempotency-Key',
     'The same key, method, path and body within 24 hours: the same answer, one effect',
