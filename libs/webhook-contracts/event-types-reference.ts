@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox';
 import { coreTypes, internalTypes, TOPICS, type CoreTypeDefinition } from '#public-messages';
 import { catalogue } from './catalogue';
-import type { Contract } from './contract';
+import { HOUR, MINUTE, type Contract } from './contract';
 import { contracts } from './registry';
 
 /** docs/reference/event-types.md: what each contract says, and the data of every core type. */
@@ -70,6 +70,6 @@ const keys = (data: TSchema): string[] => {
 
 const span = (seconds: number): string => {
   if (seconds === 0) return 'at once';
-  if (seconds % 3600 === 0) return `${seconds / 3600} h`;
-  return seconds % 60 === 0 ? `${seconds / 60} m` : `${seconds} s`;
+  if (seconds % HOUR === 0) return `${seconds / HOUR} h`;
+  return seconds % MINUTE === 0 ? `${seconds / MINUTE} m` : `${seconds} s`;
 };

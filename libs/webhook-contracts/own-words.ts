@@ -1,5 +1,4 @@
-import type { TObject, TSchema } from '@sinclair/typebox';
-import type { Static } from '@sinclair/typebox';
+import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import { derivedUuid, publicEventId } from '#kernel';
 import { isCoreType, type CoreMessage, type CoreType, type MessageData } from '#public-messages';
 import type { Rendered } from './contract';
