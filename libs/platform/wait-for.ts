@@ -1,4 +1,4 @@
-import { DatabaseVersionError, isOutage, planned, UnfitDatabaseError, type Database } from '#postgres';
+import { DatabaseVersionError, isOutage, planned, sqlStateOf, UnfitDatabaseError, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
 import { sparingly } from './sparingly';
 
@@ -100,7 +100,7 @@ async function allowed<T>({ url }: Database, work: () => Promise<T>): Promise<T>
     const { host, pathname } = new URL(url);
     if (error instanceof UnfitDatabaseError)
       throw new SettingsError(`PostgreSQL at ${host}${pathname} cannot be used: ${error.message}.`, { cause: error });
-    const remedy = HOPELESS[(error as { code?: string }).code ?? ''];
+    const remedy = HOPELESS[sqlStateOf(error)];
     if (!remedy) throw error;
     throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${remedy(error as Error)}.`, { cause: error });
   }

@@ -1,6 +1,7 @@
 import { Pool, types, type PoolClient } from 'pg';
 import { History } from './history';
 import { Listener, UNHURRIED, type Hear } from './listener';
+import { sqlStateOf } from './sql-state';
 import { WorkspaceQuery } from './workspace-query';
 
 types.setTypeParser(types.builtins.INT8, Number);
@@ -198,7 +199,7 @@ export class Database implements Sql, Workspaces {
         throw new Error('The transaction was rolled back, since one of its statements had failed');
       return result;
     } catch (error) {
-      if (STALE.includes((error as { code?: string }).code ?? '')) broken = error as Error;
+      if (STALE.includes(sqlStateOf(error))) broken = error as Error;
       await client.query('rollback').catch((lost: Error) => (broken = lost));
       throw error;
     } finally {

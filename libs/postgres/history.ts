@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { sqlStateOf } from './sql-state';
 
 /** What this process remembers may never have happened on the server that is there now. */
 export class OtherHistoryError extends Error {
@@ -23,7 +24,7 @@ async function timelineOf(client: ClientBase): Promise<string> {
     );
     return rows[0]!.timeline;
   } catch (error) {
-    if (KEPT_TO_ITSELF.includes((error as { code?: string }).code ?? '')) return '';
+    if (KEPT_TO_ITSELF.includes(sqlStateOf(error))) return '';
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, Sql } from './database';
+import { isInUse, sqlStateOf } from './sql-state';
 
 const FOLDER = join(__dirname, 'migrations');
 /** Any constant: the advisory lock under which one process migrates while the others wait. */
@@ -30,8 +31,6 @@ const OLDEST = 160_000;
 const LOCK_TIMEOUT = '500ms';
 /** In which the others go on before the next try. */
 const PAUSE_MS = 2_000;
-/** SQLSTATE lock_not_available. */
-const BUSY = '55P03';
 /** SQLSTATEs of what is missing, there already or otherwise than a migration has it; but for a right that the user has not. */
 const DOES_NOT_FIT = /^(?:22|23|2B|42(?!501))/;
 
@@ -81,8 +80,8 @@ async function applyAll(sql: Sql, missing: readonly { name: string; sql: string 
   await sql.script(`savepoint before; set local lock_timeout = '${LOCK_TIMEOUT}'`);
   try {
     for (const { name, sql: text } of missing) {
-      await sql.script(text).catch((error: Error & { code?: string }) => {
-        if (!DOES_NOT_FIT.test(error.code ?? '')) throw error;
+      await sql.script(text).catch((error: Error) => {
+        if (!DOES_NOT_FIT.test(sqlStateOf(error))) throw error;
         throw new DatabaseVersionError(
           `The database was made by another version of Postledger: ${name} does not fit it (${error.message}), and nothing was changed.`,
           { cause: error },
@@ -94,7 +93,7 @@ async function applyAll(sql: Sql, missing: readonly { name: string; sql: string 
     await sql.query('select tenancy.open_reads()');
     return true;
   } catch (error) {
-    if ((error as { code?: string }).code !== BUSY) throw error;
+    if (!isInUse(error)) throw error;
     await sql.script('rollback to savepoint before');
     return false;
   }

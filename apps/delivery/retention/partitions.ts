@@ -1,6 +1,5 @@
-import type { Sql } from '#postgres';
+import { isInUse, sqlStateOf, type Sql } from '#postgres';
 
-const LOCK_NOT_AVAILABLE = '55P03';
 /** What the slower of two processes that make the same partition gets: the table, or its row type, is there. */
 const MADE_MEANWHILE = ['42P07', '23505'];
 /** Yesterday, today, and four more. */
@@ -33,7 +32,7 @@ export async function ensureDays(sql: Sql, now: string, days: number, atMost = T
   for (const { parent, day } of missing)
     await patiently(() => sql.query('select delivery.make_day($1, $2)', [parent, day]), atMost).catch(
       (error: Error) => {
-        if (!MADE_MEANWHILE.includes((error as { code?: string }).code ?? '')) throw error;
+        if (!MADE_MEANWHILE.includes(sqlStateOf(error))) throw error;
       },
     );
 }
@@ -49,5 +48,3 @@ export async function patiently<T>(work: () => Promise<T>, atMost = TRIES): Prom
     }
   }
 }
-
-const isInUse = (error: unknown): boolean => (error as { code?: string }).code === LOCK_NOT_AVAILABLE;

@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { sqlStateOf } from '../sql-state';
 import { EmbeddedServerError } from './embedded-server-error';
 import type { RunAs } from './run-as';
 
@@ -78,7 +80,7 @@ async function launched(launch: Launch): Promise<Launched> {
     onLog?.(chunk.toString().trimEnd());
   });
   child.unref();
-  (child.stderr as unknown as { unref(): void }).unref();
+  (child.stderr as Socket).unref();
   // Not at its exit: its last words may still be on their way then, and they say why.
   let isGone = false;
   child.once('close', () => (isGone = true));
@@ -106,15 +108,15 @@ async function answers(
     );
     await client.end().catch(() => undefined);
     if (!failure) return;
-    const { code } = failure as { code?: string };
-    if (code === WRONG_PASSWORD)
+    const state = sqlStateOf(failure);
+    if (state === WRONG_PASSWORD)
       throw new EmbeddedServerError(
         `The embedded database does not take the password in ${join(folder, 'password')}: bring back the file that was made with it, or set DATA_DIR to another folder.`,
         { cause: failure },
       );
-    if (code === RECOVERING) heard = performance.now();
+    if (state === RECOVERING) heard = performance.now();
     if (gone() || performance.now() - heard > silentMs) throw ended(said.join('').trim() || failure.message);
-    await new Promise((again) => setTimeout(again, code === RECOVERING ? 100 : 20));
+    await new Promise((again) => setTimeout(again, state === RECOVERING ? 100 : 20));
   }
 }
 
