@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from '#kernel';
+import { isUuid, PAGE_SIZE } from '#kernel';
 import { cutToSize, isFull, storedSize, type Database } from '#postgres';
 import { followLoop } from '../port/follow-loop';
 import {
@@ -65,8 +65,6 @@ const LAST_REVISION = 2 ** 31 - 1;
 /** The least that the column holds, as text since a number rounds it: what was put before the first event by another way is read too. */
 const LEAST_POSITION = '-9223372036854775808';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** The log as PostgreSQL tables. Concurrent appends share one statement and one commit; concurrent reads share one query. */
 export class PostgresEventStore implements EventStore {
   readonly anyPosition = true;
@@ -129,7 +127,7 @@ export class PostgresEventStore implements EventStore {
   }
 
   async positionOf(workspace: string, eventId: string): Promise<Position | undefined> {
-    if (!UUID.test(eventId)) return undefined;
+    if (!isUuid(eventId)) return undefined;
     const [row] = await this.query<{ position: Position }>(
       'select position from log.event where event_id = $1 and workspace = $2',
       [eventId, workspace],
