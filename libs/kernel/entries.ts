@@ -1,3 +1,5 @@
+import { fnv1a } from './fnv1a';
+
 /** Many values by key, immutable: a change copies one bucket of 256, so that folding a long stream stays cheap. Plain data, which can be kept. */
 export type Entries<T> = readonly Readonly<Record<string, T>>[];
 
@@ -20,9 +22,4 @@ export function withEntry<T>(entries: Entries<T>, key: string, value: T | undefi
 /** In no order that means anything. */
 export const allEntries = <T>(entries: Entries<T>): [key: string, value: T][] => entries.flatMap(Object.entries<T>);
 
-/** FNV-1a. */
-function bucketOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % BUCKETS;
-}
+const bucketOf = (key: string): number => fnv1a(key) % BUCKETS;

@@ -4,6 +4,7 @@ export * from './domain-error';
 export * from './decider';
 export * from './aggregate';
 export * from './entries';
+export * from './fnv1a';
 export * from './grouped';
 export * from './ids';
 export * from './one-at-a-time';

@@ -1,3 +1,4 @@
+import { fnv1a } from '#kernel';
 import { joinedTexts, OPEN, plainArray, writeFenced, type Sql, type Write } from '#postgres';
 import type { BusMessage } from '../port/bus';
 
@@ -6,9 +7,7 @@ export const PARTITIONS = 12;
 
 /** The partition of a message, from its workspace (`ce_source`) and key: FNV-1a with a final mix, the same for ever. */
 export function partitionOf({ headers, key }: Pick<BusMessage, 'headers' | 'key'>): number {
-  const text = `${headers['ce_source'] ?? ''}\n${key}`;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  let hash = fnv1a(`${headers['ce_source'] ?? ''}\n${key}`);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   return ((hash ^ (hash >>> 13)) >>> 0) % PARTITIONS;
 }
