@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '#kernel';
-import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions } from '../port/bus';
+import { MAX_BATCH, PoisonMessageError, type ReceivedMessage, type SubscribeOptions } from '../port/bus';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
@@ -116,7 +116,7 @@ export class BatchCollector {
   }
 
   private take(): Slice[] {
-    const most = this.options.maxBatch ?? 500;
+    const most = this.options.maxBatch ?? MAX_BATCH;
     let [count, size] = [0, 0];
     const upTo = this.waiting.findIndex(({ messages }) => {
       for (const { value } of messages) size += value.length;

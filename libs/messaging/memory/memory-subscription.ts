@@ -1,6 +1,12 @@
 import { first, PAGE_SIZE } from '#kernel';
 import { PARTITIONS } from '../outbox/outbox';
-import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
+import {
+  MAX_BATCH,
+  PoisonMessageError,
+  type ReceivedMessage,
+  type SubscribeOptions,
+  type Subscription,
+} from '../port/bus';
 import type { MemoryGroup, MemoryLog } from './memory-log';
 
 const FIRST_PAUSE_MS = 10;
@@ -86,7 +92,7 @@ export class MemorySubscription implements Subscription {
   }
 
   private next(): ReceivedMessage[] {
-    const { topics, maxBatch = 500 } = this.options;
+    const { topics, maxBatch = MAX_BATCH } = this.options;
     const waiting = this.log.partitions
       .flatMap((log, partition) =>
         this.group.owners[partition] === this ? log.slice(this.group.offsets[partition]) : [],

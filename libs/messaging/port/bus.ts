@@ -20,11 +20,14 @@ export interface ReceivedMessage extends BusMessage {
   readonly offset: number;
 }
 
+/** Messages of a batch where a subscription asks for no other bound. */
+export const MAX_BATCH = 500;
+
 export interface SubscribeOptions {
   /** Consumer group: each message goes to one member of each group. */
   readonly group: string;
   readonly topics: readonly string[];
-  /** At most so many messages a batch (500); none behind those whose values have PAGE_SIZE characters together. */
+  /** At most so many messages a batch (MAX_BATCH); none behind those whose values have PAGE_SIZE characters together. */
   readonly maxBatch?: number;
   /**
    * Handles a batch; messages of one key are in order, and no later batch holding the same key starts before it ends.

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import type { Database } from '#postgres';
 import { PARTITIONS } from '../outbox/outbox';
 

@@ -1,7 +1,12 @@
-import { performance } from 'node:perf_hooks';
 import { OneAtATime } from '#kernel';
 import type { Database } from '#postgres';
-import { PoisonMessageError, type ReceivedMessage, type SubscribeOptions, type Subscription } from '../port/bus';
+import {
+  MAX_BATCH,
+  PoisonMessageError,
+  type ReceivedMessage,
+  type SubscribeOptions,
+  type Subscription,
+} from '../port/bus';
 import { BEGINNING, fetchNext, leastCursor, takeRecent, type Fetched, type Stretch } from './fetch';
 import { GroupMember, type Claim } from './group-member';
 import { countLag } from './lag';
@@ -61,7 +66,7 @@ export class PostgresSubscription implements Subscription {
   }
 
   private get maxBatch(): number {
-    return this.options.maxBatch ?? 500;
+    return this.options.maxBatch ?? MAX_BATCH;
   }
 
   get group(): string {
