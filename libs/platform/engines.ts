@@ -99,8 +99,10 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
   const keyTable = new PostgresKeyTable(db);
   const keys = new SubjectKeys({ table: keyTable, wrapping: secrets, news: wake });
   if (settings.secretKeyPrevious) await onDatabase(db, () => rewrapKeys(keyTable, secrets, log), onWait);
-  const outbox = new PostgresBus(db);
-  const store = await openStore(settings, db);
+  const outbox = new PostgresBus(db, {
+    onFault: (error) => log.warn({ err: error.message }, 'the days of the bus are looked after later'),
+  });
+  const store = await openStore(settings, db, log);
   const bus = await openBus(settings, outbox, { log, onWait });
   await until('the event store', () => letIn(store), onWait);
   await until('the event store', () => expectOwnLog(db, store), onWait);
@@ -171,8 +173,11 @@ async function rewrapKeys(table: PostgresKeyTable, secrets: SecretBox, log: Logg
   if (count > 0) log.info({ count }, 'keys of subjects wrapped with the present POSTLEDGER_SECRET_KEY');
 }
 
-async function openStore({ eventStoreUrl }: Settings, db: Database): Promise<EventStore> {
-  if (!eventStoreUrl) return new PostgresEventStore(db);
+async function openStore({ eventStoreUrl }: Settings, db: Database, log: Logger): Promise<EventStore> {
+  if (!eventStoreUrl)
+    return new PostgresEventStore(db, {
+      onFault: (error) => log.warn({ err: error.message }, 'others hear of an append later'),
+    });
   // Its client and gRPC are loaded by those who use them only.
   const { EventStoreDbEventStore } = await import('#event-store/eventstoredb/eventstoredb-event-store');
   try {

@@ -13,7 +13,7 @@ const OWN_ANSWER_MS = 25;
 export interface PostgresBusOptions extends Partial<Pace> {
   readonly retention?: Retention;
   /** Faults that belong to no subscription. */
-  readonly onError?: (error: Error) => void;
+  readonly onFault?: (error: Error) => void;
 }
 
 /** The bus on PostgreSQL: `bus.message` is its log, consumer groups share 12 partitions by lease. The database stays open on close. */
@@ -22,7 +22,7 @@ export class PostgresBus implements Bus {
   private readonly stops: (() => void)[];
   private readonly pace: Pace;
   private readonly recent = new RecentMessages();
-  private readonly onError: (error: Error) => void;
+  private readonly onFault: (error: Error) => void;
   private readonly publisher = new Publisher(async (messages) => this.handOver(await writeOutbox(this.db, messages)));
 
   constructor(
@@ -30,7 +30,7 @@ export class PostgresBus implements Bus {
     private readonly options: PostgresBusOptions = {},
   ) {
     this.pace = { leaseMs: options.leaseMs ?? 3_500, heartbeatMs: options.heartbeatMs ?? 1_000 };
-    this.onError = options.onError ?? (() => undefined);
+    this.onFault = options.onFault ?? (() => undefined);
     const first = setTimeout(() => this.maintain(), MINUTE).unref();
     const hourly = setInterval(() => this.maintain(), HOUR).unref();
     this.stops = [
@@ -110,6 +110,6 @@ export class PostgresBus implements Bus {
   }
 
   private maintain(): void {
-    maintainBus(this.db, this.options.retention).catch(this.onError);
+    maintainBus(this.db, this.options.retention).catch(this.onFault);
   }
 }
