@@ -36,8 +36,8 @@ export type PostCommand =
         readonly retryDelaysMs: readonly number[];
       }
     >
-  /** Empty or null: all that failed. */
-  | Command<'RetryPost', { readonly destinationIds: readonly string[] | null }>;
+  /** Empty: all that failed. */
+  | Command<'RetryPost', { readonly destinationIds: readonly string[] }>;
 
 /** API.md: three attempts a round, after one and five minutes, times RETRY_SCALE. */
 export const PUBLISH_RETRY_DELAYS_MS: readonly number[] = [MINUTE, 5 * MINUTE];

@@ -78,7 +78,7 @@ export const postDecider = decider<PostCommand, PostEvent, Post>({
     RetryPost: ({ destinationIds }, state) => {
       const post = found(state);
       const failed = post.destinations.filter(({ status }) => status === 'failed');
-      const named = new Set(destinationIds ?? []);
+      const named = new Set(destinationIds);
       for (const id of named) {
         const it = post.destinations.find((destination) => destination.id === id);
         ensure(it, 'DESTINATION_NOT_FOUND', `The post has no destination ${id}.`);

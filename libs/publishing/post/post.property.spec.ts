@@ -57,7 +57,7 @@ const command: fc.Arbitrary<Unstamped> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       type: fc.constant('RetryPost' as const),
-      destinationIds: fc.option(fc.uniqueArray(destinationId)),
+      destinationIds: fc.uniqueArray(destinationId),
     }),
   },
 );

@@ -31,7 +31,7 @@ function commandOf(postId: string, name: string, at: Instant): PostCommand {
     case 'fail':
       return { ...outcome, outcome: { ok: false, error: 'No', errorCode: 'no', retryable: false } };
     case 'retry':
-      return { ...by(at), type: 'RetryPost', destinationIds: null };
+      return { ...by(at), type: 'RetryPost', destinationIds: [] };
     case 'cancel':
       return { ...by(at), type: 'CancelPost', reason: null };
     case 'reschedule':
