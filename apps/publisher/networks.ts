@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { SECOND } from '#kernel';
 import type { Outcome } from '#publishing';
 
@@ -53,13 +53,7 @@ export function play(account: NetworkAccount, due: DueDestination): Outcome {
 
 /** Nineteen digits, like the ids of most networks; the same for every attempt. */
 const postNumber = ({ postId, destinationId }: DueDestination): string =>
-  createHash('sha256')
-    .update(`${postId}\n${destinationId}`)
-    .digest()
-    .readBigUInt64BE()
-    .toString()
-    .padStart(19, '1')
-    .slice(-19);
+  hash('sha256', `${postId}\n${destinationId}`, 'buffer').readBigUInt64BE().toString().padStart(19, '1').slice(-19);
 
 const PAGES: Readonly<Record<string, (user: string, id: string) => string>> = {
   bluesky: (user, id) => `https://bsky.app/profile/${user}/post/${id}`,

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hash, randomBytes } from 'node:crypto';
 
 interface Key {
   readonly id: string;
@@ -7,7 +7,7 @@ interface Key {
 
 const keyOf = (base64: string): Key => {
   const bytes = Buffer.from(base64, 'base64');
-  return { id: createHash('sha256').update(bytes).digest('hex').slice(0, 8), bytes };
+  return { id: hash('sha256', bytes).slice(0, 8), bytes };
 };
 
 const markingOf = ({ bytes }: Key): Buffer => createHmac('sha256', bytes).update('postledger fingerprint').digest();

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DAY, derivedUuid, SECOND } from '#kernel';
 import type { Engines } from '#platform';
 import { contracts } from '#webhook-contracts';
@@ -215,9 +215,7 @@ export class IdempotencyStore {
 
 /** One mark for a request: method, path with query, and the body as a value, so that spelling it otherwise is no other request. */
 export const requestFingerprint = (method: string, url: string, body: unknown): string =>
-  createHash('sha256')
-    .update(`${method} ${url}\n${canonical(body)}`)
-    .digest('hex');
+  hash('sha256', `${method} ${url}\n${canonical(body)}`);
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;

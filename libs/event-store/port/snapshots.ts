@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Aggregate, CommandBase, Message } from '#kernel';
 import type { Position, Revision, StreamName } from './event-store';
 
@@ -31,7 +31,7 @@ export function shapeOf<C extends CommandBase, E extends Message, S>(it: Aggrega
   const folds = Object.entries<(...args: never[]) => unknown>(evolve).map(([type, fold]) => [type, String(fold)]);
   const versions = Object.entries<{ version: number }>(it.events).map(([type, { version }]) => [type, version]);
   const whole = JSON.stringify([it.category, stateVersion, initial, versions, folds]);
-  const shape = createHash('sha256').update(whole).digest('base64url').slice(0, 22);
+  const shape = hash('sha256', whole, 'base64url').slice(0, 22);
   shapes.set(it, shape);
   return shape;
 }
