@@ -1,8 +1,8 @@
-import type { Database } from '#postgres';
+import { SERVER_VERSION, type Database } from '#postgres';
 import type { PartHealth } from './health';
 import type { SecretBox } from './secret-box';
 
-const ASKED = `select split_part(current_setting('server_version'), ' ', 1) as version, current_setting('transaction_read_only')::boolean as "isReadOnly",
+const ASKED = `select ${SERVER_VERSION} as version, current_setting('transaction_read_only')::boolean as "isReadOnly",
   (select proof from secret.master_key) as proof`;
 const OTHER_KEY = 'Secrets in it are encrypted with another POSTLEDGER_SECRET_KEY since this process began';
 

@@ -3,6 +3,7 @@ export { OtherHistoryError } from './history';
 export { DatabaseVersionError, migrate, MIGRATION_LOCK, UnfitDatabaseError } from './migrate';
 export { isOutage } from './outage';
 export { lockRows } from './row-security';
+export { SERVER_VERSION } from './server-version';
 export { isInUse, sqlStateOf } from './sql-state';
 export { EmbeddedServer } from './embedded/embedded-server';
 export { EmbeddedServerError } from './embedded/embedded-server-error';

@@ -1,5 +1,5 @@
 import { isUuid, PAGE_SIZE } from '#kernel';
-import { cutToSize, isFull, storedSize, type Database } from '#postgres';
+import { cutToSize, isFull, SERVER_VERSION, storedSize, type Database } from '#postgres';
 import { followLoop } from '../port/follow-loop';
 import {
   EventStoreUnavailableError,
@@ -149,8 +149,8 @@ export class PostgresEventStore implements EventStore {
   }
 
   async check(): Promise<{ engine: string; version: string }> {
-    const [row] = await this.query<{ server_version: string }>('show server_version');
-    return { engine: 'PostgreSQL', version: row!.server_version.split(' ')[0]! };
+    const [row] = await this.query<{ version: string }>(`select ${SERVER_VERSION} as version`);
+    return { engine: 'PostgreSQL', version: row!.version };
   }
 
   /** Ends the followers, and resolves when others have been told of the last append; the Database belongs to whoever opened it. */

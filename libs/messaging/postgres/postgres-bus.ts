@@ -1,5 +1,5 @@
 import { HOUR, MINUTE } from '#kernel';
-import type { Database } from '#postgres';
+import { SERVER_VERSION, type Database } from '#postgres';
 import { writeOutbox, type Published } from '../outbox/outbox';
 import { Publisher } from '../outbox/publisher';
 import { maintainBus, type Retention } from '../outbox/retention';
@@ -89,9 +89,7 @@ export class PostgresBus implements Bus {
 
   async check(): Promise<{ engine: string; version: string }> {
     try {
-      const [row] = await this.db.query<{ version: string }>(
-        "select current_setting('server_version') as version from bus.head",
-      );
+      const [row] = await this.db.query<{ version: string }>(`select ${SERVER_VERSION} as version from bus.head`);
       return { engine: 'PostgreSQL', version: row!.version };
     } catch (error) {
       throw new Error(`The bus on PostgreSQL does not answer: ${(error as Error).message}`, { cause: error });
