@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { EmbeddedServer } from '#postgres';
 import { SettingsError } from './config/settings';
 import { claimDataDir, holderOf } from './data-dir';
@@ -60,7 +61,7 @@ export async function takeDataDir(dataDir: string, leavingMs = LEAVING_MS): Prom
       throw new SettingsError(
         `A database that cannot be seen from here, as in another container, runs in ${folder}: stop what it belongs to, or set DATA_DIR to another folder.`,
       );
-    await new Promise((again) => setTimeout(again, 100));
+    await pause(100);
   }
   return claimDataDir(dataDir);
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Database, Sql } from './database';
 import { isInUse, sqlStateOf } from './sql-state';
 
@@ -58,7 +59,7 @@ export async function migrate(db: Database, say: (sentence: string) => void = ()
     const missing = files.filter(({ name }) => !applied.has(name));
     while (missing.length > 0 && !(await applyAll(sql, missing))) {
       say('Waiting for whoever uses the tables that a migration is to change, such as a backup.');
-      await new Promise((again) => setTimeout(again, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
     return missing.map(({ name }) => name);
   });

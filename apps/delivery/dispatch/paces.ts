@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '#postgres';
 import type { Pace } from './pace';
 
@@ -46,7 +47,7 @@ export class Paces {
         if (this.stopped) return;
         this.needs.onFault(error as Error);
         this.waiting.unshift(...asked);
-        await new Promise((again) => setTimeout(again, AGAIN_MS));
+        await pause(AGAIN_MS);
       }
     }
     this.asking = false;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { pagesAfter, type EventStore, type RecordedEvent } from '#event-store';
 import { grouped } from '#kernel';
 import type { Database, Sql } from '#postgres';
@@ -170,8 +171,7 @@ async function lastStretch(
 const MAX_REST_MS = 100;
 
 /** Rests after a part that began at this time of `performance.now()`. */
-export const restAsLong = (began: number): Promise<void> =>
-  new Promise((next) => setTimeout(next, Math.min(MAX_REST_MS, performance.now() - began)));
+export const restAsLong = (began: number): Promise<void> => pause(Math.min(MAX_REST_MS, performance.now() - began));
 
 /** Events by the workspace they are of, in log order. */
 export const byWorkspace = (events: readonly RecordedEvent[]): ReadonlyMap<string, readonly RecordedEvent[]> =>

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { catchUpOnce, restAsLong, type CatchUpNeeds } from './catch-up';
 import { catchUpTogether } from './catch-up-together';
 
@@ -37,7 +38,7 @@ export class CatchUps {
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    while (this.under.size > 0) await new Promise((again) => setTimeout(again, 5));
+    while (this.under.size > 0) await pause(5);
   }
 
   kill(): void {

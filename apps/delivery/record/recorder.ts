@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { instant, plus, type Clock, type Instant } from '#kernel';
 import { arrayOrNull, plainArray, plainArrayOrNull, type Database, type Sql } from '#postgres';
 import { isHeldBy } from '../dispatch/task';
@@ -87,7 +88,7 @@ export class Recorder {
   private async write(outcomes: readonly Outcome[]): Promise<void> {
     const finished = finishedBatches(outcomes);
     let isAgain = false;
-    for (let pause = 10; !this.dead; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    for (let waitMs = 10; !this.dead; waitMs = Math.min(waitMs * 2, LONGEST_PAUSE_MS)) {
       try {
         const attempted = outcomes.filter(({ exchange }) => exchange !== null);
         // The answer to the commit may have been lost, and an attempt is listed once.
@@ -100,7 +101,7 @@ export class Recorder {
         return;
       } catch (error) {
         this.needs.onFault(error as Error);
-        await new Promise((again) => setTimeout(again, pause));
+        await pause(waitMs);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '#kernel';
 import { planned, type Database } from '#postgres';
 import { Rounds } from '../worker/rounds';
@@ -87,7 +87,7 @@ export class Jobs extends Rounds {
             onFault(error as Error);
           }
         }
-        if (isMore && isEarly) await sleep(LOOK_AGAIN_MS);
+        if (isMore && isEarly) await pause(LOOK_AGAIN_MS);
       }
     } finally {
       for (const name of held.keys()) await letGo(name);

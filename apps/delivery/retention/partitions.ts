@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isInUse, sqlStateOf, type Sql } from '#postgres';
 
 /** What the slower of two processes that make the same partition gets: the table, or its row type, is there. */
@@ -44,7 +45,7 @@ export async function patiently<T>(work: () => Promise<T>, atMost = TRIES): Prom
       return await work();
     } catch (error) {
       if (!isInUse(error) || tries >= atMost) throw error;
-      await new Promise((again) => setTimeout(again, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
   }
 }

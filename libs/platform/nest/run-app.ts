@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { createServer, type Server } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -79,7 +80,7 @@ export async function startApp(
         const isPassing = isEngineOutage(error);
         if (isPassing) {
           onWait(`Beginning anew, for an engine went away during the start: ${(error as Error).message}`);
-          await new Promise((again) => setTimeout(again, BEGIN_AGAIN_MS));
+          await pause(BEGIN_AGAIN_MS);
           // What is half up says goodbye to a database that answers.
           await reachDatabase(engines.db, onWait);
         }

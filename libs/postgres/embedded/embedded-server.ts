@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import { locateBinaries } from './binaries';
 import { initialise } from './cluster';
@@ -163,7 +164,7 @@ export class EmbeddedServer {
   private async revive(say: (sentence: string) => void): Promise<void> {
     say('The embedded database has ended; it is started again.');
     for (let said = ''; ;) {
-      await new Promise((again) => setTimeout(again, AGAIN_MS));
+      await pause(AGAIN_MS);
       if (this.isStopping) return;
       try {
         this.running = await this.launch();

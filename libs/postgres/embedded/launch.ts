@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import { sqlStateOf } from '../sql-state';
 import { EmbeddedServerError } from './embedded-server-error';
@@ -59,7 +60,7 @@ export async function launchServer(launch: Launch): Promise<Launched> {
       return await launched(launch);
     } catch (error) {
       if (!STILL_IN_USE.test(String((error as Error).cause)) || performance.now() > deadline) throw error;
-      await new Promise((again) => setTimeout(again, 100));
+      await pause(100);
     }
   }
 }
@@ -116,7 +117,7 @@ async function answers(
       );
     if (state === RECOVERING) heard = performance.now();
     if (gone() || performance.now() - heard > silentMs) throw ended(said.join('').trim() || failure.message);
-    await new Promise((again) => setTimeout(again, state === RECOVERING ? 100 : 20));
+    await pause(state === RECOVERING ? 100 : 20);
   }
 }
 
