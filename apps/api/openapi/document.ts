@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { openApiWebhooks } from '#webhook-contracts';
 import { PREFIX } from '../http/routes';
+import { bodyExamples } from './body-examples';
 import { errorResponses, parametersOf, responseHeaders, sharedComponents, type Operation } from './conventions';
 import { answerSchemas } from './schema';
 import { withoutAKey } from './without-a-key';
@@ -81,16 +82,24 @@ function route(operation: Operation): Json {
   const success = Object.fromEntries(
     Object.entries(responses).map(([status, response]) => [status, { ...response, headers: responseHeaders(tagged) }]),
   );
+  const operationId = rest.operationId
+    .replace(/Controller_(.)/, (_, first: string) => first.toUpperCase())
+    .replace(/^./, (first) => first.toLowerCase());
   return {
     ...rest,
-    operationId: rest.operationId
-      .replace(/Controller_(.)/, (_, first: string) => first.toUpperCase())
-      .replace(/^./, (first) => first.toLowerCase()),
+    operationId,
     parameters: [...parameters, ...parametersOf(kind ?? 'read', tagged)],
-    ...(requestBody && { requestBody }),
+    ...(requestBody && { requestBody: withExample(requestBody, bodyExamples[operationId]) }),
     responses: { ...success, ...errorResponses(codes, kind ?? 'read', tagged) },
   };
 }
+
+const withExample = ({ content, ...body }: Json, example: unknown): Json => ({
+  ...body,
+  content: Object.fromEntries(
+    Object.entries(content as Record<string, Json>).map(([type, of]) => [type, { ...of, example }]),
+  ),
+});
 
 /** Health and metrics need no key. */
 const open = (path: string, operation: Operation): Json => ({

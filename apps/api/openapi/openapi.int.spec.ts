@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Ajv2020 from 'ajv/dist/2020';
+import addFormats from 'ajv-formats';
 import { openApiText } from './openapi-text';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
@@ -9,7 +11,10 @@ const CHECKED_IN = join(__dirname, '../../../docs/reference/openapi.json');
 interface Operation {
   readonly operationId: string;
   readonly parameters: readonly object[];
-  readonly requestBody?: { readonly required: boolean };
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: object; readonly example?: object }>>;
+  };
 }
 
 interface Document {
@@ -79,6 +84,22 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('shows a whole body for every operation that takes one, which its schema and its route take', async () => {
+    const ajv = addFormats(new Ajv2020({ strict: false }));
+    ajv.addSchema(document, 'document');
+    for (const [path, of] of Object.entries(document.paths))
+      for (const [method, { requestBody }] of Object.entries(of)) {
+        if (!requestBody) continue;
+        const { schema, example } = requestBody.content['application/json']!;
+        const inDocument = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/'));
+        expect([method, path, ajv.validate(inDocument, example), ajv.errors]).toEqual([method, path, true, null]);
+        const prefix = { galleries: 'gal', content: 'cnt' }[path.split('/')[3]!] ?? 'ast';
+        const one = `/${path.replaceAll(/\{\w+\}/g, `${prefix}_none`)}`;
+        const { body } = await api.send(method.toUpperCase(), one, example);
+        expect([method, path, body]).not.toMatchObject([method, path, { code: 'VALIDATION_FAILED' }]);
+      }
+  });
+
   it('has a page with everything that it asks for, and nothing else beside it', async () => {
     const get = (path: string) => api.send('GET', `/${path}`, undefined, { authorization: undefined });
     const page = await get('/docs');
@@ -105,5 +126,6 @@ describe('the OpenAPI document', () => {
     const ids = operations().map(({ operationId }) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.length).toBeGreaterThan(70);
+    expect(ids.filter((id) => !/^[a-z][A-Za-z]+$/.test(id))).toEqual([]);
   });
 });

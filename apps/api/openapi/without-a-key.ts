@@ -15,13 +15,21 @@ const ready = answer(
 
 const json = ({ reference }: AnswerSchema) => ({ content: { 'application/json': { schema: reference } } });
 
+interface Open {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly responses: object;
+}
+
 /** What health and metrics answer, by path. */
-export const withoutAKey: Readonly<Record<string, { readonly summary: string; readonly responses: object }>> = {
+export const withoutAKey: Readonly<Record<string, Open>> = {
   '/health/live': {
+    operationId: 'healthLive',
     summary: 'Whether the process runs',
     responses: { 200: { description: 'It does', ...json(live) } },
   },
   '/health/ready': {
+    operationId: 'healthReady',
     summary: 'Whether every part can work',
     responses: {
       200: { description: 'All can', ...json(ready) },
@@ -29,6 +37,7 @@ export const withoutAKey: Readonly<Record<string, { readonly summary: string; re
     },
   },
   '/metrics': {
+    operationId: 'metrics',
     summary: 'Counters, for Prometheus',
     responses: {
       200: { description: 'Text format 0.0.4', content: { 'text/plain': { schema: text } } },
