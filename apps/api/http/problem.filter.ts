@@ -1,7 +1,8 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { heard, refuse, type Faults } from './hooks';
-import { problem } from './problem';
+import { problem, type Problem } from './problem';
+import { PREFIX } from './routes';
 
 /** The methods that a path answers to; empty for a path that is nothing. */
 export type MethodsOf = (path: string) => readonly string[];
@@ -22,7 +23,17 @@ export class ProblemFilter implements ExceptionFilter {
     // A command that went through before something else failed has left one.
     reply.removeHeader('etag');
     if (it.code !== 'ROUTE_NOT_FOUND') return void refuse(reply, it);
-    const methods = this.methodsOf(request.url.split('?', 1)[0]!);
-    refuse(reply, methods.length > 0 ? problem('METHOD_NOT_ALLOWED', { headers: { allow: methods.join(', ') } }) : it);
+    const path = request.url.split('?', 1)[0]!;
+    const methods = this.methodsOf(path);
+    if (methods.length === 0) return void refuse(reply, it.detail === it.title ? this.nothingAt(path) : it);
+    const allow = methods.join(', ');
+    refuse(reply, problem('METHOD_NOT_ALLOWED', { detail: `This path answers to ${allow}.`, headers: { allow } }));
+  }
+
+  /** A slash too many and a forgotten prefix are what paths go wrong by most. */
+  private nothingAt(path: string): Problem {
+    const meant = [path.replace(/\/$/, ''), `/${PREFIX}${path}`].find((it) => this.methodsOf(it).length > 0);
+    const hint = meant ? `${meant} is one.` : '/docs lists those there are.';
+    return problem('ROUTE_NOT_FOUND', { detail: `There is nothing at this path; ${hint}` });
   }
 }
