@@ -30,7 +30,8 @@ describe('the conventions of the api', () => {
       ...problem(405, 'METHOD_NOT_ALLOWED'),
       headers: { allow: expect.stringContaining('POST') },
     });
-    const detail = async (method: string, path: string) => (await api.send<{ detail: string }>(method, path)).body.detail;
+    const detail = async (method: string, path: string) =>
+      ((await api.send(method, path)).body as { detail: string }).detail;
     expect(await detail('GET', '//nowhere')).toBe('There is nothing at this path; /docs lists those there are.');
     expect(await detail('GET', '/posts/')).toBe('There is nothing at this path; /api/v1/posts is one.');
     expect(await detail('GET', '//posts?limit=1')).toBe('There is nothing at this path; /api/v1/posts is one.');
