@@ -70,7 +70,7 @@ async function main(): Promise<void> {
     say('No sample: PUBLISHER is none, so nobody would publish its posts.');
   else if (isSampleWanted)
     await playSample({ url: running.url, engines: running.engines, key: key.text, signal: sample.signal });
-  say('Ctrl-C drains and ends.');
+  if (!sample.signal.aborted) say('Ctrl-C drains and ends.');
 }
 
 main().catch(fail);

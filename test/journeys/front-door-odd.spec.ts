@@ -183,6 +183,17 @@ describe('npm start at an odd moment, or with odd settings', () => {
     removeFolder(made);
   });
 
+  it('says of Ctrl-C nothing more once it came during the sample', async () => {
+    const made = folder();
+    const program = start({ DATA_DIR: made });
+    await program.line(/The main job, once/);
+    program.signal('SIGINT');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    await program.line(/^Stopped\.$/);
+    expect(program.lines.filter((line) => line.startsWith('Ctrl-C'))).toEqual([]);
+    removeFolder(made);
+  });
+
   it('refuses a master key that is not the one of its database', async () => {
     const made = folder();
     const first = start({ DATA_DIR: made }, '--empty');
