@@ -51,15 +51,22 @@ const CHROMIUM = '/usr/bin/chromium';
   };
   const row = (text: string) => page.locator('tbody tr').filter({ hasText: text });
   const address = () => new URL(page.url()).hash;
-  const account = (id: string, username: string) =>
-    client.must(201, 'POST', '/accounts', { id, platform: 'mastodon', username, profileId: 'prof_day' });
-  const post = (id: string, more: object = {}) =>
-    client.schedule('acct_day', {
+  /** What a page reads once, and the stream that begins with the page does not tell, is in the lists before it. */
+  const isListed = (path: string) =>
+    eventually(async () => expect((await client.get(`${path}?minRevision=0`)).status).toBe(200), { within: 60_000 });
+  const account = async (id: string, username: string) => {
+    await client.must(201, 'POST', '/accounts', { id, platform: 'mastodon', username, profileId: 'prof_day' });
+    await isListed(`/accounts/${id}`);
+  };
+  const post = async (id: string, more: object = {}) => {
+    await client.schedule('acct_day', {
       id,
       destinations: [{ accountId: 'acct_day', platform: 'mastodon' }],
       scheduledAt: '2100-01-01T00:00:00Z',
       ...more,
     });
+    await isListed(`/posts/${id}`);
+  };
 
   it('keeps the filters of a list in its address, for a reload, the way back and a link', async () => {
     await post('pst_kept');
