@@ -1,6 +1,6 @@
 import { EventStoreUnavailableError } from '#event-store';
 import { DomainError } from '#kernel';
-import { problemOf } from './problem';
+import { invalid, problemOf } from './problem';
 
 describe('an error as it leaves', () => {
   it.each([
@@ -51,5 +51,13 @@ describe('an error as it leaves', () => {
     const it = problemOf(error);
     expect(it).toMatchObject({ status: 500, code: 'INTERNAL_ERROR' });
     expect(JSON.stringify(it.body())).not.toMatch(/secret|constraint|undefined/);
+  });
+
+  it('tells a hundred wrong places, and how many more there are', () => {
+    const wrong = Array.from({ length: 40_000 }, (_, nth) => ({ pointer: `/n${nth}`, message: 'is not known here' }));
+    const { detail, errors } = invalid(...wrong).body() as { detail: string; errors: object[] };
+    expect(errors).toEqual(wrong.slice(0, 100));
+    expect(detail).toMatch(/^\/n0: is not known here; .*; \/n99: is not known here; and 39900 more$/);
+    expect(invalid(...wrong.slice(0, 100)).body()['detail']).toMatch(/\/n99: is not known here$/);
   });
 });

@@ -71,12 +71,16 @@ interface ProblemOptions {
 export const problem = (code: EdgeErrorCode, { detail, extra, headers }: ProblemOptions = {}): Problem =>
   new Problem(edgeErrors[code][0], code, edgeErrors[code][1], detail, extra, headers);
 
-/** 400 with the places that are wrong. */
-export const invalid = (...errors: InputError[]): Problem =>
-  problem('VALIDATION_FAILED', {
-    detail: errors.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`).join('; '),
-    extra: { errors },
-  });
+/** A body may be wrong in tens of thousands of places, and what is said of each is longer than the place. */
+const MOST_TOLD = 100;
+
+/** 400 with the places that are wrong, of many the first hundred. */
+export function invalid(...all: InputError[]): Problem {
+  const errors = all.slice(0, MOST_TOLD);
+  const sentences = errors.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`);
+  if (all.length > errors.length) sentences.push(`and ${all.length - errors.length} more`);
+  return problem('VALIDATION_FAILED', { detail: sentences.join('; '), extra: { errors } });
+}
 
 /** The one mapping of the domain's noes to HTTP. */
 export const STATUS_OF: Readonly<Record<ErrorKind, number>> = {
