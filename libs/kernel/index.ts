@@ -10,6 +10,7 @@ export * from './ids';
 export * from './one-at-a-time';
 export * from './recent';
 export * from './semaphore';
+export * from './shared';
 export * from './size';
 export * from './turns';
 export * from './personal';

@@ -40,6 +40,16 @@ describe('the health of a process', () => {
     }
   });
 
+  it('asks a part once for all who ask at the same time, and anew for who comes later', async () => {
+    const health = new Health();
+    let asked = 0;
+    health.part('database', async () => ({ ok: true, asked: ++asked }));
+    const answers = await Promise.all(Array.from({ length: 100 }, () => health.ready()));
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    expect(asked).toBe(1);
+    expect(await health.ready()).toMatchObject({ parts: { database: { asked: 2 } } });
+  });
+
   it('is not ready any more once the process takes no more work, and says so', async () => {
     const health = new Health();
     health.part('database', () => ({ ok: true }));

@@ -1,3 +1,5 @@
+import { shared } from '#kernel';
+
 /** What one part of a process says of itself: what is missing, when it cannot work. */
 export type PartHealth = ({ readonly ok: true } | { readonly ok: false; readonly detail: string }) & {
   readonly [fact: string]: unknown;
@@ -32,8 +34,13 @@ export class Health {
     this.draining = true;
   }
 
-  /** Asks every part; one that throws or is silent for 3 s is not ok, and says so. */
-  async ready(): Promise<{ status: 'ready' | 'unavailable'; parts: Record<string, PartHealth> }> {
+  /**
+   * Asks every part; one that throws or is silent for 3 s is not ok, and says so. Those who ask meanwhile are answered alike: they need no key,
+   * and each would cost the engines what a command does.
+   */
+  readonly ready = shared(() => this.ask());
+
+  private async ask(): Promise<{ status: 'ready' | 'unavailable'; parts: Record<string, PartHealth> }> {
     const answers = await Promise.all(
       [...this.parts].map(async ([name, check]) => [name, await this.told(name, check)] as const),
     );
@@ -45,14 +52,14 @@ export class Health {
   }
 
   private async told(name: string, check: () => PartHealth | Promise<PartHealth>): Promise<PartHealth> {
-    const part = await ask(check);
+    const part = await answerOf(check);
     if (!part.ok) this.fault(name, new Error(part.detail));
     const lastError = this.lastErrors.get(name);
     return lastError ? { ...part, lastError } : part;
   }
 }
 
-async function ask(check: () => PartHealth | Promise<PartHealth>): Promise<PartHealth> {
+async function answerOf(check: () => PartHealth | Promise<PartHealth>): Promise<PartHealth> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<PartHealth>(
     (give) => (timer = setTimeout(() => give({ ok: false, detail: `No answer within ${CHECK_MS} ms` }), CHECK_MS)),

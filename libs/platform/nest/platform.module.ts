@@ -1,5 +1,6 @@
 import { Controller, Get, HttpStatus, Inject, Module, Res, type DynamicModule } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { shared } from '#kernel';
 import type { Engines } from '../engines';
 import { edgeProblem, PROBLEM_TYPE, type Refusal } from './edge-problem';
 
@@ -10,6 +11,9 @@ export const ENGINES = Symbol('engines');
 /** The answers for load balancers and scrapers: at the root, without a key. */
 @Controller()
 class OperationsController {
+  /** Some ask the database: whoever scrapes needs no key, and many at once are told the same. */
+  private readonly told = shared(() => this.engines.metrics.metrics());
+
   constructor(@Inject(ENGINES) private readonly engines: Engines) {}
 
   /** The process runs; nothing else is asked. */
@@ -30,7 +34,7 @@ class OperationsController {
   async metrics(@Res() reply: FastifyReply): Promise<void> {
     if (this.engines.settings.metricsPort !== undefined)
       return void (await reply.status(ELSEWHERE[0]).type(PROBLEM_TYPE).send(edgeProblem(ELSEWHERE)));
-    await reply.header('content-type', this.engines.metrics.contentType).send(await this.engines.metrics.metrics());
+    await reply.header('content-type', this.engines.metrics.contentType).send(await this.told());
   }
 }
 

@@ -5,6 +5,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { shared } from '#kernel';
 import { EmbeddedServerError, OtherHistoryError } from '#postgres';
 import { loadSettings, SettingsError, type Settings } from '../config/settings';
 import { openEngines, type Engines, type OpenOptions } from '../engines';
@@ -267,8 +268,9 @@ function refused(error: NodeJS.ErrnoException, variable: string, host: string, p
 
 async function serveMetrics({ settings, metrics }: Engines): Promise<Server | undefined> {
   if (settings.metricsPort === undefined) return undefined;
+  const told = shared(() => metrics.metrics());
   const server = createServer((_request, response) => {
-    metrics.metrics().then(
+    told().then(
       (text) => response.setHeader('content-type', metrics.contentType).end(text),
       (error: Error) => response.writeHead(500).end(error.message),
     );
