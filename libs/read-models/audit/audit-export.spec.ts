@@ -32,7 +32,7 @@ async function cellsOf(row: Partial<AuditRow>): Promise<string[]> {
   return table.split('\r\n')[1]!.split(',');
 }
 
-it.each(['=1+1', '+1', '-2+3', '@SUM(A1)', '\t=1'])(
+it.each(['=1+1', '+1', '-2+3', '@SUM(A1)', '\t=1', '＝1+1'])(
   'marks text that a spreadsheet would run as text: %j',
   async (text) => {
     const names = { action: text, entity_type: text, entity_id: text, actor: text };

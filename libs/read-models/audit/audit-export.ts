@@ -100,8 +100,8 @@ const csvLine = (row: OpenedRow): string =>
     .map(cell)
     .join(',')}\r\n`;
 
-/** What spreadsheets take for a formula; an apostrophe before it tells them that it is text. */
-const FORMULA = /^[=+\-@\t\r\n]/;
+/** What spreadsheets take for a formula, in East Asia the wide forms too; an apostrophe before it tells them that it is text. */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
 
 const cell = (value: string | number | null): string => {
   const bare = String(value ?? '');
