@@ -46,6 +46,22 @@ describe('a gallery', () => {
     expect(fold(galleryDecider, [updated(['a', 'b'], []), updated(['b', 'c'], ['a'])])).toMatchObject({
       items: ['b', 'c'],
     }));
+
+  it('holds ten thousand items and no more', () => {
+    const items = Array.from({ length: 10_000 }, (_, nth) => `item_${nth}`);
+    const full = updated(items, []);
+    given(full)
+      .when(update(['one more'], []))
+      .fails('GALLERY_FULL');
+    given(full)
+      .when(update(['item_0', 'one more'], ['item_1']))
+      .then(updated(['item_0', 'one more'], ['item_1']));
+    // What came to more before there was a bound is still given up.
+    const beyond = updated(['another', 'and another'], []);
+    given(full, beyond)
+      .when(update([], ['item_0']))
+      .then(updated([], ['item_0']));
+  });
 });
 
 describe('content', () => {
@@ -65,6 +81,19 @@ describe('content', () => {
     given()
       .when(adapt('colour'))
       .then({ type: 'ContentCulturalReviewRequired', data: { ...of, reasons: ['colour'] } }));
+  it('is adapted to 250 regions and locales and no more', () => {
+    const adapted = (region: string) => ({ type: 'ContentCulturallyAdapted', data: { ...of, region } }) as const;
+    const others = Array.from({ length: 249 }, (_, nth) => adapted(`region_${nth}`));
+    given(...others)
+      .when(adapt())
+      .then(adapted(of.region));
+    given(...others, adapted('us'))
+      .when(adapt())
+      .fails('CONTENT_FULL');
+    given(...others, adapted(of.region))
+      .when(adapt())
+      .then(adapted(of.region));
+  });
   it('keeps the newest adaptation of each region and locale', () =>
     expect(
       fold(contentDecider, [

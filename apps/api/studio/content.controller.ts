@@ -56,6 +56,7 @@ export class ContentController {
   @Command(':id/adaptation', {
     body: AdaptContent,
     answer: contentAnswer,
+    errors: ['CONTENT_FULL'],
     summary: 'It was adapted to a culture, or needs a person to look',
   })
   async adapt(

@@ -45,6 +45,7 @@ export class GalleriesController {
   @Command(':id/update', {
     body: UpdateGallery,
     answer: galleryAnswer,
+    errors: ['GALLERY_FULL'],
     summary: 'Add to it and take from it',
   })
   async update(

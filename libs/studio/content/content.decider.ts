@@ -1,4 +1,5 @@
 import { decider, type Command, type Personal } from '#kernel';
+import { ensure } from './content.errors';
 import type { ContentEvent } from './content.events';
 
 /** Any reason: a person has to look at it. */
@@ -19,13 +20,19 @@ export type StudioContent =
   | { readonly status: 'absent' }
   | { readonly status: 'present'; readonly contentId: string; readonly adaptations: readonly Adaptation[] };
 
+/** All are one row and one answer, which every adaptation writes and reads whole. */
+const MOST_ADAPTATIONS = 250;
+
 export const contentDecider = decider<ContentCommand, ContentEvent, StudioContent>({
   initial: { status: 'absent' },
   decide: {
-    AdaptContent: ({ contentId, region, locale, reasons }) =>
-      reasons.length === 0
+    AdaptContent: ({ contentId, region, locale, reasons }, content) => {
+      const before = adaptationsOf(content);
+      ensure(before.length < MOST_ADAPTATIONS || before.some(isFor({ region, locale })), 'CONTENT_FULL');
+      return reasons.length === 0
         ? [{ type: 'ContentCulturallyAdapted', data: { contentId, region, locale } }]
-        : [{ type: 'ContentCulturalReviewRequired', data: { contentId, region, locale, reasons } }],
+        : [{ type: 'ContentCulturalReviewRequired', data: { contentId, region, locale, reasons } }];
+    },
   },
   evolve: {
     ContentCulturallyAdapted: (content, { contentId, region, locale }) =>
@@ -35,9 +42,17 @@ export const contentDecider = decider<ContentCommand, ContentEvent, StudioConten
   },
 });
 
+const adaptationsOf = (content: StudioContent): readonly Adaptation[] =>
+  content.status === 'absent' ? [] : content.adaptations;
+
+const isFor =
+  (wanted: Pick<Adaptation, 'region' | 'locale'>) =>
+  ({ region, locale }: Adaptation): boolean =>
+    region === wanted.region && locale === wanted.locale;
+
 function adapted(content: StudioContent, contentId: string, newest: Adaptation): StudioContent {
-  const before = content.status === 'absent' ? [] : content.adaptations;
-  const isNewest = ({ region, locale }: Adaptation): boolean => region === newest.region && locale === newest.locale;
+  const before = adaptationsOf(content);
+  const isNewest = isFor(newest);
   const adaptations = before.some(isNewest) ? before.map((it) => (isNewest(it) ? newest : it)) : [...before, newest];
   return { status: 'present', contentId, adaptations };
 }
