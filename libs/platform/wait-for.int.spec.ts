@@ -45,6 +45,25 @@ describe('what a start does on the database', () => {
     expect(await done).toEqual([]);
   });
 
+  it('ends with one sentence for a user to whom everything was granted and who would see no row of it', async () => {
+    const [name, password] = [`start_${randomBytes(6).toString('hex')}`, randomBytes(8).toString('hex')];
+    await test.db.script(`create role ${name} login password '${password}';
+      grant all on schema public, log, tenancy to ${name}; grant all on all tables in schema public, log to ${name}`);
+    const url = new URL(test.url);
+    [url.username, url.password] = [name, password];
+    const db = open(url.href);
+    try {
+      const refused = `cannot be used: row-level security keeps the rows of log.event from ${name}, for it belongs to postgres; let ${name} own what`;
+      await expect(migrated(db)).rejects.toThrow(refused);
+      await test.db.script(`grant postgres to ${name}`);
+      expect(await migrated(db)).toEqual([]);
+    } finally {
+      await db.end();
+      opened.pop();
+      await test.db.script(`drop owned by ${name}; drop role ${name}`);
+    }
+  });
+
   it('ends with one sentence when its user may not make what it needs', async () => {
     const [name, password] = [`start_${randomBytes(6).toString('hex')}`, randomBytes(8).toString('hex')];
     await test.db.script(`create role ${name} login password '${password}'`);

@@ -20,7 +20,7 @@ export class DatabaseVersionError extends Error {
   override readonly name = 'DatabaseVersionError';
 }
 
-/** The server is older than what migrations are written for, or its database cannot hold every text. */
+/** The server is older than what migrations are written for, its database cannot hold every text, or its rows are kept from the user. */
 export class UnfitDatabaseError extends Error {
   override readonly name = 'UnfitDatabaseError';
 }
@@ -38,7 +38,7 @@ const DOES_NOT_FIT = /^(?:22|23|2B|42(?!501))/;
 /**
  * Applies what is missing, each file in the one transaction, under a lock; returns the names applied. While somebody keeps a table busy that is
  * to change, such as a backup, it tries again and says so. Throws, and has changed nothing, a DatabaseVersionError when the database is newer
- * than this build or otherwise than a migration expects it, and an UnfitDatabaseError when PostgreSQL is too old or has another encoding.
+ * than this build or otherwise than a migration expects it, and an UnfitDatabaseError when it cannot be used as it is.
  */
 export async function migrate(db: Database, say: (sentence: string) => void = () => undefined): Promise<string[]> {
   const files = migrations();
@@ -61,6 +61,7 @@ export async function migrate(db: Database, say: (sentence: string) => void = ()
       say('Waiting for whoever uses the tables that a migration is to change, such as a backup.');
       await pause(PAUSE_MS);
     }
+    await expectOpen(sql);
     return missing.map(({ name }) => name);
   });
 }
@@ -74,6 +75,20 @@ async function expectFit(sql: Sql): Promise<void> {
     throw new UnfitDatabaseError(`it is PostgreSQL ${version.split(' ')[0]}, and Postledger needs 18`);
   if (encoding !== 'UTF8')
     throw new UnfitDatabaseError(`its encoding is ${encoding}, and Postledger needs one that is made with UTF8`);
+}
+
+/** Policies bind everybody but the owner: to another user, whatever was granted, the log would be empty and nothing would say so. */
+async function expectOpen(sql: Sql): Promise<void> {
+  const [closed] = await sql.query<{ name: string; owner: string; asker: string }>(
+    `select c.oid::regclass::text as name, pg_get_userbyid(c.relowner) as owner, current_user::text as asker
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname in ('log', 'bus', 'projector', 'read', 'delivery', 'api', 'subject') and c.relrowsecurity and row_security_active(c.oid)
+     order by c.oid limit 1`,
+  );
+  if (closed)
+    throw new UnfitDatabaseError(
+      `row-level security keeps the rows of ${closed.name} from ${closed.asker}, for it belongs to ${closed.owner}; let ${closed.asker} own what Postledger has made, or grant it the role ${closed.owner}`,
+    );
 }
 
 /** Whether all of it is done; if not, nothing is, and nothing is locked any more but migrating itself. */

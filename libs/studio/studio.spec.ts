@@ -81,7 +81,7 @@ describe('content', () => {
     given()
       .when(adapt('colour'))
       .then({ type: 'ContentCulturalReviewRequired', data: { ...of, reasons: ['colour'] } }));
-  it('is adapted to 250 regions and locales and no more', () => {
+  it('is adapted to 1,000 regions and locales and no more', () => {
     const adapted = (region: string) => ({ type: 'ContentCulturallyAdapted', data: { ...of, region } }) as const;
     const others = Array.from({ length: 249 }, (_, nth) => adapted(`region_${nth}`));
     given(...others)

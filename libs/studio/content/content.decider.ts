@@ -21,7 +21,7 @@ export type StudioContent =
   | { readonly status: 'present'; readonly contentId: string; readonly adaptations: readonly Adaptation[] };
 
 /** All are one row and one answer, which every adaptation writes and reads whole. */
-const MOST_ADAPTATIONS = 250;
+const MOST_ADAPTATIONS = 1_000;
 
 export const contentDecider = decider<ContentCommand, ContentEvent, StudioContent>({
   initial: { status: 'absent' },
