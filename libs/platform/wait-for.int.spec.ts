@@ -64,6 +64,31 @@ describe('what a start does on the database', () => {
     }
   });
 
+  it('waits for its turn to migrate however short the statements of its user are to be, and says what else cuts it off', async () => {
+    const url = new URL(test.url);
+    url.searchParams.set('options', '-c statement_timeout=50');
+    const db = open(url.href);
+    const said: string[] = [];
+    let tries = 0;
+    const work = async () => (++tries === 1 ? (await db.query('select pg_sleep(1)'), []) : migrate(db));
+    let done: Promise<string[]> | undefined;
+    await test.db.tx(async (sql) => {
+      await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+      done = onDatabase(db, work, (sentence) => said.push(sentence));
+      await eventually(async () =>
+        expect(
+          await test.db.query(
+            "select from pg_stat_activity where application_name = 'a start' and wait_event = 'advisory' and query_start < clock_timestamp() - interval '200 ms'",
+          ),
+        ).toHaveLength(1),
+      );
+    });
+    expect([await done, tries]).toEqual([[], 2]);
+    expect(said).toEqual([
+      expect.stringMatching(/^Waiting for PostgreSQL at .*: canceling statement due to statement timeout$/),
+    ]);
+  });
+
   it('ends with one sentence when its user may not make what it needs', async () => {
     const [name, password] = [`start_${randomBytes(6).toString('hex')}`, randomBytes(8).toString('hex')];
     await test.db.script(`create role ${name} login password '${password}'`);

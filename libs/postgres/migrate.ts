@@ -44,6 +44,8 @@ export async function migrate(db: Database, say: (sentence: string) => void = ()
   const files = migrations();
   return db.tx(async (sql) => {
     await expectFit(sql);
+    // Whatever is set for its user: a turn may be long in coming, and an index in the making.
+    await sql.script('set local statement_timeout = 0');
     await sql.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
     await sql.query(
       'create table if not exists public.schema_migration (name text primary key, applied_at timestamptz not null default now())',

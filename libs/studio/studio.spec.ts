@@ -83,7 +83,7 @@ describe('content', () => {
       .then({ type: 'ContentCulturalReviewRequired', data: { ...of, reasons: ['colour'] } }));
   it('is adapted to 1,000 regions and locales and no more', () => {
     const adapted = (region: string) => ({ type: 'ContentCulturallyAdapted', data: { ...of, region } }) as const;
-    const others = Array.from({ length: 249 }, (_, nth) => adapted(`region_${nth}`));
+    const others = Array.from({ length: 999 }, (_, nth) => adapted(`region_${nth}`));
     given(...others)
       .when(adapt())
       .then(adapted(of.region));
