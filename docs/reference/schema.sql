@@ -848,6 +848,22 @@ AS $function$
   select case when (config ->> 'latestOnly')::boolean and type ~ '([._]progressed|[._]updated|\.rescheduled|\.compliant|\.violated)$' then key || E'\n' || type end
 $function$;
 
+CREATE OR REPLACE FUNCTION delivery.current_version(p_version bigint, p_workspaces text[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  present bigint;
+begin
+  perform pg_advisory_xact_lock_shared(7305050);
+  select v.version into present from delivery.endpoint_version v;
+  if present < p_version
+    or (present > p_version and exists (select from delivery.endpoint e where e.version > p_version and e.workspace = any (p_workspaces))) then
+    return null;
+  end if;
+  return present;
+end $function$;
+
 CREATE OR REPLACE FUNCTION delivery.discard(p_endpoint integer, p_id uuid, p_now timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql

@@ -52,6 +52,25 @@ export async function applyChange(needs: ChangeNeeds, change: EndpointChange): P
 }
 
 /**
+ * Takes in endpoints that were registered, together: each by itself would let the intakes wait as often. Returns the numbers of those that
+ * were not known.
+ */
+export async function registerTogether(
+  { db, directory }: ChangeNeeds,
+  changes: readonly EndpointChange[],
+): Promise<readonly number[]> {
+  const nos = await db.tx(async (sql) => {
+    await lockOutIntakes(sql);
+    const registered: number[] = [];
+    for (const change of changes)
+      if (!(await endpointRow(sql, change.workspace, change.endpointId))) registered.push(await register(sql, change));
+    return registered;
+  });
+  await directory.refresh();
+  return nos;
+}
+
+/**
  * What waits becomes subject to `latestOnly`, or free of it, with the endpoint. Before the change counts, so that it is made again
  * after a crash, and without the lock: a backlog may be long.
  */

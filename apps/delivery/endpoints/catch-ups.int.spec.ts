@@ -52,6 +52,31 @@ describe('endpoints that catch up', () => {
     expect(read.filter((workspace) => workspace === 'ws_long').length).toBeGreaterThanOrEqual(28);
   });
 
+  it('take turns by workspace: the endpoint of one does not wait for the many of another', async () => {
+    const read: string[] = [];
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((done) => (begin = done));
+    world = await World.open({
+      as: (store) =>
+        watched(store, async (workspace) => {
+          read.push(workspace);
+          await begun;
+        }),
+    });
+    const worker = await world.worker();
+    for (let n = 0; n < 30; n++)
+      await world.register(`whe_${n}`, 'http://127.0.0.1:9/', { eventTypes: ['post.*'] }, 'ws_many');
+    await world.pass(worker);
+    await eventually(() => expect(read).toHaveLength(4));
+    await world.register('whe_one', 'http://127.0.0.1:9/', { eventTypes: ['post.*'] }, 'ws_one');
+    await world.pass(worker);
+    begin();
+    await world.live(31);
+    // After what is left of the four that were under way.
+    expect(read.indexOf('ws_one')).toBeLessThan(15);
+    expect(read.lastIndexOf('ws_many')).toBeGreaterThan(29);
+  });
+
   it.each([
     ['page by page', 250, 40_000],
     ['at once', 60, 160_000],

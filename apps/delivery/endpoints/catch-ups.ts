@@ -64,7 +64,7 @@ export class CatchUps {
   private fill(): void {
     const size = this.needs.store.byWorkspace ? 1 : TOGETHER;
     while (!this.stopped && this.groups < AT_ONCE) {
-      const group = [...this.wanted].filter((no) => !this.under.has(no)).slice(0, size);
+      const group = this.next().slice(0, size);
       if (group.length === 0) return;
       for (const no of group) {
         this.wanted.delete(no);
@@ -77,6 +77,15 @@ export class CatchUps {
         this.fill();
       });
     }
+  }
+
+  /** Those that wait, first of workspaces of which none is under way: one with a thousand holds up no other. */
+  private next(): readonly number[] {
+    const workspaceOf = (no: number) => this.needs.directory.get(no)?.row.workspace;
+    const busy = new Set([...this.under].map(workspaceOf));
+    const waiting = [...this.wanted].filter((no) => !this.under.has(no));
+    const isFree = (no: number) => !busy.has(workspaceOf(no));
+    return [...waiting.filter(isFree), ...waiting.filter((no) => !isFree(no))];
   }
 
   private async run(group: readonly number[]): Promise<void> {

@@ -24,6 +24,8 @@ export interface IntakeNeeds extends HandOverNeeds {
   readonly room: (endpoint: Endpoint) => number;
   /** Resolves when memory as a whole has room again, or after a bounded time. */
   readonly calm: () => Promise<void>;
+  /** Runs work while no endpoint is changed by this process. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Turns messages into deliveries: matched, rendered, written with their numbers and a lease, then handed to dispatch. */
@@ -37,36 +39,38 @@ export class Intake {
     }
   }
 
-  /** Takes messages in, as many as fit one statement; returns those that are left. */
+  /**
+   * Takes messages in, as many as fit one statement; returns those that are left. What a change of its workspaces has overtaken takes its turn among
+   * the changes: one after the other, as when a workspace registers a thousand endpoints, they would overtake it each time.
+   */
   private async takeSome(messages: readonly CoreMessage[]): Promise<readonly CoreMessage[]> {
-    const { db, clock, directory, leases, metrics } = this.needs;
-    for (;;) {
-      const { version } = directory;
-      const { draft, next } = await this.currentDraft(messages);
-      if (draft.deliveries.length === 0 && version > 0) {
-        if (await this.isCurrent(version)) return messages.slice(next);
-        await directory.refresh();
-        continue;
-      }
-      const written = await leases.writing(async (begin) => {
-        const batch = begin();
-        const answer = await writeDraft(db, draft, { version, batch, now: clock() });
-        if (typeof answer !== 'string') handOver(draft, answer, batch, this.needs);
-        return answer;
-      });
-      if (written === 'stale') {
-        await directory.refresh();
-        continue;
-      }
-      if (written === 'known') {
-        messages = await unknown(db, messages);
-        continue;
-      }
-      metrics.intakeBatch.observe(draft.deliveries.length);
-      metrics.taken.inc(draft.deliveries.length);
-      metrics.intakeLag.observe(Math.max(0, Date.parse(clock()) - Date.parse(messages[next - 1]!.createdAt)) / 1000);
-      return messages.slice(next);
+    const { db, directory, inTurn } = this.needs;
+    const again = () => inTurn(() => directory.refresh().then(() => this.tryToTake(messages)));
+    for (let left = await this.tryToTake(messages); ; left = await again()) {
+      if (left === 'known') messages = await unknown(db, messages);
+      else if (left !== 'stale') return left;
     }
+  }
+
+  private async tryToTake(messages: readonly CoreMessage[]): Promise<readonly CoreMessage[] | 'stale' | 'known'> {
+    const { db, clock, directory, leases, metrics } = this.needs;
+    const { version } = directory;
+    const { draft, next } = await this.currentDraft(messages);
+    // Of all that were looked at: what nobody wanted of a workspace, a newer endpoint of it may want.
+    const workspaces = [...new Set(messages.slice(0, next).map(({ workspace }) => workspace))];
+    if (draft.deliveries.length === 0 && version > 0)
+      return (await this.isCurrent(version, workspaces)) ? messages.slice(next) : 'stale';
+    const written = await leases.writing(async (begin) => {
+      const batch = begin();
+      const answer = await writeDraft(db, draft, { version, workspaces, batch, now: clock() });
+      if (typeof answer !== 'string') handOver(draft, answer, batch, this.needs);
+      return answer;
+    });
+    if (typeof written === 'string') return written;
+    metrics.intakeBatch.observe(draft.deliveries.length);
+    metrics.taken.inc(draft.deliveries.length);
+    metrics.intakeLag.observe(Math.max(0, Date.parse(clock()) - Date.parse(messages[next - 1]!.createdAt)) / 1000);
+    return messages.slice(next);
   }
 
   /** An endpoint that stands in the way may have been changed since: the next try looks at it anew. */
@@ -107,9 +111,12 @@ export class Intake {
    * Whether nothing that nobody wants would be wanted by a newer version. Under the shared lock, like a write: a change that
    * is being applied has read the log's head, and these messages are up to it or are matched after it.
    */
-  private async isCurrent(version: number): Promise<boolean> {
-    const [row] = await this.needs.db.query<{ version: number }>('select delivery.version_under_lock() as version');
-    return row!.version === version;
+  private async isCurrent(version: number, workspaces: readonly string[]): Promise<boolean> {
+    const [row] = await this.needs.db.query<{ current: boolean }>(
+      'select delivery.current_version($1, $2) is not null as current',
+      [version, workspaces],
+    );
+    return row!.current;
   }
 }
 

@@ -3,13 +3,13 @@ import type { Batch } from '../dispatch/task';
 import { Place, type Draft, type DraftDelivery } from './draft';
 
 /**
- * Writes a draft with its lease in one statement, or nothing: `stale` when the endpoints have changed since `version`, `known` when
- * one of the messages came before. Returns the sequence number of each delivery.
+ * Writes a draft with its lease in one statement, or nothing: `stale` when the endpoints of these workspaces have changed since `version`, `known`
+ * when one of the messages came before. Returns the sequence number of each delivery.
  */
 export async function writeDraft(
   sql: Sql,
   draft: Draft,
-  { version, batch, now }: { version: number; batch: Batch; now: string },
+  { version, workspaces, batch, now }: { version: number; workspaces: readonly string[]; batch: Batch; now: string },
 ): Promise<readonly number[] | 'stale' | 'known'> {
   const { messages, bodies, deliveries } = draft;
   const { endpoints, counts, ordinals, nths } = numbered(deliveries);
@@ -44,13 +44,14 @@ export async function writeDraft(
     deliveries.every(({ place }) => place === Place.memory) ? null : plainArray(deliveries.map(({ place }) => place)),
     arrayOrNull(deliveries.map(({ coalesce }) => coalesce)),
     separator,
+    workspaces,
   ]);
   if (row!.answer !== 'taken') return row!.answer;
   const bases = row!.bases.map(Number);
   return ordinals.map((ordinal, at) => bases[ordinal]! + nths[at]!);
 }
 
-const INTAKE = `select * from delivery.intake($1, $2, $3, $4, $5, $6, $7, $8, $9, string_to_array($10, $24), $11, $12,
+const INTAKE = `select * from delivery.intake(coalesce(delivery.current_version($1, $25), -1), $2, $3, $4, $5, $6, $7, $8, $9, string_to_array($10, $24), $11, $12,
   string_to_array($13, $24), $14, $15, $16, $17, $18, $19, string_to_array($20, $24), $21, $22, $23)`;
 
 interface Numbered {

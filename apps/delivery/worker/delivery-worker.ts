@@ -2,7 +2,7 @@ import { Semaphore } from '#kernel';
 import { PoisonMessageError, type ReceivedMessage } from '#messaging';
 import { fromBusMessage, messageType, TOPICS, type CoreMessage } from '#public-messages';
 import { isHeldBy } from '../dispatch/task';
-import { applyChange, purgeClosed } from '../endpoints/apply-change';
+import { applyChange, purgeClosed, registerTogether } from '../endpoints/apply-change';
 import { changesBefore } from '../endpoints/changes-before';
 import type { Endpoint } from '../endpoints/endpoint';
 import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from '../endpoints/endpoint-change';
@@ -15,6 +15,9 @@ import { WAKE_CHANNEL } from './wake-channel';
 
 /** Webhooks come from every topic but the one that publishers take. */
 export const WEBHOOK_TOPICS: readonly string[] = Object.values(TOPICS).filter((topic) => topic !== TOPICS.publishing);
+
+/** Endpoints that are taken in at once: the intakes wait meanwhile. */
+const REGISTERED_TOGETHER = 50;
 
 /** In-flight exchanges get so long when the process is told to stop. */
 const GRACE_MS = 10_000;
@@ -59,7 +62,24 @@ export class DeliveryWorker {
       const message = understood(received);
       (message.isWebhook ? webhooks : internal).push(message);
     }
-    for (const message of internal) await this.obey(message);
+    // Only what is of the same workspaces waits for what is asked of delivery itself.
+    const asking = new Set(internal.map(({ workspace }) => workspace));
+    const [others, own] = [
+      webhooks.filter(({ workspace }) => !asking.has(workspace)),
+      webhooks.filter(({ workspace }) => asking.has(workspace)),
+    ];
+    const done = await Promise.allSettled([
+      this.takeIn(others, messages),
+      this.obeyAll(internal).then(() => this.takeIn(own, messages)),
+    ]);
+    for (const one of done) if (one.status === 'rejected') throw one.reason;
+  }
+
+  private async obeyAll(internal: readonly CoreMessage[]): Promise<void> {
+    for (const message of await this.registered(internal)) await this.obey(message);
+  }
+
+  private async takeIn(webhooks: readonly CoreMessage[], messages: readonly ReceivedMessage[]): Promise<void> {
     if (webhooks.length === 0) return;
     try {
       await this.intakeTurns.run(() => this.parts.intake.take(webhooks));
@@ -136,6 +156,23 @@ export class DeliveryWorker {
       ...this.parts.dispatcher.load,
       endpointsVersion: this.parts.directory.version,
     }));
+  }
+
+  /** Takes in the endpoints that were registered; returns the other messages. */
+  private async registered(internal: readonly CoreMessage[]): Promise<readonly CoreMessage[]> {
+    const { db, store, clock, wake } = this.engines;
+    const { directory, catchUps, changeTurns } = this.parts;
+    const isRegistration = (message: CoreMessage) =>
+      message.type === ENDPOINT_CHANGED && endpointChange(message).kind === 'registered';
+    const changes = internal.filter(isRegistration).map(endpointChange);
+    for (let at = 0; at < changes.length; at += REGISTERED_TOGETHER) {
+      const some = changes.slice(at, at + REGISTERED_TOGETHER);
+      const nos = await changeTurns.run(() => registerTogether({ db, store, directory, now: clock }, some));
+      for (const no of nos) catchUps.want(no);
+      // Whoever hears of one looks for all that are new.
+      if (nos.length > 0) wake.send(WAKE_CHANNEL, `endpoint:${nos.at(-1)}`);
+    }
+    return internal.filter((message) => !isRegistration(message));
   }
 
   private async obey(message: CoreMessage): Promise<void> {

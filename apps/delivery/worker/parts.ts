@@ -163,6 +163,7 @@ export function partsOf(engines: WorkerEngines, whole: Whole): Parts {
     leases,
     room,
     calm: () => dispatcher.calm(),
+    inTurn: (work) => changeTurns.run(work),
     dispatch,
     waiting,
   });
