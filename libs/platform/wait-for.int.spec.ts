@@ -117,6 +117,15 @@ describe('what a start does on the database', () => {
     server.release();
   });
 
+  it('leaves no session behind when the second that it asks for is cut off', async () => {
+    const db = new Database(test.url, { max: 2 });
+    let asked = 0;
+    const session = () => (++asked === 1 ? db.session() : Promise.reject(new Error('cut off')));
+    await expect(expectSessions({ url: test.url, session })).rejects.toThrow('cut off');
+    // It waits for whoever has a session.
+    await db.end();
+  });
+
   it.each(['LATIN1', 'SQL_ASCII'])('ends with one sentence where texts would be in %s', async (encoding) => {
     const name = `start_${randomBytes(6).toString('hex')}`;
     await test.db.script(`create database ${name} template template0 encoding '${encoding}' locale 'C'`);

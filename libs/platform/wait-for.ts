@@ -64,23 +64,35 @@ export async function onDatabase<T>(db: Database, work: () => Promise<T>, say: (
   }
 }
 
-/**
- * Rejects with a SettingsError where a pooler gives every transaction another connection, as pgbouncer does in transaction mode: leaders are those whose
- * connection holds a lock, and what is listened for comes on one, too. Two sessions at once tell, for the one gets what the other had.
- */
-export async function expectSessions(db: Pick<Database, 'session' | 'url'>): Promise<void> {
-  const [one, other] = [await db.session(), await db.session()];
+type Session = Awaited<ReturnType<Database['session']>>;
+
+/** Whether what is set for a session stays with it while another is in a transaction. */
+async function isAlone(one: Session, db: Pick<Database, 'session'>): Promise<boolean> {
+  const other = await db.session();
   const mark = `${process.pid}.${performance.now()}`;
-  const markOf = async ({ query }: typeof one) =>
+  const markOf = async ({ query }: Session) =>
     (await query<{ mark: string | null }>(planned("select current_setting('postledger.mark', true) as mark")))[0]!.mark;
   try {
     await one.query(planned("select set_config('postledger.mark', $1, false)"), [mark]);
     await other.script('begin');
     const marks = [await markOf(one), await markOf(other)];
     await other.script('rollback');
-    if (marks[0] === mark && marks[1] !== mark) return;
+    return marks[0] === mark && marks[1] !== mark;
   } finally {
-    for (const session of [one, other]) session.release(true);
+    other.release(true);
+  }
+}
+
+/**
+ * Rejects with a SettingsError where a pooler gives every transaction another connection, as pgbouncer does in transaction mode: leaders are those whose
+ * connection holds a lock, and what is listened for comes on one, too. Two sessions at once tell, for the one gets what the other had.
+ */
+export async function expectSessions(db: Pick<Database, 'session' | 'url'>): Promise<void> {
+  const one = await db.session();
+  try {
+    if (await isAlone(one, db)) return;
+  } finally {
+    one.release(true);
   }
   const { host, pathname } = new URL(db.url);
   throw new SettingsError(
