@@ -13,6 +13,7 @@ import { createLogger } from '../logger';
 import { isEngineOutage } from '../outage';
 import { reachDatabase } from '../wait-for';
 import { refuseHostless } from './hostless';
+import { latestRequests } from './latest-requests';
 import { nestLogger } from './nest-logger';
 import { PlatformModule } from './platform.module';
 import { StartupServer } from './startup-server';
@@ -128,9 +129,11 @@ async function startOn(
     abortOnError: false,
   });
   begun.app = app;
-  refuseHostless(adapter.getInstance());
-  endUnusedConnections(adapter.getInstance());
-  endUntaken(adapter.getInstance().server);
+  const fastify = adapter.getInstance();
+  refuseHostless(fastify);
+  const latest = latestRequests(fastify.server);
+  endUnusedConnections(fastify, latest);
+  endUntaken(fastify.server, latest);
   await definition.configure?.(app, engines);
   for (const microservice of definition.microservices?.(engines) ?? []) app.connectMicroservice(microservice);
   // First the modules, then what feeds them.

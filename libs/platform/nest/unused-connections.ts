@@ -1,23 +1,16 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { LatestRequests } from './latest-requests';
 
 /** How long, once the server closes, a request that has begun to come in may take for the rest of it. */
 const ARRIVAL_MS = 2_000;
-
-/** The latest request of a connection, whose answers come in the order of its requests. */
-interface Latest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-}
 
 /**
  * Ends, when the server closes, the connections on which it works for nobody. The server takes for idle only those on which nothing
  * has begun, and waits for all others: for a browser that opened some ahead, and for a client that went away in the middle of a request.
  */
-export function endUnusedConnections(fastify: FastifyInstance): void {
+export function endUnusedConnections(fastify: FastifyInstance, latest: LatestRequests): void {
   const { server } = fastify;
-  const latest = new Map<Socket, Latest | undefined>();
   let isClosing = false;
   const endWhenAnswered = (socket: Socket) => {
     const last = latest.get(socket);
@@ -26,14 +19,9 @@ export function endUnusedConnections(fastify: FastifyInstance): void {
     if (!last.request.complete) setTimeout(() => !last.request.complete && socket.destroy(), ARRIVAL_MS).unref();
   };
   server.on('connection', (socket) => {
-    if (isClosing) return void socket.destroy();
-    latest.set(socket, undefined);
-    socket.once('close', () => latest.delete(socket));
+    if (isClosing) socket.destroy();
   });
-  server.on('request', (request, response) => {
-    const { socket } = request;
-    if (!latest.has(socket)) return;
-    latest.set(socket, { request, response });
+  server.on('request', ({ socket }) => {
     if (isClosing) endWhenAnswered(socket);
   });
   fastify.addHook('preClose', (done) => {
