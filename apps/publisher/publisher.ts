@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Counter, type Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
 import type { CommandHandler } from '#event-store';
-import { derivedUuid, DomainError, grouped, instant, millis, type Clock } from '#kernel';
+import { derivedUuid, DomainError, grouped, instant, millis, Recent, type Clock } from '#kernel';
 import { PoisonMessageError, type Bus, type ReceivedMessage, type Subscription } from '#messaging';
 import type { SubjectKeys } from '#personal-data';
 import { watchLag, type Logger } from '#platform';
@@ -40,7 +40,7 @@ interface Due extends DueDestination {
 export class Publisher {
   private readonly subscriptions: Subscription[] = [];
   /** Accounts known not to be slow. */
-  private readonly quick = new Set<string>();
+  private readonly quick = new Recent<string, true>(MAX_KNOWN);
   private readonly outcomes: Counter<'outcome'>;
   private readonly retryDelaysMs: readonly number[];
 
@@ -102,7 +102,7 @@ export class Publisher {
     const { workspace } = due.message;
     const key = `${workspace}\n${due.accountId}`;
     // A username is for life: the slow group need not read an account again to pass it over.
-    if (slow && this.quick.has(key)) return;
+    if (slow && this.quick.get(key)) return;
     const account = await this.account(workspace, due.accountId);
     // Whose network it was nobody knows once the name is erased: both groups report, which is one report.
     if (isErased(account)) return this.report(due, account);
@@ -125,8 +125,7 @@ export class Publisher {
   }
 
   private remember(account: string): void {
-    if (this.quick.size >= MAX_KNOWN) this.quick.delete(this.quick.values().next().value!);
-    this.quick.add(account);
+    this.quick.set(account, true);
   }
 
   private async report(due: Due, account: NetworkAccount): Promise<void> {

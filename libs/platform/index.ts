@@ -13,6 +13,6 @@ export { watchLag } from './watch-lag';
 export { writeWhole } from './write-whole';
 export { ENGINES, PlatformModule } from './nest/platform.module';
 export { takesGzip } from './nest/takes-gzip';
-export { EDGE_TITLES } from './nest/edge-problem';
+export { EDGE_TITLES, PROBLEM_TYPE } from './nest/edge-problem';
 export { CORRELATION_ID } from './nest/unroutable';
 export { fail, runApp, startApp, stopOnSignals, type AppDefinition, type RunningApp } from './nest/run-app';

@@ -89,9 +89,8 @@ export class SecretBox {
   }
 
   /** Bytes that are always the same for one name, and unguessable without the key: by each key, the present one first. */
-  derived(name: string, length = 32): [Buffer, ...Buffer[]] {
-    const by = (marking: Buffer) =>
-      createHmac('sha512', marking).update(`derive\n${name}`).digest().subarray(0, length);
+  derived(name: string): [Buffer, ...Buffer[]] {
+    const by = (marking: Buffer) => createHmac('sha512', marking).update(`derive\n${name}`).digest().subarray(0, 32);
     return this.markings.map(by) as [Buffer, ...Buffer[]];
   }
 }

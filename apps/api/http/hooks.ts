@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import type { Histogram } from 'prom-client';
 import { requestFingerprint, type IdempotencyStore, type KeptAnswer } from '../idempotency/idempotency-store';
 import { holdsSealed, openThing, type SubjectKeys } from '#personal-data';
+import { PROBLEM_TYPE } from '#platform';
 import type { KeyStore } from '../keys/key-store';
 import { rateHeaders, type RateLimit } from '../rate-limit/rate-limit';
 import type { Caller, RouteContract } from './caller';
@@ -42,7 +43,7 @@ export function refuse(reply: FastifyReply, it: Problem): FastifyReply {
   return reply
     .code(it.status)
     .headers(it.headers)
-    .header('content-type', 'application/problem+json; charset=utf-8')
+    .header('content-type', PROBLEM_TYPE)
     .send(JSON.stringify(it.body(trace?.correlationId)));
 }
 

@@ -1,3 +1,4 @@
+import { Recent } from '#kernel';
 import type { Engines } from '#platform';
 import type { Caller } from '../http/caller';
 import { effective } from '../http/scopes';
@@ -24,7 +25,7 @@ const FLUSH_MS = 15_000;
 
 /** Looks keys up by what the caller shows; in memory, until `keys_changed` is heard. */
 export class KeyStore {
-  private readonly known = new Map<string, Known>();
+  private readonly known = new Recent<string, Known>(CAPACITY);
   private readonly asked = new Map<string, Promise<Caller | null>>();
   private readonly used = new Map<string, Caller>();
   private readonly stopListening: () => void;
@@ -108,9 +109,7 @@ export class KeyStore {
 
   private remember(text: string, caller: Caller | null, expiresAt: string | null): void {
     const until = Math.min(Date.now() + TTL_MS, expiresAt ? Date.parse(expiresAt) : Infinity);
-    this.known.delete(text);
     this.known.set(text, { caller, until });
-    if (this.known.size > CAPACITY) this.known.delete(this.known.keys().next().value!);
   }
 
   /** Writes down which keys were used; not to the second, so that no request pays for it. */

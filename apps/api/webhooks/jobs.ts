@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { eventsAfter } from '#event-store';
+import { Recent } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 
 /** A job that the delivery service has yet to hear of. */
@@ -17,18 +18,17 @@ const REQUESTED = 'ReplayRequested';
 /** Jobs that were asked for: the delivery service hears of them a moment later, and nobody should meet a 404 in between. */
 @Injectable()
 export class Jobs {
-  private readonly asked = new Set<string>();
+  private readonly asked = new Recent<string, true>(CAPACITY);
 
   constructor(@Inject(ENGINES) private readonly engines: Engines) {}
 
   requested(workspace: string, jobId: string): void {
-    this.asked.add(`${workspace}\n${jobId}`);
-    if (this.asked.size > CAPACITY) this.asked.delete(this.asked.values().next().value!);
+    this.asked.set(`${workspace}\n${jobId}`, true);
   }
 
   /** The job as far as the log knows of it; undefined when nobody asked for it. */
   async pending(workspace: string, jobId: string): Promise<PendingJob | undefined> {
-    if (!this.asked.has(`${workspace}\n${jobId}`) && !(await this.isInLog(workspace, jobId))) return undefined;
+    if (!this.asked.get(`${workspace}\n${jobId}`) && !(await this.isInLog(workspace, jobId))) return undefined;
     return { status: 'running', total: 0, done: 0 };
   }
 

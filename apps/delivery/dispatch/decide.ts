@@ -11,11 +11,10 @@ export function decide(
   tries: number,
   { scale, chance }: { scale: number; chance: number },
 ): Decision {
-  if (exchange.ok) return { state: 'delivered' };
   const number = tries + 1;
   const step = nextStep(
     {
-      ok: false,
+      ok: exchange.ok,
       statusCode: exchange.statusCode,
       retryAfter: exchange.retryAfter,
       endedAt: instant(exchange.startedAt + exchange.durationMs),

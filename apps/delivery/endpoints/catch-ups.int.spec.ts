@@ -24,17 +24,21 @@ describe('endpoints that catch up', () => {
       },
     });
 
-  it('take turns: one that is new does not wait for the end of those with a long history', async () => {
+  /** A world whose catch-ups wait at their first page for `begin`, and the workspaces whose pages they have asked for. */
+  async function openHeld(): Promise<{ read: readonly string[]; begin: () => void }> {
     const read: string[] = [];
     let begin = (): void => undefined;
     const begun = new Promise<void>((done) => (begin = done));
-    world = await World.open({
-      as: (store) =>
-        watched(store, async (workspace) => {
-          read.push(workspace);
-          await begun;
-        }),
-    });
+    const before = async (workspace: string) => {
+      read.push(workspace);
+      await begun;
+    };
+    world = await World.open({ as: (store) => watched(store, before) });
+    return { read, begin };
+  }
+
+  it('take turns: one that is new does not wait for the end of those with a long history', async () => {
+    const { read, begin } = await openHeld();
     const worker = await world.worker();
     await world.happen('a', 6 * PAGE + 10, 'ws_long');
     await world.fresh();
@@ -53,16 +57,7 @@ describe('endpoints that catch up', () => {
   });
 
   it('take turns by workspace: the endpoint of one does not wait for the many of another', async () => {
-    const read: string[] = [];
-    let begin = (): void => undefined;
-    const begun = new Promise<void>((done) => (begin = done));
-    world = await World.open({
-      as: (store) =>
-        watched(store, async (workspace) => {
-          read.push(workspace);
-          await begun;
-        }),
-    });
+    const { read, begin } = await openHeld();
     const worker = await world.worker();
     for (let n = 0; n < 30; n++)
       await world.register(`whe_${n}`, 'http://127.0.0.1:9/', { eventTypes: ['post.*'] }, 'ws_many');

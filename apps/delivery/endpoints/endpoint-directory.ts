@@ -1,3 +1,4 @@
+import { OneAtATime } from '#kernel';
 import type { Sql } from '#postgres';
 import type { Contract } from '#webhook-contracts';
 import { Endpoint, type EndpointRow } from './endpoint';
@@ -46,7 +47,7 @@ export class EndpointDirectory {
   /** Rows that this build has no words for, and why. */
   private readonly broken = new Map<number, { readonly row: EndpointRow; readonly error: Error }>();
   private readonly listeners = new Set<(endpoint: Endpoint) => void>();
-  private refreshing: Promise<void> | undefined;
+  private readonly reads = new OneAtATime(() => this.read());
 
   constructor(
     private readonly db: Sql,
@@ -74,11 +75,9 @@ export class EndpointDirectory {
     return () => void this.listeners.delete(hear);
   }
 
-  /** Reads what has changed since the version in memory. Calls at the same time share one query only when it began after them. */
-  async refresh(): Promise<void> {
-    if (this.refreshing) await this.refreshing;
-    this.refreshing ??= this.read().finally(() => (this.refreshing = undefined));
-    await this.refreshing;
+  /** Reads what has changed since the version in memory. */
+  refresh(): Promise<void> {
+    return this.reads.run();
   }
 
   private async read(): Promise<void> {

@@ -149,7 +149,7 @@ async function startOn(
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     engines.health.drain();
-    await new Promise((over) => setTimeout(over, settings.shutdownDelaySeconds * 1_000));
+    await pause(settings.shutdownDelaySeconds * 1_000);
     metrics?.close();
     await app.close();
     await engines.close();
