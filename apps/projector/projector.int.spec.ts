@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
-import { CommandHandler, streamName, type CommandContext } from '#event-store';
+import { CommandHandler, EventStoreUnavailableError, streamName, type CommandContext } from '#event-store';
 import { PostgresEventStore } from '#event-store/postgres/postgres-event-store';
 import { HOUR, instant, MINUTE, plus, uuidv7, type Instant } from '#kernel';
 import { Health, Wake } from '#platform';
@@ -23,6 +23,7 @@ describe('the projector', () => {
   let commands: CommandHandler;
   let now: Instant = instant('2026-05-01T10:00:00.000Z');
   const woken: string[] = [];
+  const logged: string[] = [];
 
   beforeAll(async () => {
     test = await testDatabase();
@@ -38,7 +39,7 @@ describe('the projector', () => {
       store,
       commands,
       clock: () => now,
-      log: pino({ level: 'silent' }),
+      log: pino({ level: 'warn' }, { write: (line) => void logged.push(line) }),
       metrics: new Registry(),
       health: new Health(),
       wake: new Wake(test.db, () => undefined),
@@ -128,6 +129,29 @@ describe('the projector', () => {
       expect((await models.posts.get(WORKSPACE, 'pst_2'))?.state.destinations[0]?.attempts).toBe(2),
     );
     await eventually(async () => expect(await test.db.query('select 1 from projector.timer')).toHaveLength(0));
+  });
+
+  it('says that timers wait for an engine, and not of which of them each time', async () => {
+    const models = readModels(test.db);
+    const ids = Array.from({ length: 20 }, (_, n) => `pst_held_${n}`);
+    const due = plus(now, HOUR);
+    for (const id of ids) await schedule(id, due);
+    await eventually(async () => expect(await test.db.query('select 1 from projector.timer')).toHaveLength(20));
+    const handle = jest
+      .spyOn(commands, 'handle')
+      .mockImplementation(() => Promise.reject(new EventStoreUnavailableError('it is away')));
+    logged.length = 0;
+    now = due;
+    await eventually(() => expect(handle.mock.calls.length).toBeGreaterThanOrEqual(20));
+    handle.mockRestore();
+    const of = (words: string) => logged.filter((line) => line.includes(words)).length;
+    expect(of('timers wait for an engine')).toBeGreaterThan(0);
+    expect(of('timers wait for an engine')).toBeLessThan(20);
+    expect(of('is tried again')).toBe(0);
+    now = plus(now, HOUR);
+    await eventually(async () => {
+      for (const id of ids) expect((await models.posts.get(WORKSPACE, id))?.view.status).toBe('publishing');
+    });
   });
 
   it('announces an expiry 72 hours ahead, and takes the account away when it comes', async () => {

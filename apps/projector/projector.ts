@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { Semaphore } from '#kernel';
 import type { Published } from '#messaging';
-import type { Engines } from '#platform';
+import { isEngineOutage, sparingly, type Engines } from '#platform';
 import { policiesProjection } from './policies/policies.projection';
 import { rebuildable } from './projections/all-projections';
 import { erasuresProjection } from './projections/erasures.projection';
@@ -19,6 +19,8 @@ import { TimerRunner } from './timers/timer-runner';
 /** So many views write at once; the outbox and the policies never wait for them. */
 const VIEWS_AT_ONCE = 3;
 const SWEEP_MS = 60_000;
+/** However many timers wait for an engine that is away, the log says so once in as many milliseconds. */
+const SAY_EVERY_MS = 3_000;
 
 export type ProjectorEngines = Pick<
   Engines,
@@ -48,14 +50,17 @@ export class Projector {
       engines.health.fault('eventStore', error);
       onFault(error);
     });
+    const held = sparingly((err) => log.warn({ err }, 'projector: timers wait for an engine'), SAY_EVERY_MS);
     this.progress = new Progress(db, (channel, payload) => wake.local(channel, payload), onFault);
     this.timers = new TimerRunner({
       db,
       commands,
       clock,
       onDone: metrics.timer,
-      onFault: (error, timer) =>
-        log.warn({ err: error.message, timer: timer?.key }, 'projector: a timer is tried again'),
+      onFault: (error, timer) => {
+        if (isEngineOutage(error)) held(() => error.message);
+        else log.warn({ err: error.message, timer: timer?.key }, 'projector: a timer is tried again');
+      },
     });
     const parts = {
       db,
