@@ -23,7 +23,7 @@ export function validated<T extends object>(dto: new () => T, plain: unknown): T
 const VALIDATION = {
   stopAtFirstError: true,
   forbidUnknownValues: true,
-  validationError: { target: false, value: false },
+  validationError: { target: false, value: true },
 };
 
 /** Own, so that a field named like a part of every object never reaches one: only declared fields are taken over. */
@@ -53,13 +53,21 @@ function read(
 }
 
 function inputErrors(errors: readonly ValidationError[], at: string): InputError[] {
-  return errors.flatMap(({ property, constraints = {}, children = [] }) => {
+  return errors.flatMap(({ property, value, constraints = {}, children = [] }) => {
     const pointer = `${at}/${escapePointer(property)}`;
     // A child that is no object is said by its parent's own rule, more clearly.
     const own = Object.entries(constraints).filter(([rule]) => rule !== 'nestedValidation' && rule !== 'unknownValue');
-    return [...own.map(([, message]) => inputError(pointer, message)), ...inputErrors(children, pointer)];
+    const told = own.map(([, message]) => inputError(pointer, message));
+    // JSON and the query of an address have no `undefined`: the field is not there.
+    const all = value === undefined ? told.map(missing) : told;
+    return [...all, ...inputErrors(children, pointer)];
   });
 }
+
+const missing = ({ pointer, message }: InputError): InputError => ({
+  pointer,
+  message: message.startsWith('must ') ? `is missing; it ${message}` : message,
+});
 
 /** A rule about the members of a list says which one: its message begins with the rest of the pointer. */
 function inputError(field: string, message: string): InputError {
