@@ -55,6 +55,17 @@ describe('the timers', () => {
   };
   const set = (...timers: StoredTimer[]) =>
     writeFenced(test.db, OPEN, timerWrites(timers.map((it) => ({ key: it.key, timer: it }))));
+  /** Lets a runner run while `work` is done. */
+  const whileRunning = async (running: TimerRunner, work: () => Promise<void>) => {
+    const stop = new AbortController();
+    const run = running.run(stop.signal);
+    try {
+      await work();
+    } finally {
+      stop.abort();
+      await run;
+    }
+  };
   const left = async () =>
     (await test.db.query<{ key: string }>('select key from projector.timer order by key')).map(({ key }) => key);
 
@@ -183,6 +194,57 @@ describe('the timers', () => {
     expect(await nextDue(test.db)).toBe(plus(NOON, 5 * MINUTE));
   });
 
+  it('has all that waited for an engine done once it is back, however long each was put off for', async () => {
+    answer = () => {
+      throw new EventStoreUnavailableError('away');
+    };
+    await set(timer('a', 1), timer('b', 2), timer('c', 3, { target: 'b' }), timer('d', 4));
+    await test.db.query('update projector.timer set failures = 30');
+    await runner().runDue();
+    const waits = await test.db.query<{ key: string }>('select key from projector.timer where due_at > $1', [NOON]);
+    expect(waits.map(({ key }) => key).sort()).toEqual(['a', 'b', 'd']);
+    answer = () => undefined;
+    await whileRunning(runner(), () => eventually(async () => expect(await left()).toEqual([])));
+    expect(sent.map(({ target, position }) => `${target}${position}`).sort()).toEqual(['a1', 'b2', 'b3', 'd4']);
+  });
+
+  it('asks with one of those that wait for an engine whether it is back, and not with all', async () => {
+    const asked: string[] = [];
+    answer = (target) => {
+      asked.push(target);
+      throw new EventStoreUnavailableError('away');
+    };
+    await set(timer('a', 1), timer('b', 2), timer('c', 3));
+    await test.db.query('update projector.timer set failures = 30');
+    await runner().runDue();
+    expect(asked.splice(0).sort()).toEqual(['a', 'b', 'c']);
+    const looked = jest.spyOn(test.db, 'query');
+    const hurried = () => looked.mock.calls.filter(([text]) => text.includes('set due_at = least(due_at, $1)')).length;
+    await whileRunning(runner(), async () => {
+      await eventually(() => expect(asked).not.toHaveLength(0));
+      // It looks again and finds nothing due.
+      const before = looked.mock.calls.length;
+      await eventually(() => expect(looked.mock.calls.length).toBeGreaterThan(before + 3));
+      expect(asked.length).toBeLessThanOrEqual(hurried());
+    });
+    looked.mockRestore();
+  });
+
+  it('does not try what fails for good each time that another goes through', async () => {
+    let tries = 0;
+    answer = (target) => {
+      if (target === 'broken') throw (tries++, new EventStoreUnavailableError('never'));
+    };
+    const one = runner();
+    await set(timer('broken', 1));
+    await one.runDue();
+    for (let n = 2; n < 30; n++) {
+      await set(timer('a', n));
+      await one.runDue();
+    }
+    expect(tries).toBeLessThanOrEqual(3);
+  });
+
   it('ends a timer that the domain refuses, and puts off one that meets a fault, with what comes after it for the same thing', async () => {
     answer = (target) => {
       if (target === 'refused') throw new DomainError('NO', 'conflict', 'No.');
@@ -290,13 +352,12 @@ describe('the timers', () => {
   });
 
   it('sends in time what is set while it rests, and looks at once only for what is due before it would look anyway', async () => {
-    const stop = new AbortController();
     const running = runner();
     const looked = jest.spyOn(test.db, 'query');
-    const run = running.run(stop.signal);
-    try {
+    await whileRunning(running, async () => {
       // What is due and what is next, and then it rests for a second; or the next time, should that have passed.
-      await eventually(() => looked.mock.calls.length > 0 && looked.mock.calls.length % 2 === 0);
+      const looks = () => looked.mock.calls.filter(([text]) => text.startsWith('select')).length;
+      await eventually(() => looks() > 0 && looks() % 2 === 0);
       await set(timer('far', 1, { dueAt: plus(NOON, 3_600_000) }), timer('near', 2, { dueAt: plus(NOON, 500) }));
       looked.mockClear();
       running.wake(plus(NOON, 3_600_000));
@@ -308,11 +369,7 @@ describe('the timers', () => {
       await eventually(() => expect(sent.map(({ target }) => target)).toEqual(['near']));
       now = plus(NOON, 3_600_000);
       await eventually(() => expect(sent.map(({ target }) => target)).toEqual(['near', 'far']));
-    } finally {
-      stop.abort();
-      await run;
-      looked.mockRestore();
-    }
+    }).finally(() => looked.mockRestore());
   });
 
   /** More than are looked at together. */
@@ -374,14 +431,12 @@ describe('the timers', () => {
   });
 
   it('wakes up when it is told, and works through thousands', async () => {
-    const stop = new AbortController();
     const running = runner();
-    const run = running.run(stop.signal);
-    await set(...Array.from({ length: 2_000 }, (_, n) => timer(`t${n}`, n)));
-    running.wake();
-    await eventually(() => expect(sent).toHaveLength(2_000));
-    await eventually(async () => expect(await left()).toEqual([]));
-    stop.abort();
-    await run;
+    await whileRunning(running, async () => {
+      await set(...Array.from({ length: 2_000 }, (_, n) => timer(`t${n}`, n)));
+      running.wake();
+      await eventually(() => expect(sent).toHaveLength(2_000));
+      await eventually(async () => expect(await left()).toEqual([]));
+    });
   });
 });

@@ -20,6 +20,8 @@ import {
   dueTimersOf,
   dueTurns,
   endTimers,
+  hurryHeld,
+  hurryOneHeld,
   nextDue,
   postponeTimer,
   type DueTimer,
@@ -33,6 +35,8 @@ const TURN_MS = 100;
 /** The clock is looked at again so often, whatever it said; also the safety net for a lost wake-up. */
 const LOOK_AGAIN_MS = SECOND;
 const LONGEST_PAUSE_MS = 5 * MINUTE;
+/** While an engine is away one timer asks so often whether it is back; once it is, no other waits for the end of its pause. */
+const PROBE_MS = 5 * SECOND;
 
 export interface TimerParts {
   readonly db: Database;
@@ -54,6 +58,10 @@ export class TimerRunner {
   private rouse: (() => void) | undefined;
   /** Whose turn was the last, when more were due than had a turn together. */
   private lastTurn: DueTurn | undefined;
+  /** An engine was away for a timer, and nothing that was put off for that has been hurried since. */
+  private isAway = false;
+  private nextProbe = 0;
+  private nextHurry = 0;
   private readonly gate = new Semaphore(AT_ONCE);
 
   constructor(private readonly parts: TimerParts) {}
@@ -66,6 +74,8 @@ export class TimerRunner {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    // As it may have been for whoever led before.
+    this.isAway = true;
     while (!signal.aborted) {
       this.awake = false;
       try {
@@ -83,10 +93,26 @@ export class TimerRunner {
     const { db } = this.parts;
     const groups = byTarget(await this.due());
     const ended: DueTimer[] = [];
+    const wasAway = this.isAway;
     const until = performance.now() + (this.parts.turnMs ?? TURN_MS);
     await Promise.all([...groups.values()].map((group) => this.gate.run(() => this.inOrder(group, ended, until))));
     if (ended.length > 0) await endTimers(db, ended);
+    if (wasAway) await this.hurry(ended.length > 0);
     return ended.length;
+  }
+
+  /** Not each time that one goes through: another may be told for good that an engine is away. */
+  private async hurry(isBack: boolean): Promise<void> {
+    const { db, clock } = this.parts;
+    const now = performance.now();
+    if (isBack && now >= this.nextHurry) {
+      this.isAway = false;
+      this.nextHurry = now + PROBE_MS;
+      await hurryHeld(db, clock());
+    } else if (!isBack && now >= this.nextProbe) {
+      this.nextProbe = now + PROBE_MS;
+      this.isAway = await hurryOneHeld(db, clock());
+    }
   }
 
   /** The oldest that are due; of more than fit together each workspace's own, so that none waits for what another has to do. */
@@ -148,6 +174,7 @@ export class TimerRunner {
       const pause = Math.min(SECOND * 2 ** timer.failures, LONGEST_PAUSE_MS);
       // Only an outage passes for certain: what fails for good must not hold its thing up for ever.
       const holds = isEngineOutage(error);
+      if (holds && !this.isAway) [this.isAway, this.nextProbe] = [true, performance.now() + PROBE_MS];
       await postponeTimer(db, timer, { dueAt: plus(at, pause), failure: (error as Error).message, holds });
       return false;
     }

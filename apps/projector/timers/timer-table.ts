@@ -174,3 +174,18 @@ export async function postponeTimer(
     [key, cause, dueAt, failure, holds],
   );
 }
+
+/** Makes all that wait for an engine due at `now`. */
+export async function hurryHeld(sql: Sql, now: Instant): Promise<void> {
+  await sql.query('update projector.timer set due_at = $1 where holds and due_at > $1', [now]);
+}
+
+/** Makes of those that wait for an engine the next one due at `now`; false when none waits. */
+export async function hurryOneHeld(sql: Sql, now: Instant): Promise<boolean> {
+  const [one] = await sql.query(
+    `update projector.timer set due_at = least(due_at, $1) where key =
+      (select key from projector.timer t where holds and ${IN_TURN} order by due_at limit 1) returning key`,
+    [now],
+  );
+  return one !== undefined;
+}
