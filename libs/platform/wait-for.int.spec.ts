@@ -66,11 +66,11 @@ describe('what a start does on the database', () => {
 
   it('waits for its turn to migrate however short the statements of its user are to be, and says what else cuts it off', async () => {
     const url = new URL(test.url);
-    url.searchParams.set('options', '-c statement_timeout=50');
+    url.searchParams.set('options', '-c statement_timeout=1000');
     const db = open(url.href);
     const said: string[] = [];
     let tries = 0;
-    const work = async () => (++tries === 1 ? (await db.query('select pg_sleep(1)'), []) : migrate(db));
+    const work = async () => (++tries === 1 ? (await db.query('select pg_sleep(60)'), []) : migrate(db));
     let done: Promise<string[]> | undefined;
     await test.db.tx(async (sql) => {
       await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
@@ -78,7 +78,7 @@ describe('what a start does on the database', () => {
       await eventually(async () =>
         expect(
           await test.db.query(
-            "select from pg_stat_activity where application_name = 'a start' and wait_event = 'advisory' and query_start < clock_timestamp() - interval '200 ms'",
+            "select from pg_stat_activity where application_name = 'a start' and wait_event = 'advisory' and query_start < clock_timestamp() - interval '1.5 seconds'",
           ),
         ).toHaveLength(1),
       );

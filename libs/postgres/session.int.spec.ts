@@ -9,7 +9,7 @@ describe('on a database that an administrator has set otherwise', () => {
   beforeAll(async () => {
     test = await testDatabase();
     const name = new URL(test.url).pathname.slice(1);
-    for (const setting of ['extra_float_digits = -5', 'array_nulls = off', "idle_session_timeout = '50ms'"])
+    for (const setting of ['extra_float_digits = -5', 'array_nulls = off', "idle_session_timeout = '1s'"])
       await test.db.script(`alter database ${name} set ${setting}`);
     db = new Database(test.url, { max: 2, onError: ({ message }) => lost.push(message) });
   });

@@ -139,7 +139,7 @@ describe('the start of an app', () => {
 describe('an app', () => {
   it('says that it is not ready before it stops listening, by the delay that is set', async () => {
     const test = await testDatabase();
-    const running = await startApp(app(undefined), settings(test.url, { SHUTDOWN_DELAY_SECONDS: '2' }));
+    const running = await startApp(app(undefined), settings(test.url, { SHUTDOWN_DELAY_SECONDS: '5' }));
     const status = async (path: string) => (await fetch(`${running.url}${path}`)).status;
     expect(await status('/health/ready')).toBe(200);
     const stopped = running.stop();
