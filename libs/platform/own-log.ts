@@ -1,4 +1,4 @@
-import { NoSuchPositionError, type EventStore, type Position } from '#event-store';
+import { eventAt, NoSuchPositionError, type EventStore, type Position } from '#event-store';
 import type { Sql } from '#postgres';
 import { SettingsError } from './config/settings';
 
@@ -26,15 +26,14 @@ export async function expectOwnLog(db: Sql, store: EventStore): Promise<void> {
 export async function differenceFrom(db: Sql, store: EventStore): Promise<string | undefined> {
   const newest = await remembered(db);
   if (newest === undefined) return undefined;
-  const there = await eventAt(store, newest.position);
+  const there = await idAt(store, newest.position);
   if (there === undefined) return `at position ${newest.position} it has no event`;
   return newest.id === null || newest.id === there ? undefined : `at position ${newest.position} it has another event`;
 }
 
-async function eventAt(store: EventStore, position: Position): Promise<string | undefined> {
+async function idAt(store: EventStore, position: Position): Promise<string | undefined> {
   try {
-    const { events } = await store.readAll({ after: position, inclusive: true, limit: 1, upTo: position });
-    return events[0]?.id;
+    return (await eventAt(store, position))?.id;
   } catch (error) {
     if (error instanceof NoSuchPositionError) return undefined;
     throw error;

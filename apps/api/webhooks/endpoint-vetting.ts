@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { eventAt } from '#event-store';
 import { publicEventId, uuidIn } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { contracts, unknownTypes, type Contract } from '#webhook-contracts';
@@ -59,8 +60,7 @@ export class EndpointVetting {
   private async messageOf(id: string, workspace: string): Promise<string> {
     const brought = await this.broughtBy(id, workspace);
     const { position } = brought ?? (await this.places.find(workspace, id));
-    const there = { after: position, inclusive: true, upTo: position, limit: 1, workspace };
-    const [event] = (await this.engines.store.readAll(there)).events;
+    const event = await eventAt(this.engines.store, position, workspace);
     if (!event) throw fail('EVENT_UNKNOWN', `There is no event ${id}.`);
     const first = publicEventId(event.id);
     const message = brought ? publicEventId(brought.message) : id;

@@ -1,4 +1,5 @@
 import {
+  eventAt,
   NO_STREAM,
   streamName,
   type CommandContext,
@@ -178,9 +179,8 @@ export class Facts extends Rounds {
   /** What follows from a delivery belongs to the correlation of its event. */
   private async cause({ id, position }: FactRow): Promise<{ correlationId: string; causationId: string | null }> {
     if (position !== null) {
-      const { events } = await this.needs.store.readAll({ after: position, inclusive: true, limit: 1, upTo: position });
-      if (events[0])
-        return { correlationId: events[0].metadata.correlationId, causationId: publicEventId(events[0].id) };
+      const event = await eventAt(this.needs.store, position);
+      if (event) return { correlationId: event.metadata.correlationId, causationId: publicEventId(event.id) };
     }
     return { correlationId: id, causationId: null };
   }

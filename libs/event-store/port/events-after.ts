@@ -37,3 +37,14 @@ export async function* eventsAfter(
   for await (const events of pagesAfter(store, workspace, stretch)) yield* events;
   return undefined;
 }
+
+/** The event at a position; undefined where there is none, or one of another workspace. Rejects as `readAll` does. */
+export async function eventAt(
+  store: Pick<EventStore, 'readAll'>,
+  position: Position,
+  workspace?: string,
+): Promise<RecordedEvent | undefined> {
+  const there = { after: position, inclusive: true, upTo: position, limit: 1 };
+  const { events } = await store.readAll(workspace === undefined ? there : { ...there, workspace });
+  return events[0];
+}

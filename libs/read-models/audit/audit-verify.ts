@@ -1,4 +1,4 @@
-import { eventsAfter, parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
+import { eventAt, eventsAfter, parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import { cutToSize, isFull, type Workspaces } from '#postgres';
 import { beginning, link, type ChainHead } from './audit-chain';
@@ -161,17 +161,9 @@ async function startAt(
   );
   if (!row) return broken(null, position, 'missing');
   const chain = { ...beginning(), hash: row.previous_hash, latest: row.before ?? 0 };
-  const { events } = await parts.store.readAll({
-    after: position,
-    inclusive: true,
-    upTo: position,
-    limit: 1,
-    workspace,
-  });
+  const event = await eventAt(parts.store, position, workspace);
   const reason =
-    expected !== undefined && row.hash !== expected
-      ? 'changed'
-      : await breakOf(parts, workspace, events[0], row, chain);
+    expected !== undefined && row.hash !== expected ? 'changed' : await breakOf(parts, workspace, event, row, chain);
   return reason ? broken(publicEventId(row.event_id), position, reason) : { ...chain, entries: 0 };
 }
 
