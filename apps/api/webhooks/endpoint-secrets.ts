@@ -3,7 +3,7 @@ import { derivedUuid, type Instant } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import type { Contract } from '#webhook-contracts';
 import { generateSecret } from '#webhook-signing';
-import type { EndpointSecret } from '#webhooks';
+import { signsAt, type EndpointSecret } from '#webhooks';
 import type { Call } from '../http/call';
 
 /** Makes signing secrets and opens them. */
@@ -27,8 +27,6 @@ export class EndpointSecrets {
 
   /** The secrets that sign at `at`, in clear, newest first. */
   live(secrets: readonly EndpointSecret[], at: Instant): string[] {
-    return secrets
-      .filter(({ expiresAt }) => expiresAt === null || expiresAt > at)
-      .map(({ box }) => this.engines.secrets.decrypt(box));
+    return secrets.filter((secret) => signsAt(secret, at)).map(({ box }) => this.engines.secrets.decrypt(box));
   }
 }

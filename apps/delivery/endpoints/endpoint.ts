@@ -1,4 +1,5 @@
-import type { EndpointConfig } from '#webhooks';
+import { instant } from '#kernel';
+import { signsAt, type EndpointConfig } from '#webhooks';
 import { contracts, type Contract } from '#webhook-contracts';
 import { eraAt, takes, type Era } from './eras';
 
@@ -80,7 +81,8 @@ export class Endpoint {
   /** The secrets that sign now, newest first. */
   liveSecrets(nowMs: number): readonly string[] {
     if (nowMs < this.secretsUntil) return this.secrets;
-    const live = this.row.config.secrets.filter(({ expiresAt }) => expiresAt === null || Date.parse(expiresAt) > nowMs);
+    const now = instant(nowMs);
+    const live = this.row.config.secrets.filter((secret) => signsAt(secret, now));
     this.secrets = live.map(({ box }) => this.decrypt(box));
     this.secretsUntil = Math.min(
       Infinity,

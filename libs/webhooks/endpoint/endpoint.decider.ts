@@ -1,7 +1,13 @@
 import { decider, plus, type Instant } from '#kernel';
 import type { EndpointCommand } from './endpoint.commands';
 import { ensure, fail } from './endpoint.errors';
-import type { EndpointConfig, EndpointEvent, EndpointSecret, EndpointSettings } from './endpoint.events';
+import {
+  signsAt,
+  type EndpointConfig,
+  type EndpointEvent,
+  type EndpointSecret,
+  type EndpointSettings,
+} from './endpoint.events';
 
 export interface ExistingEndpoint {
   readonly status: 'registered';
@@ -146,4 +152,4 @@ const overlapping = (secrets: readonly EndpointSecret[], at: Instant, until: Ins
       ...secret,
       expiresAt: secret.expiresAt !== null && secret.expiresAt < until ? secret.expiresAt : until,
     }))
-    .filter(({ expiresAt }) => expiresAt > at);
+    .filter((secret) => signsAt(secret, at));

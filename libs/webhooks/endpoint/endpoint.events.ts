@@ -11,6 +11,10 @@ export interface EndpointSecret {
   readonly expiresAt: Instant | null;
 }
 
+/** Whether a secret signs what is sent at `at`. */
+export const signsAt = ({ expiresAt }: Pick<EndpointSecret, 'expiresAt'>, at: Instant): boolean =>
+  expiresAt === null || expiresAt > at;
+
 /** What PATCH may change. */
 export interface EndpointSettings {
   readonly targetUrl: string;
