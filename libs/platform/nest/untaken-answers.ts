@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { LatestRequests } from './latest-requests';
 
-/** A client that has taken nothing of its answer for so long has stopped reading. */
+/** A client that has taken nothing of its answer for so long has stopped reading. Node lets it pass a second time before it says so. */
 const UNTAKEN_MS = 60_000;
 
 /**
