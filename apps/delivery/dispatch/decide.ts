@@ -11,10 +11,11 @@ export function decide(
   tries: number,
   { scale, chance }: { scale: number; chance: number },
 ): Decision {
+  if (exchange.ok) return { state: 'delivered' };
   const number = tries + 1;
   const step = nextStep(
     {
-      ok: exchange.ok,
+      ok: false,
       statusCode: exchange.statusCode,
       retryAfter: exchange.retryAfter,
       endedAt: instant(exchange.startedAt + exchange.durationMs),
