@@ -162,9 +162,13 @@ export class DeliveryWorker {
   private async registered(internal: readonly CoreMessage[]): Promise<readonly CoreMessage[]> {
     const { db, store, clock, wake } = this.engines;
     const { directory, catchUps, changeTurns } = this.parts;
-    const isRegistration = (message: CoreMessage) =>
-      message.type === ENDPOINT_CHANGED && endpointChange(message).kind === 'registered';
-    const changes = internal.filter(isRegistration).map(endpointChange);
+    const changes: EndpointChange[] = [];
+    const others: CoreMessage[] = [];
+    for (const message of internal) {
+      const change = message.type === ENDPOINT_CHANGED ? endpointChange(message) : undefined;
+      if (change?.kind === 'registered') changes.push(change);
+      else others.push(message);
+    }
     for (let at = 0; at < changes.length; at += REGISTERED_TOGETHER) {
       const some = changes.slice(at, at + REGISTERED_TOGETHER);
       const nos = await changeTurns.run(() => registerTogether({ db, store, directory, now: clock }, some));
@@ -172,7 +176,7 @@ export class DeliveryWorker {
       // Whoever hears of one looks for all that are new.
       if (nos.length > 0) wake.send(WAKE_CHANNEL, `endpoint:${nos.at(-1)}`);
     }
-    return internal.filter((message) => !isRegistration(message));
+    return others;
   }
 
   private async obey(message: CoreMessage): Promise<void> {
