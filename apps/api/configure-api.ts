@@ -11,13 +11,11 @@ import { KeyStore } from './keys/key-store';
 import { serveDocument } from './openapi/serve-document';
 import { RateLimit } from './rate-limit/rate-limit';
 
-/** However many requests an engine refuses, the log says so once in as many milliseconds. */
-const SAY_EVERY_MS = 3_000;
-
 /** The http side of the api: keys, input, problems, documents. Call it before the application listens. */
 export function configureApi(app: NestFastifyApplication, engines: Engines): void {
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  const now = sparingly((err) => engines.log.warn({ err }, 'requests are answered 503'), SAY_EVERY_MS);
+  // Once in a while, however many they are.
+  const now = sparingly((err) => engines.log.warn({ err }, 'requests are answered 503'));
   // An engine may answer whoever asks for its health, and refuse this: a database without space, or too busy for the time it was given.
   const onOutage = (error: unknown) => {
     engines.health.fault(error instanceof EventStoreUnavailableError ? 'eventStore' : 'database', error as Error);

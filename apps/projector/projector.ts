@@ -19,8 +19,6 @@ import { TimerRunner } from './timers/timer-runner';
 /** So many views write at once; the outbox and the policies never wait for them. */
 const VIEWS_AT_ONCE = 3;
 const SWEEP_MS = 60_000;
-/** However many timers wait for an engine that is away, the log says so once in as many milliseconds. */
-const SAY_EVERY_MS = 3_000;
 
 export type ProjectorEngines = Pick<
   Engines,
@@ -50,7 +48,8 @@ export class Projector {
       engines.health.fault('eventStore', error);
       onFault(error);
     });
-    const held = sparingly((err) => log.warn({ err }, 'projector: timers wait for an engine'), SAY_EVERY_MS);
+    // Once in a while, however many they are.
+    const held = sparingly((err) => log.warn({ err }, 'projector: timers wait for an engine'));
     this.progress = new Progress(db, (channel, payload) => wake.local(channel, payload), onFault);
     this.timers = new TimerRunner({
       db,

@@ -1,5 +1,5 @@
-/** Shows the progress of long work: of the lines that come, the first, then at most one every `everyMs` milliseconds. */
-export function sparingly(say: (line: string) => void, everyMs: number): (line: () => string) => void {
+/** Of lines that come often, as the progress of long work: says the first, then at most one every `everyMs` milliseconds. */
+export function sparingly(say: (line: string) => void, everyMs = 3_000): (line: () => string) => void {
   let said = -Infinity;
   return (line) => {
     if (performance.now() - said < everyMs) return;

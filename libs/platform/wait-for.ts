@@ -3,7 +3,6 @@ import { SettingsError } from './config/settings';
 import { sparingly } from './sparingly';
 
 const PAUSE_MS = 250;
-const SAY_EVERY_MS = 3_000;
 /** Somebody who tries by himself, or is not refused by anybody, is silent for long; to join a group takes some seconds by itself. */
 const SILENT_MS = 5_000;
 
@@ -21,7 +20,7 @@ const HOPELESS: Readonly<Record<string, (error: Error) => string>> = {
  * the wait.
  */
 export async function until<T>(what: string, attempt: () => Promise<T>, say: (sentence: string) => void): Promise<T> {
-  let now = sparingly(say, SAY_EVERY_MS);
+  let now = sparingly(say);
   let why: string | undefined;
   const tell = () => now(() => `Waiting for ${what}: ${why ?? 'no answer yet'}`);
   for (;;) {
@@ -31,7 +30,7 @@ export async function until<T>(what: string, attempt: () => Promise<T>, say: (se
     } catch (error) {
       if (error instanceof SettingsError) throw error;
       // The first reason need not wait behind the silence before it.
-      if (why === undefined) now = sparingly(say, SAY_EVERY_MS);
+      if (why === undefined) now = sparingly(say);
       why = sentenceOf(error);
       tell();
     } finally {
@@ -51,7 +50,7 @@ export async function reachDatabase(db: Database, say: (sentence: string) => voi
  * does not do it, as while it may only be read or has no space, is waited for as well.
  */
 export async function onDatabase<T>(db: Database, work: () => Promise<T>, say: (sentence: string) => void): Promise<T> {
-  const now = sparingly(say, SAY_EVERY_MS);
+  const now = sparingly(say);
   for (;;) {
     try {
       return await allowed(db, work);
