@@ -41,6 +41,15 @@ describe('the conventions of the api', () => {
         ...problem(405, 'METHOD_NOT_ALLOWED'),
         headers: { allow: 'POST' },
       });
+    // Fastify refuses a QUERY without a content type, and a body that it cannot read, before it says that no route has the method.
+    for (const [method, body, headers] of [
+      ['QUERY', undefined, {}],
+      ['PUT', 'a=b', { 'content-type': 'text/plain' }],
+      ['PUT', '{', { 'content-type': 'application/json' }],
+    ] as const) {
+      expect(await api.send(method, '/posts', body, headers)).toMatchObject(problem(405, 'METHOD_NOT_ALLOWED'));
+      expect(await api.send(method, '/nothing', body, headers)).toMatchObject(problem(404, 'ROUTE_NOT_FOUND'));
+    }
   });
 
   it('says so of a path that cannot be read, and tells nothing else', async () => {

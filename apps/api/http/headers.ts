@@ -34,12 +34,15 @@ export function actorOf(headers: IncomingHttpHeaders): string | undefined {
   return actor;
 }
 
+/** What may be an `Idempotency-Key`: one that is quoted is read without its quotes. */
+export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+
 /** `Idempotency-Key`, quoted (as the IETF draft has it) or bare. Throws 400 for a malformed one. */
 export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | undefined {
   const given = one(headers, 'idempotency-key');
   if (given === undefined) return undefined;
   const key = /^"(.*)"$/.exec(given)?.[1] ?? given;
-  if (!/^[\x20-\x7e]{1,255}$/.test(key))
+  if (!IDEMPOTENCY_KEY.test(key))
     throw invalid({ pointer: '/Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' });
   return key;
 }

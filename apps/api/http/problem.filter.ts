@@ -22,10 +22,12 @@ export class ProblemFilter implements ExceptionFilter {
     if (reply.sent) return;
     // A command that went through before something else failed has left one.
     reply.removeHeader('etag');
-    if (it.code !== 'ROUTE_NOT_FOUND') return void refuse(reply, it);
+    const isNowhere = it.code === 'ROUTE_NOT_FOUND';
+    // What is wrong with a body is beside the point where nothing would read it.
+    if (!isNowhere && !request.is404) return void refuse(reply, it);
     const path = request.url.split('?', 1)[0]!;
     const methods = this.methodsOf(path);
-    if (methods.length === 0) return void refuse(reply, it.detail === it.title ? this.nothingAt(path) : it);
+    if (methods.length === 0) return void refuse(reply, isNowhere && it.detail !== it.title ? it : this.nothingAt(path));
     const allow = methods.join(', ');
     refuse(reply, problem('METHOD_NOT_ALLOWED', { detail: `This path answers to ${allow}.`, headers: { allow } }));
   }

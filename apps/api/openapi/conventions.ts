@@ -1,5 +1,7 @@
 import { idPattern } from '#kernel';
+import { CORRELATION_ID } from '#platform';
 import { errorCodes } from '../http/error-codes';
+import { IDEMPOTENCY_KEY } from '../http/headers';
 import { list, object, text, whole, type Schema } from './schema';
 
 type Json = Record<string, unknown>;
@@ -25,13 +27,16 @@ const header = (name: string, description: string, schema: Schema = text): Json 
 });
 
 const parameters: Readonly<Record<string, Json>> = {
-  correlationId: header('X-Correlation-Id', 'Kept on every event that follows, and echoed'),
+  correlationId: header('X-Correlation-Id', 'Kept on every event that follows, and echoed', {
+    type: 'string',
+    pattern: CORRELATION_ID.source,
+  }),
   traceparent: header('traceparent', 'W3C Trace Context; the same use'),
   actor: header('X-Actor', 'The person a service acts for', { type: 'string', pattern: idPattern('usr').source }),
   idempotencyKey: header(
     'Idempotency-Key',
     'The same key, method, path and body within 24 hours: the same answer, one effect',
-    { type: 'string', minLength: 1, maxLength: 255 },
+    { type: 'string', pattern: IDEMPOTENCY_KEY.source },
   ),
   ifMatch: header('If-Match', 'The revision the thing must be at'),
   prefer: header(
