@@ -3,6 +3,7 @@ export * from './instant';
 export * from './domain-error';
 export * from './decider';
 export * from './aggregate';
+export * from './certificate';
 export * from './entries';
 export * from './fnv1a';
 export * from './grouped';

@@ -1,19 +1,11 @@
-import { DatabaseVersionError, isOutage, planned, sqlStateOf, UnfitDatabaseError, type Database } from '#postgres';
+import { DatabaseVersionError, isOutage, planned, UnfitDatabaseError, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
+import { refusalOf, unreadableFile } from './database-refusal';
 import { sparingly } from './sparingly';
 
 const PAUSE_MS = 250;
 /** Somebody who tries by himself, or is not refused by anybody, is silent for long; to join a group takes some seconds by itself. */
 const SILENT_MS = 5_000;
-
-/** SQLSTATEs for which waiting cannot help, and what to do about each. */
-const HOPELESS: Readonly<Record<string, (error: Error) => string>> = {
-  '28P01': () => 'the password is wrong; check the user and password in DATABASE_URL',
-  '28000': () => 'the login is refused; check the user in DATABASE_URL and the server’s pg_hba.conf',
-  '3D000': () => 'the database does not exist; create it or name another in DATABASE_URL',
-  '42501': ({ message }) =>
-    `${message}; let the user own the database, or grant it create on the database and on its schema public`,
-};
 
 /**
  * Runs `attempt` until it succeeds, saying every few seconds what it waits for and why, also while an attempt takes long. SettingsErrors end
@@ -108,12 +100,14 @@ async function allowed<T>({ url }: Database, work: () => Promise<T>): Promise<T>
       throw new SettingsError(`${error.message} Start that one, or give this one a database of its own.`, {
         cause: error,
       });
+    const unreadable = unreadableFile(error);
+    if (unreadable) throw new SettingsError(unreadable, { cause: error });
     const { host, pathname } = new URL(url);
     if (error instanceof UnfitDatabaseError)
       throw new SettingsError(`PostgreSQL at ${host}${pathname} cannot be used: ${error.message}.`, { cause: error });
-    const remedy = HOPELESS[sqlStateOf(error)];
-    if (!remedy) throw error;
-    throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${remedy(error as Error)}.`, { cause: error });
+    const refusal = refusalOf(error);
+    if (!refusal) throw error;
+    throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${refusal}.`, { cause: error });
   }
 }
 

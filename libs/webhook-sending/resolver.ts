@@ -16,8 +16,7 @@ async function fromHostsFile(hostname: string): Promise<string[]> {
     .map(([address]) => address!);
 }
 
-const RENEW_MS = 30_000;
-
+/** A new one for each question (some 40 µs): it reads the machine's list of name servers when it is made, and before Node 20.20 it keeps their answers. */
 function newResolver(servers?: readonly string[]): Resolver {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
   if (servers) resolver.setServers(servers);
@@ -44,15 +43,12 @@ async function ofBoth(...families: readonly Promise<string[]>[]): Promise<readon
  * with file access, so a handful of names with dead servers would hold up every other connection.
  */
 export function systemLookup(servers?: readonly string[]): Lookup {
-  let resolver = newResolver(servers);
-  let madeAt = performance.now();
   const underWay = new Map<string, Promise<readonly string[]>>();
 
   const ask = async (hostname: string): Promise<readonly string[]> => {
     const local = servers ? [] : await fromHostsFile(hostname);
     if (local.length > 0) return local;
-    // A resolver reads the list of name servers once: a new one now and then notices when the machine's has changed.
-    if (performance.now() - madeAt > RENEW_MS) [resolver, madeAt] = [newResolver(servers), performance.now()];
+    const resolver = newResolver(servers);
     const [four, six] = [resolver.resolve4(hostname), resolver.resolve6(hostname)];
     const addresses = await ofBoth(four, six);
     if (addresses.length > 0) return addresses;

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { METHODS } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { bootApi, type BootedApi } from '../testing/boot-api';
@@ -41,9 +42,10 @@ describe('the conventions of the api', () => {
         ...problem(405, 'METHOD_NOT_ALLOWED'),
         headers: { allow: 'POST' },
       });
-    // Fastify refuses a QUERY without a content type, and a body that it cannot read, before it says that no route has the method.
+    // Fastify refuses a body that it cannot read, and a QUERY that has none, before it says that no route has the method.
     for (const [method, body, headers] of [
-      ['QUERY', undefined, {}],
+      // Older parsers do not know it.
+      ...(METHODS.includes('QUERY') ? [['QUERY', undefined, {}] as const] : []),
       ['PUT', 'a=b', { 'content-type': 'text/plain' }],
       ['PUT', '{', { 'content-type': 'application/json' }],
     ] as const) {
@@ -89,7 +91,7 @@ describe('the conventions of the api', () => {
     const malformed = [400, 'VALIDATION_FAILED', 'The request is not well-formed.'] as const;
     const tooLarge = [431, 'HEADERS_TOO_LARGE', 'The headers of the request are too large.'] as const;
     for (const [lines, [status, code, title]] of [
-      ['GET /api/v1/posts?profileId=\u00fc HTTP/1.1', malformed],
+      ['GET /api/v1/posts HTTP/1.1\r\nna me: x', malformed],
       ['FOO /api/v1/posts HTTP/1.1', malformed],
       ['POST /api/v1/posts HTTP/1.1\r\ncontent-length: abc', malformed],
       [`GET /api/v1/posts HTTP/1.1\r\nx-long: ${'x'.repeat(20_000)}`, tooLarge],

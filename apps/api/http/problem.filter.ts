@@ -27,7 +27,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (!isNowhere && !request.is404) return void refuse(reply, it);
     const path = request.url.split('?', 1)[0]!;
     const methods = this.methodsOf(path);
-    if (methods.length === 0) return void refuse(reply, isNowhere && it.detail !== it.title ? it : this.nothingAt(path));
+    if (methods.length === 0)
+      return void refuse(reply, isNowhere && it.detail !== it.title ? it : this.nothingAt(path));
     const allow = methods.join(', ');
     refuse(reply, problem('METHOD_NOT_ALLOWED', { detail: `This path answers to ${allow}.`, headers: { allow } }));
   }

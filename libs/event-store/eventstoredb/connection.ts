@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { EventStoreDBClient, type ResolvedEvent, type StreamingRead } from '@eventstore/db-client';
 import { EventStoreUnavailableError } from '../port/event-store';
 import { clientAddress, FORM } from './connection-settings';
-import { isNotLeader, isRefusal, unavailable } from './faults';
+import { isKeptOut, isNotLeader, isRefusal, unavailable } from './faults';
 
 const FIRST_BACKOFF_MS = 25;
 const MAX_BACKOFF_MS = 1_000;
@@ -116,7 +116,7 @@ export class Connection {
       try {
         return await work(line, end - performance.now());
       } catch (error) {
-        if (isRefusal(error)) throw error;
+        if (isRefusal(error)) throw isKeptOut(error) ? unavailable(error) : error;
         if (!isNotLeader(error)) this.renew(line);
         if (performance.now() + backoff >= end) throw unavailable(error);
       }

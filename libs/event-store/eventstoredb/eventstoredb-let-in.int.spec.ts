@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { generate, type GenerateResult } from 'selfsigned';
 import { eventually } from '#testing';
 import { collect, event } from '../conformance/support';
-import { EventStoreRefusedError, NO_STREAM } from '../port/event-store';
+import { EventStoreRefusedError, EventStoreUnavailableError, NO_STREAM } from '../port/event-store';
 import { EventStoreDbDouble } from './double/eventstoredb-double';
 import { EventStoreDbEventStore } from './eventstoredb-event-store';
 
@@ -72,6 +72,15 @@ describe('an EventStoreDB that asks who comes, over TLS,', () => {
     expect(refused.message).toMatch(sentence);
     expect(refused.message).not.toMatch(/wr0ng|s3cr3t/);
     expect(refused).toBeInstanceOf(EventStoreRefusedError);
+    await store.close();
+  });
+
+  it('is away for whom it lets in no more, until somebody has mended that', async () => {
+    const store = at(`${USER.user}:changed@`, trusted);
+    await expect(store.append('thing-ws_1:locked', [event('1')], NO_STREAM)).rejects.toThrow(
+      EventStoreUnavailableError,
+    );
+    await expect(store.read('thing-ws_1:locked')).rejects.toThrow(EventStoreUnavailableError);
     await store.close();
   });
 });

@@ -7,6 +7,7 @@ import {
   StreamNotFoundError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
+import { untrusted } from '#kernel';
 import { EventStoreRefusedError, EventStoreUnavailableError } from '../port/event-store';
 
 const REFUSALS = [
@@ -23,6 +24,9 @@ const INVALID_ARGUMENT = 3;
 
 /** Whether the node finds that what was asked makes no sense. */
 export const isInvalid = (error: unknown): boolean => (error as { code?: unknown }).code === INVALID_ARGUMENT;
+
+/** Whether it does not let us in, or not any more: once somebody has mended that, it takes what it refused. */
+export const isKeptOut = (error: unknown): boolean => error instanceof AccessDeniedError;
 
 /** Whether the same request would be refused again. Everything else passes: the connection, the leader, the load. */
 export const isRefusal = (error: unknown): boolean =>
@@ -42,9 +46,6 @@ export function unavailable(error: unknown): EventStoreUnavailableError {
   });
 }
 
-/** What OpenSSL says of a certificate that it cannot trace to an authority we trust, or that is not for this host. */
-const UNTRUSTED = /self.signed certificate|unable to (get|verify)[^.]*|certificate has expired|altnames/i;
-
 /** Why the node will not have us, when asking again cannot help; undefined for faults that pass. */
 export function refused(error: unknown): EventStoreRefusedError | undefined {
   for (let cause = error as Partial<Error> | undefined; cause; cause = cause.cause as Partial<Error> | undefined) {
@@ -53,10 +54,10 @@ export function refused(error: unknown): EventStoreRefusedError | undefined {
         'EventStoreDB refuses: user and password of EVENT_STORE_URL are wrong, or may not read $all and write',
         { cause: error },
       );
-    const untrusted = UNTRUSTED.exec(cause.message ?? '');
-    if (untrusted)
+    const distrust = untrusted(cause.message ?? '');
+    if (distrust)
       return new EventStoreRefusedError(
-        `EventStoreDB refuses: its certificate does not verify (${untrusted[0]}); tlsCAFile in EVENT_STORE_URL names the authority to trust`,
+        `EventStoreDB refuses: its certificate does not verify (${distrust}); tlsCAFile in EVENT_STORE_URL names the authority to trust`,
         { cause: error },
       );
   }

@@ -8,8 +8,9 @@ describe('a fault of PostgreSQL', () => {
     expect(isRefusal(coded(code))).toBe(true),
   );
 
-  it.each(['08006', '53300', '57P01', '40P01', '25006', '55P03', 'XX000'])('with SQLSTATE %s passes', (code) =>
-    expect(isRefusal(coded(code))).toBe(false),
+  it.each(['08006', '28P01', '3D000', '53300', '57P01', '40P01', '25006', '55P03', 'XX000'])(
+    'with SQLSTATE %s passes',
+    (code) => expect(isRefusal(coded(code))).toBe(false),
   );
 
   it.each(['EPIPE', 'EPERM', 'ECONNREFUSED', 'ETIMEDOUT'])('of the connection passes: %s', (code) =>

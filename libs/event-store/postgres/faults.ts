@@ -1,7 +1,10 @@
 import { EventStoreUnavailableError } from '../port/event-store';
 
-/** SQLSTATE classes and codes that pass: lost connection, no resources, operator, rollback for order, read-only after a failover. */
-const PASSING = /^(08|53|57|40|58|25006|55P03|XX000)/;
+/**
+ * SQLSTATE classes and codes that pass: lost connection, a login or a database that is refused until somebody has mended that, no resources,
+ * operator, rollback for order, read-only after a failover.
+ */
+const PASSING = /^(08|28|3D|53|57|40|58|25006|55P03|XX000)/;
 
 /** An error of the connection has no SQLSTATE: its codes (`ECONNREFUSED`, `EPIPE`) begin with an E, and no SQLSTATE does. */
 const sqlState = (error: unknown): string | undefined => {

@@ -1,6 +1,4 @@
-/** What OpenSSL says of a certificate that it cannot trace to an authority we trust, or that is not for this host. */
-const UNTRUSTED =
-  /self.signed certificate|unable to (get|verify)|certificate has expired|ERR_TLS_CERT_ALTNAME|altnames/i;
+import { untrusted } from '#kernel';
 
 /** Why Kafka will not have us, as a sentence, when asking again cannot help; undefined for faults that pass. Holds no secret. */
 export function refusalOf(error: unknown): string | undefined {
@@ -10,9 +8,9 @@ export function refusalOf(error: unknown): string | undefined {
       return /not supported/i.test(message)
         ? `Kafka refuses: ${message.replace(/\.$/, '')}; name another in BUS_URL (mechanism=…)`
         : 'Kafka refuses: the user or the password is wrong; check BUS_URL, or KAFKA_USERNAME and KAFKA_PASSWORD';
-    const untrusted = UNTRUSTED.exec(message);
-    if (untrusted)
-      return `Kafka refuses: its certificate does not verify (${untrusted[0]}); KAFKA_CA_FILE names the authority to trust`;
+    const distrust = untrusted(message);
+    if (distrust)
+      return `Kafka refuses: its certificate does not verify (${distrust}); KAFKA_CA_FILE names the authority to trust`;
   }
   return undefined;
 }

@@ -117,7 +117,8 @@ export const settingsSchema = {
   databaseUrl: {
     variable: 'DATABASE_URL',
     default: 'an embedded PostgreSQL in DATA_DIR',
-    means: '`postgres://…`: read models, outbox, deliveries; also the event store and the bus unless these are set',
+    means:
+      '`postgres://…[?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem]`: read models, outbox, deliveries; also the event store and the bus unless these are set',
     parse: postgresUrl,
   } as Setting<string | undefined>,
   rowSecurity: {
