@@ -91,7 +91,7 @@ describe('the conventions of the api', () => {
     const malformed = [400, 'VALIDATION_FAILED', 'The request is not well-formed.'] as const;
     const tooLarge = [431, 'HEADERS_TOO_LARGE', 'The headers of the request are too large.'] as const;
     for (const [lines, [status, code, title]] of [
-      ['GET /api/v1/posts HTTP/1.1\r\nna me: x', malformed],
+      ['GET /api/v1/posts HTTP/1.1\r\nnonsense', malformed],
       ['FOO /api/v1/posts HTTP/1.1', malformed],
       ['POST /api/v1/posts HTTP/1.1\r\ncontent-length: abc', malformed],
       [`GET /api/v1/posts HTTP/1.1\r\nx-long: ${'x'.repeat(20_000)}`, tooLarge],
