@@ -17,7 +17,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const MIN_NODE = [20, 19];
 const HELP = 'apps/standalone/help.txt';
 const OPTIONS = ['--empty', '--build-only'];
 
@@ -145,11 +144,10 @@ export async function build() {
   say(`Built in ${took} s`);
 }
 
-/** Refuses a Node that is too old, in one sentence. */
+/** Refuses, in one sentence, a Node that cannot require modules of ECMAScript, which NestJS is made of: the first releases of 22 are newer than 20.19 and cannot. */
 export function checkNode() {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1]))
-    fail(`Node ${MIN_NODE.join('.')} or newer is needed, and this is ${process.versions.node}.`);
+  if (process.features.require_module !== true)
+    fail(`Node 20.19, 22.12 or newer is needed, and this is ${process.versions.node}.`);
 }
 
 async function main() {

@@ -76,6 +76,13 @@ it.each([
     1,
     /^Postledger cannot start\. --fast is not an option: there are --empty and --help\.\n$/,
   ],
+  // As Node 22.11 is, which is newer than 20.19.
+  [
+    '--no-experimental-require-module',
+    ['apps/standalone/start.mjs', '--build-only'],
+    1,
+    /^Postledger cannot start\. Node 20\.19, 22\.12 or newer is needed, and this is \d+\.\d+\.\d+\.\n$/,
+  ],
   ['dist/apps/standalone/main.js', ['--help'], 0, /^Postledger: [^]* npm start -- --empty/],
   [
     'dist/apps/standalone/main.js',
