@@ -44,10 +44,11 @@ describe.each([...contracts.values()])('the catalogue of $name', (contract) => {
     expect(sample(contract, contract.types[0])).toMatchObject({ type: contract.types[0] });
   });
 
-  it('makes samples of the workspace that asks', () => {
-    const { body } = sample(contract, 'webhook.test', { workspace: 'ws_mine' });
-    expect(body).not.toContain('ws_789');
+  it('makes samples of the workspace and the request that ask', () => {
+    const { body } = sample(contract, 'webhook.test', { workspace: 'ws_mine', correlationId: 'cor-of-mine' });
+    expect(body).not.toMatch(/ws_789|cor_019a5b1c/);
     if (/"(source|metadata)"/.test(body)) expect(body).toContain('ws_mine');
+    if (/"correlationId"/.test(body)) expect(body).toContain('cor-of-mine');
   });
 
   it('has no schema and no description of a type it lacks', () => {

@@ -16,8 +16,16 @@ export interface CatalogueEntry {
 
 const EXAMPLE_EVENT = 'evt_019a5b1c-0f00-8000-8000-000000000001';
 const EXAMPLE_WORKSPACE = 'ws_789';
+const EXAMPLE_CORRELATION = 'cor_019a5b1c';
 const EXAMPLE_TIME = instant('2026-04-22T14:00:00.000Z');
 const EXAMPLE_DELIVERY = 'dlv_019a5b1c-0f00-7000-8000-000000000001';
+
+/** When and where a sample is asked for, and what by. */
+interface Occasion {
+  readonly at?: Instant;
+  readonly workspace?: string;
+  readonly correlationId?: string;
+}
 
 /** The example of a core type as a message, of workspace `ws_789` unless another is named. */
 export function exampleMessage(
@@ -26,7 +34,8 @@ export function exampleMessage(
     id = EXAMPLE_EVENT,
     at: createdAt = EXAMPLE_TIME,
     workspace = EXAMPLE_WORKSPACE,
-  }: { readonly id?: string; readonly at?: Instant; readonly workspace?: string } = {},
+    correlationId = EXAMPLE_CORRELATION,
+  }: Occasion & { readonly id?: string } = {},
 ): CoreMessage {
   const { topic, example, facts, exampleKey } = coreTypes[type] as CoreTypeDefinition;
   const { region } = example as { region?: unknown };
@@ -41,7 +50,7 @@ export function exampleMessage(
     position: 1,
     index: 0,
     actor: 'usr_owner123',
-    correlationId: 'cor_019a5b1c',
+    correlationId,
     isWebhook: true,
     ...(typeof region === 'string' && { region }),
     ...(facts !== undefined && { factsJson: JSON.stringify(facts) }),
@@ -78,18 +87,14 @@ function exampleOf(
 }
 
 /**
- * A sample with fresh ids, for the test of an endpoint: of its workspace, as every webhook to it is. A type that the contract
- * lacks throws a RangeError: ask `unknownTypes` first.
+ * A sample with fresh ids, for the test of an endpoint: of its workspace, as every webhook to it is, and of the request that asks for it. A type
+ * that the contract lacks throws a RangeError: ask `unknownTypes` first.
  */
-export const sample = (
-  contract: Contract,
-  type = 'webhook.test',
-  { at = systemClock(), workspace }: { readonly at?: Instant; readonly workspace?: string } = {},
-): Rendered =>
+export const sample = (contract: Contract, type = 'webhook.test', occasion: Occasion = {}): Rendered =>
   exampleOf(
     contract,
     type,
-    (origin) => exampleMessage(origin, { id: publicEventId(uuidv7()), at, ...(workspace && { workspace }) }),
+    (origin) => exampleMessage(origin, { at: systemClock(), ...occasion, id: publicEventId(uuidv7()) }),
     `dlv_${uuidv7()}`,
   );
 

@@ -74,7 +74,7 @@ export const feedAnswer = answer(
         sequence: whole,
         id: text,
         type: text,
-        createdAt: time,
+        createdAt: { ...time, description: 'Of the delivery, as in its list; when it happened is in the body' },
         headers: { type: 'object', additionalProperties: text },
         body: text,
         ...erased,

@@ -37,9 +37,9 @@ export class EndpointTest implements OnApplicationShutdown {
     contract: Contract,
     { targetUrl, secrets }: EndpointConfig,
     type: string | undefined,
-    { at, workspace }: Pick<Call, 'at' | 'workspace'>,
+    { at, workspace, context: { correlationId } }: Pick<Call, 'at' | 'workspace' | 'context'>,
   ): Promise<TestResult> {
-    const rendered = sample(contract, type, { at, workspace });
+    const rendered = sample(contract, type, { at, workspace, correlationId });
     const timestampSeconds = Math.floor(Date.parse(at) / 1_000);
     const headers = signHeaders(contract, this.secrets.live(secrets, at), { ...rendered, timestampSeconds });
     const exchange = await this.sender.send({

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { WebhookVerificationError } from './errors';
 import { anyEqual, hmac } from './hmac';
-import { bytesOf, hasHeader, headerOf, secretsOf, timestampOf, type VerifyInput } from './request';
+import { bytesOf, checkId, hasHeader, headerOf, secretsOf, timestampOf, type VerifyInput } from './request';
 import type { Signer } from './standard';
 
 // Post-EZ outbound webhooks, "Signing scheme": seeds/post-ez-outbound-webhooks.txt
@@ -66,6 +66,7 @@ export function verifyPostEz(input: VerifyInput): VerifiedPostEz {
   }
   const text = Buffer.from(body).toString('utf8');
   const { id, type } = envelopeOf(text);
+  if (id !== null) checkId(id);
   if (
     type !== null &&
     hasHeader(input.headers, 'x-postez-event') &&

@@ -82,3 +82,9 @@ export function timestampOf(text: string, { toleranceSeconds = 300, now }: Verif
 /** Whole seconds, as a sender's clock counts them: a message signed in this very second is not in the future. */
 const secondsOf = (now: Date | number): number =>
   Math.floor(now instanceof Date ? now.getTime() / 1000 : now >= 1e11 ? now / 1000 : now);
+
+/** Throws ID_INVALID for an id that is empty or has a `.` in it: by that the parts of what Standard Webhooks sign are told from each other. */
+export function checkId(id: string): void {
+  if (id === '' || id.includes('.'))
+    throw new WebhookVerificationError('ID_INVALID', 'The webhook id is empty or has a "." in it.');
+}

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { WebhookVerificationError } from './errors';
 import { anyEqual, hmac } from './hmac';
-import { bytesOf, headerOf, secretsOf, timestampOf, type VerifyInput } from './request';
+import { bytesOf, checkId, headerOf, secretsOf, timestampOf, type VerifyInput } from './request';
 
 // Standard Webhooks 1.0.0: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
@@ -51,8 +51,7 @@ export function verifyStandard(input: VerifyInput): VerifiedStandard {
   const id = headerOf(input.headers, 'webhook-id');
   const time = headerOf(input.headers, 'webhook-timestamp');
   const header = headerOf(input.headers, 'webhook-signature', ' ');
-  if (id === '' || id.includes('.'))
-    throw new WebhookVerificationError('ID_INVALID', 'The webhook id is empty or has a "." in it.');
+  checkId(id);
   const timestamp = timestampOf(time, input);
   const given = header.split(' ').filter((entry) => entry.startsWith('v1,') && entry.length > 3);
   if (given.length === 0) {

@@ -253,6 +253,11 @@ describe('Post-EZ alone', () => {
     expect(check({ 'x-postez-signature': signature })).toBe('VERIFIED');
   });
 
+  it.each(['', 'evt.1', '.'])('refuses a body with the id %j', (id) => {
+    const of = JSON.stringify({ type: 'post.published', id, data: {} });
+    expect(check({ 'x-postez-signature': signPostEz({ secret, timestamp: now, body: of }) }, of)).toBe('ID_INVALID');
+  });
+
   it.each(['hello', 'null', '7', '[]', '{"id":1,"type":null}'])('returns %s as it was signed, no envelope', (text) => {
     const headers = {
       'x-postez-signature': signPostEz({ secret, timestamp: now, body: text }),
