@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Counter, type Registry } from 'prom-client';
 import { accountAggregate } from '#accounts';
 import type { CommandHandler } from '#event-store';
-import { derivedUuid, DomainError, grouped, instant, millis, Recent, type Clock } from '#kernel';
+import { DomainError, followingUuid, grouped, instant, millis, Recent, type Clock } from '#kernel';
 import { PoisonMessageError, type Bus, type ReceivedMessage, type Subscription } from '#messaging';
 import type { SubjectKeys } from '#personal-data';
 import { watchLag, type Logger } from '#platform';
@@ -145,7 +145,7 @@ export class Publisher {
           actor,
           correlationId,
           causationId: id,
-          commandId: derivedUuid(`outcome ${workspace}`, `${postId} ${destinationId} ${attempt}`),
+          commandId: followingUuid(id, `outcome ${destinationId} ${attempt}`),
           at,
           repeatable: true,
           ...(traceparent && { traceparent }),

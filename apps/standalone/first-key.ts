@@ -7,7 +7,7 @@ import { ensureFirstWorkspace } from '../api/keys/first-workspace';
 export interface FirstKey {
   readonly text: string;
   readonly isNew: boolean;
-  /** Shown in clear: at the first start alone, or when it came from the environment. */
+  /** Shown in clear: one that is made, at the first start alone; one of the environment in the sandbox alone, for what a terminal shows is kept in logs. */
   readonly isShown: boolean;
   /** The file that keeps it, in the sandbox. */
   readonly file: string | undefined;
@@ -22,11 +22,16 @@ export async function firstKey(engines: Engines): Promise<FirstKey> {
   const isSandbox = settings.mode === 'sandbox';
   const keep = (text: string) => isSandbox && writeWhole(file, `${text}\n`);
   const { apiKey } = await ensureFirstWorkspace(engines, { apiKey: settings.apiKey, keep });
-  const shown = apiKey ?? settings.apiKey;
-  if (shown !== undefined) {
-    const isNew = settings.apiKey === undefined;
-    return { text: shown, isNew, isShown: true, file: isNew && isSandbox ? file : undefined, header: headerOf(shown) };
-  }
+  if (settings.apiKey !== undefined)
+    return {
+      text: settings.apiKey,
+      isNew: false,
+      isShown: isSandbox,
+      file: undefined,
+      header: isSandbox ? headerOf(settings.apiKey) : '"Authorization: Bearer $POSTLEDGER_API_KEY"',
+    };
+  if (apiKey !== undefined)
+    return { text: apiKey, isNew: true, isShown: true, file: isSandbox ? file : undefined, header: headerOf(apiKey) };
   const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   const isKept = text !== '';
   return {

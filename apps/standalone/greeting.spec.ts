@@ -22,6 +22,7 @@ describe('the greeting', () => {
     expect(lineOf('API key', { ...earlier, text: '', file: undefined })).toContain(
       'printed at the first start, or POSTLEDGER_API_KEY of an earlier one',
     );
+    expect(lineOf('API key', { ...earlier, file: undefined })).toMatch(/that of POSTLEDGER_API_KEY$/);
     expect(greeting(running, settings, earlier).join()).not.toContain('plk_1');
   });
 

@@ -23,5 +23,8 @@ export function greeting({ url, metricsUrl }: RunningApp, settings: Settings, ke
 
 function wordsFor({ text, isShown, isNew, file }: FirstKey): string {
   if (isShown) return isNew ? `${text}   (shown this once; ${file ? `kept in ${file}` : 'its hash is kept'})` : text;
-  return file ? `in ${file}` : 'the one printed at the first start, or POSTLEDGER_API_KEY of an earlier one';
+  if (file) return `in ${file}`;
+  return text
+    ? 'that of POSTLEDGER_API_KEY'
+    : 'the one printed at the first start, or POSTLEDGER_API_KEY of an earlier one';
 }

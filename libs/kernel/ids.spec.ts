@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ascendingUuids, derivedId, derivedUuid, newId, uuidIn, uuidv7 } from './ids';
+import { ascendingUuids, derivedId, derivedUuid, eventIdOf, followingUuid, newId, uuidIn, uuidv7 } from './ids';
 
 const V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -34,6 +34,18 @@ describe('ids', () => {
     expect(derivedId('dst', '0192f0c1-1111-7000-8000-000000000000', 0, 1_776_866_400_000)).toBe(
       'dst_019db57d-9700-7bd1-99a0-d841bb4fae91',
     );
+  });
+
+  it('that follow from another have its time, and are the same again for the same name', () => {
+    const parent = '0192f0c1-1111-7000-8000-000000000000';
+    expect(followingUuid(parent, 0)).toBe('0192f0c1-1111-7058-8013-d62ca5a3a469');
+    expect(followingUuid(parent, 0)).toMatch(V7);
+    expect(eventIdOf(parent, 0)).toBe(followingUuid(parent, 0));
+    expect(followingUuid(parent, 1)).not.toBe(followingUuid(parent, 0));
+    expect(followingUuid(`evt_${parent}`, 0).slice(0, 15)).toBe('0192f0c1-1111-7');
+    // As every derived id was once: what is in a log is the same for ever.
+    const untimed = derivedUuid('scope', 3);
+    expect(followingUuid(untimed, 0)).toBe(derivedUuid(untimed, 0));
   });
 
   it('give back their UUID, to one who names their prefix', () => {

@@ -63,12 +63,24 @@ export const ascendingUuids = (): ((ms: number) => string) => {
 /** The milliseconds in a UUIDv7. */
 export const millisIn = (uuid: string): number => parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
 
-/** UUIDv8 (RFC 9562, custom) of a SHA-256: the same name in the same scope is the same id, for ever. */
-export const derivedUuid = (scope: string, name: string | number): string =>
-  format(hash('sha256', `${scope}\n${name}`), 8);
+/** Out of a SHA-256: the same name in the same scope is the same id, for ever. A UUIDv7 of the time `ms`; without one a UUIDv8 (RFC 9562, custom). */
+export const derivedUuid = (scope: string, name: string | number, ms?: number): string => {
+  const digest = hash('sha256', `${scope}\n${name}`);
+  return ms === undefined ? format(digest, 8) : uuidv7(ms, digest);
+};
+
+/** The milliseconds in an id, bare or public; undefined for one that is no UUIDv7. */
+const timeIn = (id: string): number | undefined => {
+  const uuid = id.slice(-36);
+  return uuid[14] === '7' && isUuid(uuid) ? millisIn(uuid) : undefined;
+};
+
+/** The id of what follows from the thing with the id `parent`, whose time it has: the same name of the same parent is the same id, for ever. */
+export const followingUuid = (parent: string, name: string | number): string =>
+  derivedUuid(parent, name, timeIn(parent));
 
 /** The id of the `index`-th event of a command: a retried append carries the same ids (DESIGN §3). */
-export const eventIdOf = (commandId: string, index: number): string => derivedUuid(commandId, index);
+export const eventIdOf = (commandId: string, index: number): string => followingUuid(commandId, index);
 
 /** The public form of an event's UUID. */
 export const publicEventId = (uuid: string): string => `evt_${uuid}`;
@@ -89,4 +101,4 @@ export const newId = (prefix: IdPrefix, ms?: number): string => `${prefix}_${uui
 
 /** An id that the same command always chooses again: time from the command, the rest from a hash of its id. */
 export const derivedId = (prefix: IdPrefix, commandId: string, name: string | number, ms: number): string =>
-  `${prefix}_${uuidv7(ms, hash('sha256', `${commandId}\n${prefix}\n${name}`))}`;
+  `${prefix}_${derivedUuid(`${commandId}\n${prefix}`, name, ms)}`;

@@ -1,5 +1,5 @@
 import { streamName, type RecordedEvent } from '#event-store';
-import { derivedUuid, type DataOf } from '#kernel';
+import { derivedUuid, followingUuid, type DataOf } from '#kernel';
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020';
 import { coreTypes, internalTypes, isCoreType, messagesOf, messageType, type DomainEvent } from '.';
@@ -30,7 +30,7 @@ const failed = event('OperationFailed', { ...of, kind: 'image', error });
 
 it('gives the first message the id of the event and each further one an id derived from it', () => {
   const ids = messagesOf(failed).map(({ id }) => id);
-  expect(ids).toEqual([`evt_${failed.id}`, `evt_${derivedUuid(failed.id, 1)}`]);
+  expect(ids).toEqual([`evt_${failed.id}`, `evt_${followingUuid(failed.id, 1)}`]);
   expect(messagesOf(failed)).toEqual(messagesOf(failed));
 });
 

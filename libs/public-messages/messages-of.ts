@@ -1,5 +1,5 @@
 import { parseStream, type RecordedEvent } from '#event-store';
-import { derivedUuid, publicEventId } from '#kernel';
+import { followingUuid, publicEventId } from '#kernel';
 import { TOPICS, type CoreMessage } from './core-message';
 import { isCoreType, messageType } from './core-types';
 import { upcast, type DomainEvent } from './domain';
@@ -42,7 +42,7 @@ export function messagesOf(recorded: RecordedEvent): CoreMessage[] {
 function coreMessage({ id, stream, position, metadata }: RecordedEvent, said: Said, index: number): CoreMessage {
   const { workspace, occurredAt, actor, correlationId, traceparent } = metadata;
   return {
-    id: publicEventId(index === 0 ? id : derivedUuid(id, index)),
+    id: publicEventId(index === 0 ? id : followingUuid(id, index)),
     type: said.type,
     topic: TOPICS[messageType(said.type)!.topic],
     workspace,

@@ -1,5 +1,5 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
-import { derivedUuid, publicEventId } from '#kernel';
+import { followingUuid, publicEventId } from '#kernel';
 import { isCoreType, type CoreMessage, type CoreType, type MessageData } from '#public-messages';
 import type { Rendered } from './contract';
 
@@ -30,7 +30,7 @@ export const inOwnWords =
     const say = isCoreType(message.type) ? (words[message.type] as Say | undefined) : undefined;
     if (say === undefined) return [];
     return say(JSON.parse(message.dataJson), message).map((word, index) => {
-      const id = index === 0 ? message.id : publicEventId(derivedUuid(message.id, `part ${index}`));
+      const id = index === 0 ? message.id : publicEventId(followingUuid(message.id, `part ${index}`));
       return { id, type: word.type, body: wrap(word, id, message), coreId: message.id, index };
     });
   };

@@ -7,7 +7,8 @@ const CONTRACTS = ['core', 'standard', 'cloudevents', 'posternity', 'posteverywh
 type Contract = (typeof CONTRACTS)[number];
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const EVT = /^evt_[A-Za-z0-9_-]{1,64}$/;
+/** API.md: ids are UUIDv7, those of events too. */
+const EVT = /^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 it('agrees with the published vectors', () => {
   expect(

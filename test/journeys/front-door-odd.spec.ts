@@ -160,23 +160,36 @@ describe('npm start at an odd moment, or with odd settings', () => {
     expect(await program.ended).toEqual({ code: 0, signal: null });
   });
 
-  it('quotes any key for a shell, and plays no sample in production', async () => {
+  it('quotes any key for a shell', async () => {
     const made = folder();
-    const program = start({
-      DATA_DIR: made,
-      POSTLEDGER_MODE: 'production',
-      POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 3).toString('base64'),
-      POSTLEDGER_API_KEY: `it's "$HOME"%2`.replaceAll(' ', '`'),
-      METRICS_PORT: '0',
-    });
+    const program = start(
+      { DATA_DIR: made, POSTLEDGER_API_KEY: `it's "$HOME"%2`.replaceAll(' ', '`'), METRICS_PORT: '0' },
+      '--empty',
+    );
     const [line] = await program.line(/^curl .*/);
     expect(runPrinted(line)).toMatchObject({ username: 'hello.world' });
     const [, metrics] = await program.line(/Metrics +(http:\S+)/);
     expect(await (await fetch(metrics!)).text()).toContain('postledger_row_security');
     const [, url] = await program.line(/API +(http:\/\/[^/]+)/);
     expect(await (await fetch(`${url}/metrics`)).json()).toMatchObject({ status: 404, code: 'ROUTE_NOT_FOUND' });
+    expect(await program.stop()).toBe(0);
+    removeFolder(made);
+  });
+
+  it('shows no key of the environment in production, and plays no sample', async () => {
+    const made = folder();
+    const key = 'a_key_that_no_log_should_hold_0123456789';
+    const program = start({
+      DATA_DIR: made,
+      POSTLEDGER_MODE: 'production',
+      POSTLEDGER_SECRET_KEY: Buffer.alloc(32, 3).toString('base64'),
+      POSTLEDGER_API_KEY: key,
+    });
+    const [line] = await program.line(/^curl .*/);
+    expect(runPrinted(`POSTLEDGER_API_KEY=${key}; ${line}`)).toMatchObject({ username: 'hello.world' });
     await program.line(/^No sample/);
     await program.line(/^Ctrl-C drains/);
+    expect(program.lines.join('\n')).not.toContain(key);
     expect(await program.stop()).toBe(0);
     removeFolder(made);
   });

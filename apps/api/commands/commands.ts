@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { streamName, type CommandContext, type Handled, type Loaded } from '#event-store';
-import { derivedUuid, publicEventId, uuidv7, type Aggregate, type CommandBase, type Message } from '#kernel';
+import { followingUuid, publicEventId, uuidv7, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import type { Call } from '../http/call';
 import { Run } from './run.command';
@@ -44,7 +44,7 @@ export class Commands {
   ): Promise<Handled<S>> {
     const context: CommandContext = {
       ...call.context,
-      commandId: derivedUuid(call.context.commandId, `${asked.type} ${id}`),
+      commandId: followingUuid(call.context.commandId, `${asked.type} ${id}`),
       causationId: causationOf(cause),
     };
     return this.execute(it, id, asked, context, undefined);

@@ -160,7 +160,7 @@ export class IdempotencyStore {
 
   private hold(workspace: string, key: string, at: number, epoch: number, isRetaken: boolean): Reserved {
     // The time is part of it: after its 24 hours the same key is another command.
-    const commandId = derivedUuid(`${workspace}\nidempotency\n${key}`, at);
+    const commandId = derivedUuid(`${workspace}\nidempotency\n${key}`, at, at);
     const reservation: Reservation = { workspace, key, at, epoch, commandId, isRetaken };
     this.held.set(reservation, setInterval(() => this.renew(reservation), LEASE_MS / 3).unref());
     return { reservation };

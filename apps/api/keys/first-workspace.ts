@@ -1,4 +1,4 @@
-import { derivedUuid, newId, uuidv7 } from '#kernel';
+import { followingUuid, newId, uuidv7, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { SettingsError, type Engines } from '#platform';
 import type { Sql } from '#postgres';
 import { apiKeyAggregate, workspaceAggregate } from '#workspace';
@@ -26,33 +26,37 @@ export async function ensureFirstWorkspace(
   const context = {
     workspace: workspaceId,
     actor: 'system',
-    correlationId: derivedUuid('first workspace', workspaceId),
+    correlationId: followingUuid(workspaceId, 'first workspace'),
     causationId: null,
     at,
     repeatable: true,
   };
+  const stateOf = async <C extends CommandBase, E extends Message, S>(it: Aggregate<C, E, S>, id: string): Promise<S> =>
+    (await engines.commands.load(it, workspaceId, id)).state;
   const create = { type: 'CreateWorkspace', workspaceId, name: 'First workspace', at, actor: 'system' } as const;
-  await engines.commands.handle(workspaceAggregate, workspaceId, create, {
-    ...context,
-    commandId: derivedUuid('first workspace', workspaceId),
-  });
+  // Of processes that start at once, all may find that it is not there, and say so by the same command.
+  if ((await stateOf(workspaceAggregate, workspaceId)).status === 'absent')
+    await engines.commands.handle(workspaceAggregate, workspaceId, create, {
+      ...context,
+      commandId: followingUuid(workspaceId, 'create'),
+    });
 
   const issue = async (id: string, name: string): Promise<NewKey> => {
     const key = { name, scopes: [...SCOPES], kind: 'service' } as const;
     const command = { type: 'IssueApiKey', keyId: id, ...key, at, actor: 'system' } as const;
-    await engines.commands.handle(apiKeyAggregate, id, command, {
-      ...context,
-      commandId: derivedUuid(workspaceId, `issue ${id}`),
-    });
+    if ((await stateOf(apiKeyAggregate, id)).status === 'absent')
+      await engines.commands.handle(apiKeyAggregate, id, command, {
+        ...context,
+        commandId: followingUuid(workspaceId, `issue ${id}`),
+      });
     return { ...key, workspace: workspaceId, id, createdAt: at, expiresAt: null };
   };
 
   if (apiKey !== undefined) {
     for (const id of await othersOf(engines, workspaceId, apiKey)) {
-      const { state } = await engines.commands.load(apiKeyAggregate, workspaceId, id);
-      const commandId = derivedUuid(workspaceId, `the environment takes ${id}`);
+      const commandId = followingUuid(workspaceId, `the environment takes ${id}`);
       const revoke = { type: 'RevokeApiKey', at, actor: 'system' } as const;
-      if (state.status === 'live')
+      if ((await stateOf(apiKeyAggregate, id)).status === 'live')
         await engines.commands.handle(apiKeyAggregate, id, revoke, { ...context, commandId });
     }
     const key = await issue(ENVIRONMENT_KEY, 'POSTLEDGER_API_KEY');

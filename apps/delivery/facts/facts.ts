@@ -8,7 +8,7 @@ import {
   type RecordedEvent,
   type Revision,
 } from '#event-store';
-import { derivedUuid, DomainError, instant, publicEventId, uuidv7, type Clock } from '#kernel';
+import { DomainError, followingUuid, instant, publicEventId, uuidv7, type Clock } from '#kernel';
 import type { Logger } from '#platform';
 import type { Database, Sql } from '#postgres';
 import { deliveryAggregate, endpointAggregate } from '#webhooks';
@@ -122,7 +122,7 @@ export class Facts extends Rounds {
       workspace: row.workspace,
       actor: 'system',
       ...(await this.cause(row)),
-      commandId: derivedUuid('delivery fact', row.id),
+      commandId: followingUuid(row.id, 'delivery fact'),
       at: instant(row.at),
       repeatable: true,
     };

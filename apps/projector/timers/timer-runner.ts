@@ -1,6 +1,6 @@
 import type { CommandHandler } from '#event-store';
 import {
-  derivedUuid,
+  followingUuid,
   DomainError,
   grouped,
   millis,
@@ -156,7 +156,7 @@ export class TimerRunner {
         actor: 'system',
         correlationId,
         causationId: publicEventId(cause),
-        commandId: derivedUuid(key, cause),
+        commandId: followingUuid(cause, key),
         at,
         repeatable: true,
         ...(traceparent !== null && { traceparent }),
