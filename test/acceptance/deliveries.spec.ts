@@ -183,7 +183,7 @@ describe('deliveries', () => {
     const [delivered] = await inStatus(id, 'delivered');
     receiver.script('/again', 500, 500);
     const answer = await client.post(`/webhooks/deliveries/${delivered!['id']}/replay`);
-    expect(answer.status).toBe(202);
+    expect(answer).toMatchObject({ status: 202, body: { id: delivered!['id'], status: 'pending' } });
     await eventually(() => expect(receiver.on('/again')).toHaveLength(4));
     const [first, ...replays] = receiver.on('/again');
     for (const replay of replays) {

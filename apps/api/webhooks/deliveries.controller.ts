@@ -81,7 +81,8 @@ export class DeliveriesController {
       { type: 'RequestDeliveryReplay', endpointId: delivery.endpointId, deliveryId: id },
       call,
     );
-    return delivery;
+    // What it was before is over, also where the delivery service has yet to hear of it.
+    return { ...delivery, status: 'pending', reason: undefined };
   }
 
   @Write('deliveries/:id', {
