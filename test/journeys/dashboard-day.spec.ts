@@ -87,6 +87,24 @@ const CHROMIUM = '/usr/bin/chromium';
     expect(await page.getByLabel('Status').inputValue()).toBe('scheduled');
   });
 
+  it('reads a list again by the filters that its address has, not by those that are being chosen', async () => {
+    await open('audit');
+    await row('AccountConnected').first().waitFor();
+    const asked = () => page.evaluate<[string, string][]>('asked');
+    await page.evaluate(`{
+      const action = (address) => new URLSearchParams(address.split('?')[1]).get('action') ?? '';
+      const { fetch } = window;
+      window.asked = [];
+      window.fetch = (path, ...rest) => (asked.push([action(path), action(location.hash)]), fetch(path, ...rest));
+      const chosen = document.querySelector('[name=action]');
+      chosen.value = 'PostScheduled';
+      chosen.dispatchEvent(new Event('input', { bubbles: true }));
+      [...document.querySelectorAll('button')].find((it) => it.textContent === 'Refresh').click();
+    }`);
+    await eventually(async () => expect((await asked()).at(-1)).toEqual(['PostScheduled', 'PostScheduled']));
+    expect((await asked())[0]).toEqual(['', '']);
+  });
+
   it('writes a time of a filter as the moment that it is, and reads it by the clock of the reader', async () => {
     await open('audit?from=2026-05-01T00:00:00.000Z&entityType=post');
     expect(await page.getByLabel('From').inputValue()).toBe('2026-05-01T09:00');

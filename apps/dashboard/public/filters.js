@@ -13,14 +13,16 @@ function toLocal(instant) {
 
 /**
  * Filters of a list, which its address keeps: a reload, the way back and a link show the same rows. Changes apply at once, Enter works,
- * nothing leaves the page. Returns `{ element, values }`.
+ * nothing leaves the page. Returns `{ element, values }`; the values are those that the address has, so that a list that is read
+ * again while something is typed never shows other rows than its address does.
  */
 export function filterBar(given, onChange, ...controls) {
   let timer;
   const apply = () => {
     clearTimeout(timer);
     if (!element.isConnected) return;
-    history.replaceState(null, '', location.hash.split('?')[0] + query(values()));
+    applied = values();
+    history.replaceState(null, '', location.hash.split('?')[0] + query(applied));
     onChange();
   };
   const later = () => {
@@ -44,7 +46,8 @@ export function filterBar(given, onChange, ...controls) {
       named.map(({ name, type, value }) => [name, type === 'datetime-local' ? toInstant(value) : value.trim()]),
     );
   for (const control of named) fill(control, given[control.name] ?? '');
-  return { element, values };
+  let applied = values();
+  return { element, values: () => applied };
 }
 
 function fill(control, text) {
