@@ -1,7 +1,7 @@
-export { takeIn, type KeyedView } from './keyed/keyed-view';
+export { revisionAfter, takeIn, type KeyedView } from './keyed/keyed-view';
 export { KeyedTable } from './keyed/keyed-table';
 export type { Difference } from './keyed/first-difference';
-export { KeyedQuery } from './keyed/keyed-query';
+export { KeyedQuery, type Found, type FoundById } from './keyed/keyed-query';
 export { cursorAt, type Page, type PageOptions } from './keyed/cursor';
 export { keyedViews, readModels, type ReadModels } from './read-models';
 export { ViewProgress } from './progress';
@@ -20,7 +20,7 @@ export { presentOperation, type OperationView } from './operations/operations.vi
 export { postsView, presentPost, presentPostResults, type PostResultsView, type PostView } from './posts/posts.view';
 export { presentRegion, type RegionView } from './regions/regions.view';
 export type { PaymentView } from './subscription/payments.view';
-export { presentSubscription, type SubscriptionView } from './subscription/subscription.view';
+export { presentSubscription, subscriptionView, type SubscriptionView } from './subscription/subscription.view';
 export { invitationOf, type InvitationView } from './team/invitations.view';
 export { memberOf, type MemberView } from './team/members.view';
 export { presentEndpoint, type EndpointView } from './webhook-endpoints/webhook-endpoints.view';

@@ -91,6 +91,36 @@ it('makes a member of who accepts, once, and knows no role of anybody else', asy
   await api.must(404, 'POST', '/team/members/usr_2/role', { role: 'owner' });
 });
 
+it('counts the events of each invitation, member, payment and plan from 0, whatever happens to the others', async () => {
+  const { apiKey } = await api.must<{ apiKey: string }>(201, 'POST', '/workspaces', { name: 'Parts' });
+  const mine = standalone.client(apiKey);
+  const pay = (invoiceId: string, outcome: string) =>
+    ['/subscription/payments', { invoiceId, amountCents: 1, currency: 'eur', outcome }] as const;
+  for (const [path, body, thing, revision] of [
+    ['/team/invitations', { id: 'inv_a', email: 'a@example.org', role: 'viewer' }, '/team/invitations/inv_a', 0],
+    ['/team/invitations', { id: 'inv_b', email: 'b@example.org', role: 'viewer' }, '/team/invitations/inv_b', 0],
+    ['/team/invitations/inv_b/accept', { userId: 'usr_b' }, '/team/invitations/inv_b', 1],
+    ['/team/invitations/inv_a/accept', { userId: 'usr_a' }, '/team/invitations/inv_a', 1],
+    ['/team/members/usr_b/role', { role: 'editor' }, '/team/members/usr_b', 1],
+    ['/team/members/usr_a/role', { role: 'editor' }, '/team/members/usr_a', 1],
+    ['/team/members/usr_b/role', { role: 'editor' }, '/team/members/usr_b', 1],
+    ['/team/members/usr_b/role', { role: 'viewer' }, '/team/members/usr_b', 2],
+    [...pay('in_a', 'failed'), '/subscription/payments/in_a', 0],
+    ['/subscription/plan', { plan: 'pro' }, '/subscription', 0],
+    [...pay('in_b', 'succeeded'), '/subscription/payments/in_b', 0],
+    [...pay('in_a', 'succeeded'), '/subscription/payments/in_a', 1],
+    ['/subscription/plan', { plan: 'starter' }, '/subscription', 1],
+  ] as const) {
+    const etag = `"${revision}"`;
+    const asked = `${path} ${JSON.stringify(body)}`;
+    expect([asked, (await mine.post(path, body)).headers.get('etag')]).toEqual([asked, etag]);
+    const { status, headers } = await mine.get(`${thing}?minRevision=${revision}`);
+    expect([thing, status, headers.get('etag')]).toEqual([thing, 200, etag]);
+    const ahead = await mine.get(`${thing}?minRevision=${revision + 1}`, { headers: { prefer: 'wait=0' } });
+    expect([thing, ahead.status]).toEqual([thing, 504]);
+  }
+});
+
 it('counts the revisions of a design from 1', async () => {
   const path = `/designs/${await created('/designs', { clientId: 'client_1' })}`;
   await api.must(409, 'POST', `${path}/approve`, {});

@@ -103,8 +103,8 @@ export function problemOf(error: unknown): Problem {
   return ofStatus(statusOf(error));
 }
 
-/** SQLSTATEs of a table or schema that is still to be made. */
-const TO_BE_MADE = ['42P01', '3F000'];
+/** SQLSTATEs of a table or schema that is still to be made, and of a column that a view lacks until it is built anew. */
+const TO_BE_MADE = ['42P01', '3F000', '42703'];
 
 /** Whether PostgreSQL lacks what a projector that has not run yet will make. */
 export const isUnbuilt = (error: unknown): boolean =>

@@ -61,7 +61,7 @@ async function fillView(db: Database, view: KeyedView): Promise<void> {
     }
   });
   await db.script(
-    `insert into ${table} select workspace, 'id_' || n, 0, n, n, n % 50 = 0, '{}' ${columns.map((it) => `, ${it}`).join('')}
+    `insert into ${table} select workspace, 'id_' || n, 0, ${view.isDivided ? '0, ' : ''}n, n, n % 50 = 0, '{}' ${columns.map((it) => `, ${it}`).join('')}
        from ${SERIES}`,
   );
   for (const make of keyed.indexes) await db.script(make);

@@ -3,10 +3,12 @@ import { NO_STREAM, streamName, type RecordedEvent } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import {
   readModels,
+  revisionAfter,
   takeIn,
   ViewProgress,
   type AuditEntry,
   type AuditFilters,
+  type FoundById,
   type KeyedQuery,
   type KeyedView,
   type Page,
@@ -27,20 +29,11 @@ const LAST_WAIT_MS = 1_000;
 /** A stream of so many events is not read for what its view is about to have. */
 const LONG = 200;
 
-/** A workspace has one of each, in one stream with the workspace's id; their views divide it into rows. */
-const ONE_PER_WORKSPACE = new Set(['team', 'subscription']);
-type OfCategory = Pick<KeyedView, 'category'>;
-const isOneOfMany = ({ category }: OfCategory): boolean => ONE_PER_WORKSPACE.has(category);
-const streamIdOf = (view: OfCategory, workspace: string, id: string): string => (isOneOfMany(view) ? workspace : id);
+/** What shares a stream is in one with the workspace's id. */
+const streamIdOf = ({ isDivided }: Pick<KeyedView, 'isDivided'>, workspace: string, id: string): string =>
+  isDivided ? workspace : id;
 
-/** A thing as one revision has it. */
-export interface Seen<S, Shown> {
-  readonly state: S;
-  readonly view: Shown;
-  readonly revision: number;
-  /** Of the newest event in it. */
-  readonly position: number;
-}
+const NOWHERE = { revision: NO_STREAM, streamRevision: NO_STREAM, position: 0 };
 
 /** Reads things and lists of them for a request; what this process wrote or showed it also reads. */
 @Injectable()
@@ -81,7 +74,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     absent: () => Error,
     call: Call,
     minRevision?: number,
-  ): Promise<Seen<S, Shown>> {
+  ): Promise<FoundById<S, Shown>> {
     const { view } = query;
     const seen =
       minRevision === undefined
@@ -128,23 +121,35 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
    * The thing as the log has it, through the view's own fold; undefined when it has no events there. Of a stream with many things only what their
    * view does not have yet is read.
    */
-  async fromLog<S extends object, Shown extends object>(
+  private async fromLog<S extends object, Shown extends object>(
     query: KeyedQuery<S, Shown>,
     workspace: string,
     id: string,
-  ): Promise<Seen<S, Shown> | undefined> {
+  ): Promise<FoundById<S, Shown> | undefined> {
     const { view } = query;
     const stream = streamName(view.category, workspace, streamIdOf(view, workspace, id));
-    const [row, news] = isOneOfMany(view) ? await this.beside(query, workspace, id, stream) : [];
+    const [row, news] = view.isDivided ? await this.beside(query, workspace, id, stream) : [];
     const rows = new Map(row && [[id, row.state]]);
-    let { revision, position } = row ?? { revision: NO_STREAM, position: 0 };
-    for (const event of news ?? (await this.engines.store.read(stream, revision + 1))) {
-      if (event.revision <= revision || !view.keys(event).includes(id)) continue;
+    let { revision, streamRevision, position } = row ?? NOWHERE;
+    for (const event of news ?? (await this.engines.store.read(stream, streamRevision + 1))) {
+      if (event.revision <= streamRevision || !view.keys(event).includes(id)) continue;
       takeIn(view, rows, upcast(event));
-      ({ revision, position } = event);
+      revision = revisionAfter(view, revision, event);
+      ({ revision: streamRevision, position } = event);
     }
     const state = rows.get(id);
-    return state && { state, view: view.present(state, id), revision, position };
+    return state && { state, view: view.present(state, id), revision, streamRevision, position };
+  }
+
+  /** Resolves once the view has the thing at a revision; throws the Problem READ_MODEL_BEHIND when that does not come in time. */
+  async seen(
+    { name }: Pick<KeyedView, 'name'>,
+    { workspace, waitMs = REVISION_WAIT_MS }: Pick<Call, 'workspace' | 'waitMs'>,
+    id: string,
+    minRevision: number,
+  ): Promise<void> {
+    const isSeen = await this.progress.revisionSeen(name, workspace, id, minRevision, waitMs).catch(unlessUnbuilt);
+    if (!isSeen) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
   }
 
   /** Before the server closes: it waits for every open answer. */
@@ -163,7 +168,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     workspace: string,
     id: string,
     stream: string,
-  ): Promise<readonly [row?: Seen<S, Shown> | undefined, news?: readonly RecordedEvent[]]> {
+  ): Promise<readonly [row?: FoundById<S, Shown> | undefined, news?: readonly RecordedEvent[]]> {
     const { db, store } = this.engines;
     // First how far: what the view takes in meanwhile is in the row.
     const [view] = await db.query<{ position: number }>(
@@ -181,24 +186,24 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     query: KeyedQuery<S, Shown>,
     workspace: string,
     id: string,
-  ): Promise<Seen<S, Shown> | undefined> {
+  ): Promise<FoundById<S, Shown> | undefined> {
     const { view } = query;
     const streamId = streamIdOf(view, workspace, id);
     const [position, revision] = [
       this.written.position(workspace),
       this.written.revision(workspace, view.category, streamId),
     ];
-    // Asked before the row is read. A row of a stream with many things is older than the stream although nothing is missing in it.
+    // Asked before the row is read. What shares a stream is older than the stream although nothing is missing in it.
     const hasPassed = this.progress.position(view.name) >= position;
     const found = await query.get(workspace, id).catch(unlessUnbuilt);
-    if (found && (hasPassed || found.revision >= revision)) return found;
+    if (found && (hasPassed || found.streamRevision >= revision)) return found;
     if (revision >= LONG && (await this.progress.reached(view.name, position, LIST_WAIT_MS))) {
       const caughtUp = await query.get(workspace, id).catch(unlessUnbuilt);
       if (caughtUp) return caughtUp;
     }
     const newest = await this.fromLog(query, workspace, id);
     // What was shown once is never unseen: others may have written more than this process knew of, and the view lag behind it.
-    if (newest) this.written.note(workspace, view.category, streamId, newest);
+    if (newest) this.written.note(workspace, view.category, streamId, { ...newest, revision: newest.streamRevision });
     return newest ?? found;
   }
 
@@ -207,16 +212,12 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     call: Call,
     id: string,
     minRevision: number,
-  ): Promise<Seen<S, Shown> | undefined> {
-    const { view } = query;
+  ): Promise<FoundById<S, Shown> | undefined> {
     const found = await query.get(call.workspace, id).catch(unlessUnbuilt);
     if (found && found.revision >= minRevision) return found;
     // What is not even in the log is no matter of waiting.
     if (!found && !(await this.fromLog(query, call.workspace, id))) return undefined;
-    const isSeen = await this.progress
-      .revisionSeen(view.name, call.workspace, id, minRevision, call.waitMs ?? REVISION_WAIT_MS)
-      .catch(unlessUnbuilt);
-    if (!isSeen) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
+    await this.seen(query.view, call, id, minRevision);
     return query.get(call.workspace, id);
   }
 }

@@ -1,12 +1,24 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { entry, instant } from '#kernel';
-import { presentSubscription, type Page, type PaymentView, type SubscriptionView } from '#read-models';
-import { paymentKey, subscriptionAggregate, type SubscriptionCommand } from '#workspace';
+import {
+  presentSubscription,
+  subscriptionView,
+  type Page,
+  type PaymentView,
+  type SubscriptionView,
+} from '#read-models';
+import {
+  paymentKey,
+  paymentRevision,
+  planRevision,
+  subscriptionAggregate,
+  type Subscription,
+  type SubscriptionCommand,
+} from '#workspace';
 import { Commands, type Asked } from '../commands/commands';
 import { Parts } from '../commands/parts';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
-import { problem } from '../http/problem';
 import { ApiController, Read } from '../http/routes';
 import { Command, ReadOne } from '../http/thing-routes';
 import { Things } from '../reads/things';
@@ -40,11 +52,13 @@ export class SubscriptionController {
   })
   async get(@Query() { minRevision = -1 }: RevisionQuery, @TheCall() call: Call): Promise<SubscriptionView> {
     // From the log: it is short, there before its first event, and one never reads less than one wrote.
-    const { state, revision } = await this.commands.load(subscriptionAggregate, call.workspace, call.workspace);
-    // There is no lag to wait out: a revision that the log lacks is one that nobody has written.
-    if (revision < minRevision) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
-    call.revision(revision);
-    return presentSubscription(state, call.at);
+    let subscription = await this.load(call);
+    if (planRevision(subscription) < minRevision) {
+      await this.things.seen(subscriptionView, call, call.workspace, minRevision);
+      subscription = await this.load(call);
+    }
+    call.revision(planRevision(subscription));
+    return presentSubscription(subscription, call.at);
   }
 
   @Command('plan', {
@@ -79,8 +93,8 @@ export class SubscriptionController {
       outcome === 'succeeded'
         ? ({ type: 'RecordPayment', ...payment, outcome } as const)
         : ({ type: 'RecordPayment', ...payment, outcome, reason } as const);
-    const part = { query: this.things.models.payments, id: invoiceId };
-    const { payments } = await this.parts.run(subscriptionAggregate, part, command, call);
+    const revisionIn = (subscription: Subscription) => paymentRevision(subscription, invoiceId);
+    const { payments } = (await this.parts.run(subscriptionAggregate, revisionIn, command, call)).state;
     // Repeated with other figures it has no effect: the answer is what counts.
     const counted = entry(payments, paymentKey(outcome, invoiceId))!;
     return {
@@ -112,8 +126,12 @@ export class SubscriptionController {
     return this.things.get(this.things.models.payments, invoiceId, absent, call, minRevision);
   }
 
+  private async load({ workspace }: Call): Promise<Subscription> {
+    return (await this.commands.load(subscriptionAggregate, workspace, workspace)).state;
+  }
+
   private async run(asked: Asked<SubscriptionCommand>, call: Call): Promise<SubscriptionView> {
-    const { state, events } = await this.commands.run(subscriptionAggregate, call.workspace, asked, call);
+    const { state, events } = await this.parts.run(subscriptionAggregate, planRevision, asked, call);
     // Found again under its Idempotency-Key, it stands as it did then.
     return presentSubscription(state, instant(events[0]?.metadata.occurredAt ?? call.at));
   }

@@ -1,9 +1,9 @@
 import { Body, Param, Query } from '@nestjs/common';
 import { errorsOf } from '#kernel';
 import { invitationOf, memberOf, type InvitationView, type MemberView, type Page } from '#read-models';
-import { teamAggregate, teamErrors, type Team, type TeamCommand } from '#workspace';
+import { invitationRevision, memberRevision, teamAggregate, teamErrors, type Team, type TeamCommand } from '#workspace';
 import type { Asked } from '../commands/commands';
-import { Parts, type Part } from '../commands/parts';
+import { Parts, type RevisionIn } from '../commands/parts';
 import { TheCall, type Call } from '../http/call';
 import { RevisionQuery } from '../http/page.query';
 import { ApiController, Read } from '../http/routes';
@@ -39,10 +39,10 @@ export class TeamController {
     errors: ['INVITATION_ALREADY_EXISTS'],
     summary: 'Invite somebody',
   })
-  async invite(@Body() { id, email, role }: InviteMember, @TheCall() call: Call): Promise<InvitationView> {
+  invite(@Body() { id, email, role }: InviteMember, @TheCall() call: Call): Promise<InvitationView> {
     const inviteId = id ?? call.newId('inv');
     const asked = { type: 'InviteMember', inviteId, email, role } as const;
-    return this.invitation(await this.run(this.anInvitation(inviteId), asked, call), inviteId);
+    return this.onInvitation(inviteId, asked, call);
   }
 
   @Command('invitations/:id/accept', {
@@ -51,13 +51,13 @@ export class TeamController {
     errors: ['INVITATION_NOT_FOUND', 'INVITATION_ALREADY_ACCEPTED', 'MEMBER_ALREADY_EXISTS'],
     summary: 'Join by an invitation',
   })
-  async accept(
+  accept(
     @Param('id') id: string,
     @Body() { userId }: AcceptInvitation,
     @TheCall() call: Call,
   ): Promise<InvitationView> {
     const asked = { type: 'AcceptInvitation', inviteId: id, userId } as const;
-    return this.invitation(await this.run(this.anInvitation(id), asked, call), id);
+    return this.onInvitation(id, asked, call);
   }
 
   @Command('members/:userId/role', {
@@ -71,8 +71,8 @@ export class TeamController {
     @Body() { role }: ChangeRole,
     @TheCall() call: Call,
   ): Promise<MemberView> {
-    const part = { query: this.things.models.members, id: userId };
-    const member = memberOf(await this.run(part, { type: 'ChangeRole', userId, role }, call), userId);
+    const team = await this.run((it) => memberRevision(it, userId), { type: 'ChangeRole', userId, role }, call);
+    const member = memberOf(team, userId);
     if (!member) throw noMember();
     return member;
   }
@@ -110,16 +110,12 @@ export class TeamController {
     return this.things.get(this.things.models.members, userId, noMember, call, minRevision);
   }
 
-  private run<V extends object>(part: Part<V>, asked: Asked<TeamCommand>, call: Call): Promise<Team> {
-    return this.parts.run(teamAggregate, part, asked, call);
+  private async run(revisionIn: RevisionIn<Team>, asked: Asked<TeamCommand>, call: Call): Promise<Team> {
+    return (await this.parts.run(teamAggregate, revisionIn, asked, call)).state;
   }
 
-  private anInvitation(id: string): Part<InvitationView> {
-    return { query: this.things.models.invitations, id };
-  }
-
-  private invitation(team: Team, id: string): InvitationView {
-    const found = invitationOf(team, id);
+  private async onInvitation(id: string, asked: Asked<TeamCommand>, call: Call): Promise<InvitationView> {
+    const found = invitationOf(await this.run((team) => invitationRevision(team, id), asked, call), id);
     if (!found) throw noInvitation();
     return found;
   }

@@ -13,6 +13,12 @@ export interface Found<S, Shown> {
   readonly position: number;
 }
 
+/** A thing that was asked for by its id. */
+export interface FoundById<S, Shown> extends Found<S, Shown> {
+  /** Of its newest event in its stream, which it may share with others. */
+  readonly streamRevision: number;
+}
+
 interface StoredRow {
   readonly id: string;
   readonly revision: number;
@@ -45,14 +51,16 @@ export class KeyedQuery<S extends object, Shown extends object> {
   ) {}
 
   /** Also a thing that is deleted: its state says so. */
-  async get(workspace: string, id: string): Promise<Found<S, Shown> | undefined> {
+  async get(workspace: string, id: string): Promise<FoundById<S, Shown> | undefined> {
+    const { name, isDivided } = this.view;
+    const columns = `${COLUMNS}, ${isDivided ? '' : 'revision as '}stream_revision`;
     const [row] = await this.db
       .inWorkspace(workspace)
-      .query<StoredRow>(`select ${COLUMNS} from read.${this.view.name} where workspace = $1 and id = $2`, [
-        workspace,
-        id,
-      ]);
-    return row && this.found(row);
+      .query<StoredRow & { stream_revision: number }>(
+        `select ${columns} from read.${name} where workspace = $1 and id = $2`,
+        [workspace, id],
+      );
+    return row && { ...this.found(row), streamRevision: row.stream_revision };
   }
 
   /** Newest first. `filters` by the names the view declares; those that are undefined do not count. */

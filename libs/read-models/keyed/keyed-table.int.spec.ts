@@ -1,13 +1,15 @@
 import * as fc from 'fast-check';
 import { CommandHandler, type RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
-import { DomainError, instant, uuidv7, type Instant } from '#kernel';
-import { postAggregate, type ExistingPost, type PostCommand } from '#publishing';
+import { DomainError, instant, uuidv7, type Aggregate, type CommandBase, type Instant, type Message } from '#kernel';
+import { postAggregate, type PostCommand } from '#publishing';
 import { OPEN, writeFenced, type Database, type Workspaces } from '#postgres';
 import { ownReadings, testDatabase, type TestDatabase } from '#testing';
+import { invitationRevision, memberRevision, teamAggregate, type TeamCommand } from '#workspace';
 import { campaignsView } from '../campaigns/campaigns.view';
 import { postsView, presentPost } from '../posts/posts.view';
 import { designsView } from '../designs/designs.view';
+import { invitationsView } from '../team/invitations.view';
 import { membersView } from '../team/members.view';
 import { KeyedQuery } from './keyed-query';
 import { KeyedTable } from './keyed-table';
@@ -56,12 +58,18 @@ describe('a keyed view', () => {
   beforeAll(async () => (test = await testDatabase()));
   afterAll(() => test.drop());
 
-  const apply = async (table: KeyedTable<ExistingPost>, events: readonly RecordedEvent[]) =>
+  const apply = async <S extends object>(table: KeyedTable<S>, events: readonly RecordedEvent[]) =>
     writeFenced(test.db, OPEN, await table.changes(test.db, events));
 
-  const handle = (handler: CommandHandler, workspace: string, postId: string, command: PostCommand) =>
+  const handle = <C extends CommandBase, E extends Message, S>(
+    handler: CommandHandler,
+    it: Aggregate<C, E, S>,
+    workspace: string,
+    id: string,
+    command: C,
+  ) =>
     handler
-      .handle(postAggregate, postId, command, {
+      .handle(it, id, command, {
         workspace,
         actor: 'usr_1',
         correlationId: 'c',
@@ -79,7 +87,7 @@ describe('a keyed view', () => {
     const destinations = ['instagram', 'x', 'linkedin']
       .slice(0, 1 + (n % 3))
       .map((platform, place) => ({ id: `dst_${postId}_${place}`, accountId: `acct_${place}`, platform }));
-    return handle(handler, workspace, postId, {
+    return handle(handler, postAggregate, workspace, postId, {
       ...by(at),
       type: 'SchedulePost',
       postId,
@@ -91,8 +99,13 @@ describe('a keyed view', () => {
     });
   };
 
-  const rebuilt = async (events: readonly RecordedEvent[], sizes: readonly number[], version: number) => {
-    const table = new KeyedTable(postsView, `read.posts_v${version}`);
+  const rebuilt = async <S extends object, Shown extends object>(
+    view: KeyedView<S, Shown>,
+    events: readonly RecordedEvent[],
+    sizes: readonly number[],
+    version: number,
+  ) => {
+    const table = new KeyedTable(view, `read.${view.name}_v${version}`);
     await table.prepare(test.db);
     for (const make of table.indexes) await test.db.script(make);
     await table.publish(test.db);
@@ -103,7 +116,7 @@ describe('a keyed view', () => {
       if (turn % 3 === 2) table.forget();
       from += size;
     }
-    return new KeyedQuery(test.db, postsView);
+    return new KeyedQuery(test.db, view);
   };
 
   it('shows what the log says of every post, however its events come in batches', async () => {
@@ -119,10 +132,10 @@ describe('a keyed view', () => {
           let at = START;
           for (const [n, name] of steps) {
             at += 120_000;
-            await handle(handler, `ws_${n % 2}`, `pst_${n}`, commandOf(`pst_${n}`, name, instant(at)));
+            await handle(handler, postAggregate, `ws_${n % 2}`, `pst_${n}`, commandOf(`pst_${n}`, name, instant(at)));
           }
           const { events } = await store.readAll({ after: 0, limit: 1_000 });
-          const query = await rebuilt(events, sizes, ++version);
+          const query = await rebuilt(postsView, events, sizes, ++version);
           for (let n = 0; n < 5; n++) {
             const { state, revision, position } = await handler.load(postAggregate, `ws_${n % 2}`, `pst_${n}`);
             if (state.status === 'absent') throw new Error('a scheduled post is there');
@@ -132,6 +145,52 @@ describe('a keyed view', () => {
               position,
             });
             expect(await query.get(`ws_${1 - (n % 2)}`, `pst_${n}`)).toBeUndefined();
+          }
+          await store.close();
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  it('counts the events of each row where many share a stream, however they come in batches', async () => {
+    let version = 0;
+    const asked = fc.tuple(
+      fc.integer({ min: 0, max: 3 }),
+      fc.constantFrom('invite', 'accept', 'viewer', 'admin' as const),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(asked, { minLength: 1, maxLength: 40 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
+        async (steps, sizes) => {
+          const store = new MemoryEventStore();
+          const handler = new CommandHandler(store);
+          const now = instant(START);
+          for (const [n, what] of steps) {
+            const [inviteId, userId] = [`inv_${n}`, `usr_${n}`];
+            const command: TeamCommand =
+              what === 'invite'
+                ? { ...by(now), type: 'InviteMember', inviteId, email: 'a@example.com', role: 'editor' }
+                : what === 'accept'
+                  ? { ...by(now), type: 'AcceptInvitation', inviteId, userId }
+                  : { ...by(now), type: 'ChangeRole', userId, role: what };
+            await handle(handler, teamAggregate, 'ws_0', 'ws_0', command);
+          }
+          const { events } = await store.readAll({ after: 0, limit: 1_000 });
+          const { state: team } = await handler.load(teamAggregate, 'ws_0', 'ws_0');
+          version++;
+          for (const [view, revisionIn, prefix] of [
+            [invitationsView as KeyedView, invitationRevision, 'inv'],
+            [membersView as KeyedView, memberRevision, 'usr'],
+          ] as const) {
+            const query = await rebuilt(view, events, sizes, version);
+            for (let n = 0; n < 4; n++) {
+              const found = await query.get('ws_0', `${prefix}_${n}`);
+              const last = events.findLast((event) => view.keys(event).includes(`${prefix}_${n}`));
+              expect(found?.revision).toBe(revisionIn(team, `${prefix}_${n}`));
+              expect([found?.streamRevision, found?.position]).toEqual([last?.revision, last?.position]);
+            }
           }
           await store.close();
         },
@@ -190,7 +249,7 @@ describe('a keyed view', () => {
     const handler = new CommandHandler(store);
     await schedule(handler, 'ws_1', 1);
     for (const name of ['reschedule', 'cancel'])
-      await handle(handler, 'ws_1', 'pst_1', commandOf('pst_1', name, instant(START + 1_000)));
+      await handle(handler, postAggregate, 'ws_1', 'pst_1', commandOf('pst_1', name, instant(START + 1_000)));
     const { events } = await store.readAll({ after: 0, limit: 10 });
     const table = new KeyedTable(postsView, 'read.posts_v900');
     await table.prepare(test.db);
@@ -211,7 +270,7 @@ describe('a keyed view', () => {
     const handler = new CommandHandler(store);
     for (let n = 0; n < 24; n++) await schedule(handler, 'ws_1', n);
     const { events } = await store.readAll({ after: 0, limit: 1_000 });
-    const query = await rebuilt(events.slice(0, 20), [7], 1_000);
+    const query = await rebuilt(postsView, events.slice(0, 20), [7], 1_000);
     const ids = async (filters: Record<string, string>) =>
       (await query.list('ws_1', filters, { limit: 50 })).data.map(({ view }) => Number(view.id.slice(4)));
     const range = (pick: (n: number) => boolean) => Array.from({ length: 20 }, (_, n) => 19 - n).filter(pick);

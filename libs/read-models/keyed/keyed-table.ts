@@ -1,13 +1,14 @@
-import type { RecordedEvent } from '#event-store';
+import { NO_STREAM, type RecordedEvent } from '#event-store';
 import { plainArray, type Sql, type Write } from '#postgres';
 import { firstDifference, type Difference } from './first-difference';
-import type { Column, KeyedView } from './keyed-view';
+import { revisionAfter, type Column, type KeyedView } from './keyed-view';
 
 /** A row as it is held in memory between two batches. */
 interface Row<S> {
   readonly workspace: string;
   readonly id: string;
   revision: number;
+  streamRevision: number;
   position: number;
   readonly createdPosition: number;
   state: S;
@@ -19,6 +20,8 @@ interface StoredRow {
   readonly workspace: string;
   readonly id: string;
   readonly revision: number;
+  /** Where the view is divided. */
+  readonly stream_revision?: number;
   readonly position: number;
   readonly created_position: number;
   readonly state: string;
@@ -88,9 +91,10 @@ export class KeyedTable<S extends object> {
     const key = `${workspace}:${id}`;
     const before = this.rows.get(key);
     const state = this.view.evolve(before?.state, event, id, (other) => this.rows.get(`${workspace}:${other}`)?.state);
-    const { revision, position } = event;
-    if (before) return Object.assign(before, { state, revision, position });
-    const row = { workspace, id, revision, position, createdPosition: position, state, size: 0 };
+    const { revision: streamRevision, position } = event;
+    const revision = revisionAfter(this.view, before?.revision ?? NO_STREAM, event);
+    if (before) return Object.assign(before, { state, revision, streamRevision, position });
+    const row = { workspace, id, revision, streamRevision, position, createdPosition: position, state, size: 0 };
     this.rows.set(key, row);
     return row;
   }
@@ -113,19 +117,20 @@ export class KeyedTable<S extends object> {
   private async load(sql: Sql, keys: readonly { workspace: string; id: string }[]): Promise<void> {
     if (keys.length === 0) return;
     const found = await sql.query<StoredRow>(
-      `select t.workspace, t.id, t.revision, t.position, t.created_position, t.state
+      `select t.workspace, t.id, t.revision, ${this.view.isDivided ? 't.stream_revision, ' : ''}t.position, t.created_position, t.state
          from unnest($1::text[], $2::text[]) k (workspace, id) join ${this.table} t using (workspace, id)`,
       [keys.map(({ workspace }) => workspace), keys.map(({ id }) => id)],
     );
-    for (const { workspace, id, revision, position, created_position: createdPosition, state: text } of found) {
-      const state = JSON.parse(text) as S;
+    for (const row of found) {
+      const { workspace, id, revision, position, state: text } = row;
       this.rows.set(`${workspace}:${id}`, {
         workspace,
         id,
         revision,
+        streamRevision: row.stream_revision ?? revision,
         position,
-        createdPosition,
-        state,
+        createdPosition: row.created_position,
+        state: JSON.parse(text) as S,
         size: text.length,
       });
       this.size += text.length;
@@ -137,6 +142,7 @@ export class KeyedTable<S extends object> {
       rows.map(({ workspace }) => workspace),
       rows.map(({ id }) => id),
       plainArray(rows.map(({ revision }) => revision)),
+      ...(this.view.isDivided ? [plainArray(rows.map(({ streamRevision }) => streamRevision))] : []),
       plainArray(rows.map(({ position }) => position)),
       plainArray(rows.map(({ createdPosition }) => createdPosition)),
       plainArray(rows.map(({ state }) => this.view.isGone?.(state) ?? false)),
@@ -181,10 +187,11 @@ function valueOf<S>({ of }: Column<S>, { workspace, state }: Row<S>): string | n
     : [...new Set(value)].map((one) => element(workspace, one)).join(SEPARATOR);
 }
 
-function tableOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
+function tableOf<S extends object>({ columns, isDivided }: KeyedView<S>, table: string): string {
   const own = Object.entries(columns).map(([column, { type }]) => `, ${column} ${TYPES[type]}`);
   return `create table if not exists ${table} (
-    workspace ${TYPES.text} not null, id ${TYPES.text} not null, revision integer not null, position bigint not null,
+    workspace ${TYPES.text} not null, id ${TYPES.text} not null, revision integer not null,
+    ${isDivided ? 'stream_revision integer not null, ' : ''}position bigint not null,
     created_position bigint not null, gone boolean not null, state text not null${own.join('')},
     primary key (workspace, id)) with (fillfactor = 80)`;
 }
@@ -220,15 +227,25 @@ function indexesOf<S extends object>({ columns }: KeyedView<S>, table: string): 
   return [`create index if not exists ${name}_newest on ${table} (workspace, created_position) where not gone`, ...own];
 }
 
-const ROW = ['workspace', 'id', 'revision', 'position', 'created_position', 'gone', 'state'];
-const ROW_TYPES = ['text', 'text', 'integer', 'bigint', 'bigint', 'boolean', 'text'];
+/** The columns of every row in the order in which they are written, with their types. */
+const rowOf = ({ isDivided }: Pick<KeyedView, 'isDivided'>): readonly (readonly [column: string, type: string])[] => [
+  ['workspace', 'text'],
+  ['id', 'text'],
+  ['revision', 'integer'],
+  ...(isDivided ? [['stream_revision', 'integer'] as const] : []),
+  ['position', 'bigint'],
+  ['created_position', 'bigint'],
+  ['gone', 'boolean'],
+  ['state', 'text'],
+];
 
-function upsertOf<S extends object>({ columns }: KeyedView<S>, table: string): string {
-  const own = Object.entries(columns);
-  const names = [...ROW, ...own.map(([column]) => column)];
-  const types = [...ROW_TYPES, ...own.map(([, { type }]) => (type === 'text[]' ? 'text' : type))];
+function upsertOf<S extends object>(view: KeyedView<S>, table: string): string {
+  const row = rowOf(view);
+  const own = Object.entries(view.columns);
+  const names = [...row, ...own].map(([column]) => column);
+  const types = [...row.map(([, type]) => type), ...own.map(([, { type }]) => (type === 'text[]' ? 'text' : type))];
   const read = [
-    ...ROW,
+    ...row.map(([column]) => column),
     ...own.map(([column, { type }]) => (type === 'text[]' ? `string_to_array(${column}, E'\\x1f')` : column)),
   ];
   const param = (type: string, at: number): string =>

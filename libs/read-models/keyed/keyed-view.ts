@@ -25,6 +25,8 @@ export interface KeyedView<S extends object = object, Shown extends object = obj
   readonly shape: number;
   /** The stream category it follows. */
   readonly category: string;
+  /** Its rows are parts of one stream, that of their workspace, and each counts the events that touch it. */
+  readonly isDivided?: true;
   /** Rows that an event touches, by id: the stream's own id unless the view divides a stream. */
   readonly keys: (event: RecordedEvent) => readonly string[];
   /**
@@ -78,6 +80,13 @@ export function takeIn<S extends object, Shown extends object>(
       view.evolve(rows.get(id), event, id, (other) => rows.get(other)),
     );
 }
+
+/** The revision of a row after an event: its stream's, or the row's own count where rows share a stream. */
+export const revisionAfter = (
+  { isDivided }: Pick<KeyedView, 'isDivided'>,
+  before: number,
+  event: RecordedEvent,
+): number => (isDivided ? before + 1 : event.revision);
 
 /** The stream's own id is the row's. */
 export const ownKey = (event: RecordedEvent): readonly string[] => [parseStream(event.stream).id];

@@ -34,8 +34,9 @@ export function presentPayment({ type, data }: PaymentEvent): PaymentView {
 /** A subscription's stream, by invoice. */
 export const paymentsView: KeyedView<PaymentView, PaymentView> = {
   name: 'payments',
-  shape: 1,
+  shape: 2,
   category: 'subscription',
+  isDivided: true,
   keys: ({ type, data }) =>
     type === 'PaymentSucceeded' || type === 'PaymentFailed' ? [(data as { invoiceId: string }).invoiceId] : [],
   evolve: (_, event) => presentPayment(event as unknown as PaymentEvent),

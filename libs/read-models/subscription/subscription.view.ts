@@ -31,11 +31,12 @@ const isPlanChange = (type: string): boolean => type.startsWith('Subscription');
 /** One row per workspace, its id the workspace's. */
 export const subscriptionView: KeyedView<SubscriptionRow, SubscriptionRow> = {
   name: 'subscription',
-  shape: 2,
+  shape: 3,
   category: 'subscription',
+  isDivided: true,
   keys: (event) => (isPlanChange(event.type) ? ownKey(event) : []),
   evolve: (row, event) => {
-    const before: Subscription = { plans: row?.plans ?? [], payments: noEntries };
+    const before: Subscription = { plans: row?.plans ?? [], changes: 0, payments: noEntries };
     return { plans: apply(subscriptionDecider, before, event as unknown as SubscriptionEvent).plans };
   },
   columns: {},

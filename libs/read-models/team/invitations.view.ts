@@ -36,8 +36,9 @@ function evolve(invitation: InvitationView | undefined, { type, data }: TeamEven
 /** A team's stream, by invitation. */
 export const invitationsView: KeyedView<InvitationView, InvitationView> = {
   name: 'team_invitations',
-  shape: 1,
+  shape: 2,
   category: 'team',
+  isDivided: true,
   keys: ({ type, data }) => (type === 'RoleChanged' ? [] : [(data as { inviteId: string }).inviteId]),
   evolve: (invitation, event) => evolve(invitation, event as unknown as TeamEvent),
   columns: { status: { type: 'text', of: ({ status }) => status } },

@@ -12,9 +12,9 @@ export interface MemberView {
 
 /** A member out of the team's state; undefined for somebody who is none. */
 export function memberOf({ members, invitations }: Team, userId: string): MemberView | undefined {
-  const role = entry(members, userId);
+  const member = entry(members, userId);
   const accepted = allEntries(invitations).find(([, { acceptedBy }]) => acceptedBy === userId);
-  return role && accepted && { userId, role, inviteId: accepted[0] };
+  return member && accepted && { userId, role: member.role, inviteId: accepted[0] };
 }
 
 function evolve(member: MemberView | undefined, { type, data }: TeamEvent): MemberView {
@@ -31,8 +31,9 @@ function evolve(member: MemberView | undefined, { type, data }: TeamEvent): Memb
 /** A team's stream, by member. */
 export const membersView: KeyedView<MemberView, MemberView> = {
   name: 'team_members',
-  shape: 1,
+  shape: 2,
   category: 'team',
+  isDivided: true,
   keys: ({ type, data }) => (type === 'MemberInvited' ? [] : [(data as { userId: string }).userId]),
   evolve: (member, event) => evolve(member, event as unknown as TeamEvent),
   columns: { role: { type: 'text', of: ({ role }) => role } },

@@ -39,12 +39,14 @@ export const paymentKey = (outcome: 'succeeded' | 'failed', invoiceId: string): 
 export interface Subscription {
   /** By time; the last may lie ahead. */
   readonly plans: readonly PlanFrom[];
+  /** How often the plan was changed, also where that was called off later. */
+  readonly changes: number;
   /** What was recorded first, by `paymentKey`. */
   readonly payments: Entries<RecordedPayment>;
 }
 
 export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEvent, Subscription>({
-  initial: { plans: [], payments: noEntries },
+  initial: { plans: [], changes: 0, payments: noEntries },
   decide: {
     ChangePlan: ({ at, workspaceId, plan: toPlan, effectiveAt }, subscription) => {
       const fromPlan = planBefore(subscription, toPlan, effectiveAt ?? at, at);
@@ -77,16 +79,25 @@ export const subscriptionDecider = decider<SubscriptionCommand, SubscriptionEven
     SubscriptionUpgraded: replan,
     SubscriptionDowngraded: replan,
     SubscriptionCancelled: replan,
-    PaymentSucceeded: ({ plans, payments }, { invoiceId, amountCents, currency }) => ({
-      plans,
+    PaymentSucceeded: ({ payments, ...rest }, { invoiceId, amountCents, currency }) => ({
+      ...rest,
       payments: withEntry(payments, paymentKey('succeeded', invoiceId), { amountCents, currency, reason: null }),
     }),
-    PaymentFailed: ({ plans, payments }, { invoiceId, amountCents, currency, reason }) => ({
-      plans,
+    PaymentFailed: ({ payments, ...rest }, { invoiceId, amountCents, currency, reason }) => ({
+      ...rest,
       payments: withEntry(payments, paymentKey('failed', invoiceId), { amountCents, currency, reason }),
     }),
   },
 });
+
+/** The plan counts its own events, from 0, without those of payments; NO_STREAM's −1 before the first. */
+export const planRevision = ({ changes }: Subscription): number => changes - 1;
+
+/** A payment counts its own events of the subscription's, from 0: one for each outcome. Undefined when none was recorded. */
+export function paymentRevision({ payments }: Subscription, invoiceId: string): number | undefined {
+  const outcomes = (['succeeded', 'failed'] as const).filter((it) => entry(payments, paymentKey(it, invoiceId)));
+  return outcomes.length === 0 ? undefined : outcomes.length - 1;
+}
 
 const rank = (plan: Plan): number => PLANS.indexOf(plan);
 
@@ -110,10 +121,10 @@ function planBefore(subscription: Subscription, toPlan: Plan, effectiveAt: Insta
 
 /** A change calls off what was announced for its own time or later; one to the plan that holds by then anyway announces nothing. */
 function replan(
-  { plans, payments }: Subscription,
+  { plans, changes, payments }: Subscription,
   { toPlan, effectiveAt }: { toPlan: Plan; effectiveAt: Instant },
 ): Subscription {
   const earlier = plans.filter((it) => it.effectiveAt < effectiveAt);
   const isHeld = (earlier.at(-1)?.plan ?? 'free') === toPlan;
-  return { plans: isHeld ? earlier : [...earlier, { plan: toPlan, effectiveAt }], payments };
+  return { plans: isHeld ? earlier : [...earlier, { plan: toPlan, effectiveAt }], changes: changes + 1, payments };
 }

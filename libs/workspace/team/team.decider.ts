@@ -15,12 +15,28 @@ export interface Invitation {
   readonly acceptedBy: string | null;
 }
 
+export interface Member {
+  readonly role: Role;
+  /** How often it was changed. */
+  readonly changes: number;
+}
+
 /** One per workspace. There is always a team; at first it is empty. */
 export interface Team {
   readonly invitations: Entries<Invitation>;
-  /** Roles by user id. */
-  readonly members: Entries<Role>;
+  /** By user id. */
+  readonly members: Entries<Member>;
 }
+
+/** An invitation counts its own events of the team's, from 0; undefined when it was never made. */
+export function invitationRevision({ invitations }: Team, inviteId: string): number | undefined {
+  const found = entry(invitations, inviteId);
+  return found && (found.acceptedBy === null ? 0 : 1);
+}
+
+/** As `invitationRevision`, of a member. */
+export const memberRevision = ({ members }: Team, userId: string): number | undefined =>
+  entry(members, userId)?.changes;
 
 export const teamDecider = decider<TeamCommand, TeamEvent, Team>({
   initial: { invitations: noEntries, members: noEntries },
@@ -39,11 +55,11 @@ export const teamDecider = decider<TeamCommand, TeamEvent, Team>({
     },
 
     ChangeRole: ({ actor, userId, role }, { members }) => {
-      const oldRole = entry(members, userId);
-      ensure(oldRole, 'MEMBER_NOT_FOUND');
-      return oldRole === role
+      const member = entry(members, userId);
+      ensure(member, 'MEMBER_NOT_FOUND');
+      return member.role === role
         ? []
-        : [{ type: 'RoleChanged', data: { userId, oldRole, newRole: role, changedBy: actor } }];
+        : [{ type: 'RoleChanged', data: { userId, oldRole: member.role, newRole: role, changedBy: actor } }];
     },
   },
   evolve: {
@@ -56,12 +72,12 @@ export const teamDecider = decider<TeamCommand, TeamEvent, Team>({
       if (!invitation) throw new Error(`Somebody joined by invitation ${inviteId}, which was never made`);
       return {
         invitations: withEntry(invitations, inviteId, { ...invitation, acceptedBy: userId }),
-        members: withEntry(members, userId, role),
+        members: withEntry(members, userId, { role, changes: 0 }),
       };
     },
     RoleChanged: ({ invitations, members }, { userId, newRole }) => ({
       invitations,
-      members: withEntry(members, userId, newRole),
+      members: withEntry(members, userId, { role: newRole, changes: (entry(members, userId)?.changes ?? 0) + 1 }),
     }),
   },
 });

@@ -1,6 +1,6 @@
 import { entry, fold, instant } from '#kernel';
 import { scenariosOf } from '#testing';
-import { teamDecider, type TeamCommand } from './team.decider';
+import { invitationRevision, memberRevision, teamDecider, type TeamCommand } from './team.decider';
 import type { Role, TeamEvent } from './team.events';
 
 const { given } = scenariosOf(teamDecider);
@@ -61,7 +61,17 @@ describe('a role', () => {
   it('that changes leaves what was known before it as it was', () => {
     const before = fold(teamDecider, team);
     fold(teamDecider, [changed('editor', 'admin')], before);
-    expect(entry(before.members, 'usr_1')).toBe('editor');
+    expect(entry(before.members, 'usr_1')?.role).toBe('editor');
+  });
+  it('is a change of the member alone, which counts its own', () => {
+    const revisions = (...events: TeamEvent[]) => {
+      const after = fold(teamDecider, [invited('inv_0'), ...events]);
+      return [invitationRevision(after, 'inv_1'), memberRevision(after, 'usr_1')];
+    };
+    expect(revisions()).toEqual([undefined, undefined]);
+    expect(revisions(invited('inv_1'))).toEqual([0, undefined]);
+    expect(revisions(...team)).toEqual([1, 0]);
+    expect(revisions(...team, changed('editor', 'admin'), changed('admin', 'viewer'))).toEqual([1, 2]);
   });
   it('belongs to a member', () => given(invited('inv_1')).when(make('usr_1', 'admin')).fails('MEMBER_NOT_FOUND'));
 });
