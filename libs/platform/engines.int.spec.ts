@@ -9,6 +9,7 @@ describe('the engines of a process', () => {
   const log = createLogger('test', 'silent');
   let test: TestDatabase;
   let engines: Engines;
+  let warn: jest.SpiedFunction<typeof log.warn>;
   beforeAll(async () => {
     test = await testDatabase();
     // The upkeep of the bus has a timer of its own.
@@ -19,7 +20,10 @@ describe('the engines of a process', () => {
       POSTLEDGER_MODE: 'sandbox',
       DATABASE_URL: test.url,
       POSTLEDGER_SECRET_KEY: randomBytes(32).toString('base64'),
+      KAFKA_USERNAME: 'me',
+      KAFKA_CA_FILE: '',
     });
+    warn = jest.spyOn(log, 'warn');
     engines = await openEngines(settings, { name: 'test', log });
   });
   afterAll(async () => {
@@ -28,8 +32,11 @@ describe('the engines of a process', () => {
     await test.drop();
   });
 
+  it('say that what is set for Kafka is for nothing while no URL makes it the bus', () => {
+    expect(warn).toHaveBeenCalledWith({ unused: ['KAFKA_USERNAME'] }, expect.stringContaining('BUS_URL is not set'));
+  });
+
   it('log what fails of the upkeep of the bus, for which nobody waits', async () => {
-    const warn = jest.spyOn(log, 'warn');
     await test.db.script('alter function bus.maintain rename to nobody_maintains');
     jest.advanceTimersByTime(MINUTE);
     jest.useRealTimers();

@@ -7,7 +7,7 @@ import { BusRefusedError, type Bus } from '#messaging';
 import { PostgresBus } from '#messaging/postgres/postgres-bus';
 import { PostgresKeyTable, SubjectKeys } from '#personal-data';
 import { Database, lockRows, migrate } from '#postgres';
-import { SettingsError, type Settings } from './config/settings';
+import { SettingsError, settingsSchema, type Settings } from './config/settings';
 import { databaseHealth } from './database-health';
 import { Health } from './health';
 import { createLogger, type Logger } from './logger';
@@ -188,11 +188,16 @@ async function openStore({ eventStoreUrl }: Settings, db: Database, log: Logger)
 }
 
 async function openBus(
-  { busUrl, busPartitions }: Settings,
+  { busUrl, busPartitions, ...settings }: Settings,
   outbox: PostgresBus,
   { log, onWait }: { log: Logger; onWait: (sentence: string) => void },
 ): Promise<Bus> {
-  if (!busUrl) return outbox;
+  if (!busUrl) {
+    const forKafka = (['kafkaUsername', 'kafkaPassword', 'kafkaCaFile'] as const).filter((name) => settings[name]);
+    const unused = forKafka.map((name) => settingsSchema[name].variable);
+    if (unused.length > 0) log.warn({ unused }, 'BUS_URL is not set, so PostgreSQL is the bus, and not Kafka');
+    return outbox;
+  }
   const { KafkaBus } = await import('#messaging/kafka/kafka-bus');
   const options = { partitions: busPartitions, onLog: (line: string) => log.warn({ kafka: line }, 'kafka') };
   try {
