@@ -64,8 +64,8 @@ async function vettedAddresses(host: string, { sandbox, lookup }: DialSettings):
   if (addresses.length === 0) throw new StageError('resolve', `${host} has no address`);
   for (const address of addresses) {
     const kind = refusedAddress(address);
-    if (kind)
-      throw new StageError('refused', `${host} resolves to ${address}, which is not a public address (${kind})`);
+    // Which one it is stays here: whoever may register a target would have the network's own names resolved.
+    if (kind) throw new StageError('refused', `${host} resolves to an address that is not public (${kind})`);
   }
   // IPv4 first: a machine without IPv6 then wastes no attempt.
   return [...addresses].sort((a, b) => isIP(a) - isIP(b));
