@@ -21,6 +21,7 @@ import { EndpointTest } from './webhooks/endpoint-test';
 import { EndpointVetting } from './webhooks/endpoint-vetting';
 import { EndpointsController } from './webhooks/endpoints.controller';
 import { FeedController } from './webhooks/feed.controller';
+import { DeliveryRevisions } from './webhooks/delivery-revisions';
 import { Jobs } from './webhooks/jobs';
 import { KnownToDelivery } from './webhooks/known-to-delivery';
 import { CampaignsController } from './campaigns/campaigns.controller';
@@ -87,6 +88,7 @@ export class ApiModule implements OnModuleDestroy, OnApplicationShutdown {
         EndpointVetting,
         EndpointSecrets,
         EndpointTest,
+        DeliveryRevisions,
         Jobs,
         KnownToDelivery,
         { provide: KeyStore, useFactory: () => new KeyStore(engines) },

@@ -203,7 +203,12 @@ describe('deliveries', () => {
     await happen('rescue2');
     const parked = await inStatus(id, 'parked', 2);
     receiver.always('/rescue', 200);
-    await client.must(202, 'POST', `/webhooks/deliveries/${parked[0]!['id']}/replay`);
+    const path = `/webhooks/deliveries/${parked[0]!['id']}`;
+    const { status, headers } = await client.post(`${path}/replay`);
+    const etag = headers.get('etag')!;
+    const seen = await client.get(`${path}?minRevision=${JSON.parse(etag)}`);
+    expect([status, seen.status, seen.headers.get('etag')]).toEqual([202, 200, etag]);
+    expect(seen.body['status']).not.toBe('parked');
     await inStatus(id, 'delivered');
     expect((await client.delete(`/webhooks/deliveries/${parked[1]!['id']}`)).status).toBe(204);
     await inStatus(id, 'discarded');

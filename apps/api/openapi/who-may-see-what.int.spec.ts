@@ -39,6 +39,7 @@ const AS_OWNER: readonly (readonly [RegExp, string])[] = [
   [/\bapi\.key\b.*\bhash = any/s, 'a key is found by its hash, and says the workspace'],
   [/^update api\.key set last_used_at\b/, 'which keys were used is written down for all workspaces together'],
   [/\bprojector\.checkpoint\b/, 'how far each view is: names and positions'],
+  [/\bdelivery\.inbox\b/, 'which messages were handled: positions'],
   [/\bsubject\.key\b/, 'the wrapped keys of personal data, which the reader may not see at all'],
   [
     /\bsubject = any\(\$2\)|\bposition\(p\.mark in b\.body\) > 0/,

@@ -22,7 +22,8 @@ import { DEFAULT_LIMIT, type PageQuery } from '../http/page.query';
 import { isUnbuilt, problem } from '../http/problem';
 import { ReadTurns } from './read-turns';
 
-const REVISION_WAIT_MS = 5_000;
+/** A GET with `minRevision`, unless it says otherwise. */
+export const REVISION_WAIT_MS = 5_000;
 const LIST_WAIT_MS = 1_000;
 /** So long may those wait on who wait when the process is told to end: it has less time than the longest of them. */
 const LAST_WAIT_MS = 1_000;

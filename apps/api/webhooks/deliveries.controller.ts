@@ -1,15 +1,17 @@
 import { Inject, Param, Query } from '@nestjs/common';
+import { NO_STREAM } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import { DeliveriesQuery, type DeliveryDetail, type DeliveryView, type Page } from '#read-models';
 import { deliveryAggregate, endpointAggregate, openEndpoint } from '#webhooks';
 import { Commands } from '../commands/commands';
 import { TheCall, type Call } from '../http/call';
-import { DEFAULT_LIMIT } from '../http/page.query';
+import { DEFAULT_LIMIT, RevisionQuery } from '../http/page.query';
 import { problem } from '../http/problem';
 import { ApiController, Read, Write } from '../http/routes';
 import { ReadTurns } from '../reads/read-turns';
 import { DeliveriesInput, deliveryAnswer, deliveryDetailAnswer, deliveryPage, jobAnswer } from './deliveries.dto';
 import { deliveryTime } from './delivery-time';
+import { DeliveryRevisions } from './delivery-revisions';
 import { Jobs } from './jobs';
 import { fail } from './webhooks.errors';
 
@@ -25,6 +27,7 @@ export class DeliveriesController {
   constructor(
     private readonly commands: Commands,
     private readonly jobs: Jobs,
+    private readonly revisions: DeliveryRevisions,
     private readonly turns: ReadTurns,
     @Inject(ENGINES) { db, keys }: Engines,
   ) {
@@ -51,12 +54,22 @@ export class DeliveriesController {
 
   @Read('deliveries/:id', {
     scope: 'webhooks',
+    query: RevisionQuery,
     answer: deliveryDetailAnswer,
-    errors: ['DELIVERY_NOT_FOUND'],
+    tagged: true,
+    errors: ['DELIVERY_NOT_FOUND', 'READ_MODEL_BEHIND'],
     summary: 'One delivery, with its body and every attempt',
-    description: 'The newest hundred attempts come with the `response` of the receiver.',
+    description:
+      'The newest hundred attempts come with the `response` of the receiver. Its events are that it was parked, replayed or discarded: until there is one it has no ETag.',
   })
-  async get(@Param('id') id: string, @TheCall() call: Call): Promise<DeliveryDetail & { erased?: true }> {
+  async get(
+    @Param('id') id: string,
+    @Query() { minRevision = NO_STREAM }: RevisionQuery,
+    @TheCall() call: Call,
+  ): Promise<DeliveryDetail & { erased?: true }> {
+    await this.find(id, call);
+    // Before it is read: what is shown may be newer than it says, and never older.
+    call.revision(await this.revisions.seen(call, id, minRevision));
     const found = await this.deliveries.get(call.workspace, id);
     if (!found) throw fail('DELIVERY_NOT_FOUND');
     const { text: body, erased } = await this.keys.open(call.workspace, found.body);

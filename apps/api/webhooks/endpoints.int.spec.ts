@@ -549,6 +549,37 @@ describe('webhook endpoints over HTTP', () => {
       expect(await logged()).toEqual([]);
     });
 
+    it('has the revision of what was done of what was asked for, and is waited for until it is', async () => {
+      const { path, logged } = await delivery(7);
+      const replay = (tag?: string) =>
+        api.send('POST', `${path}/replay`, undefined, tag === undefined ? {} : { 'if-match': tag });
+      const shown = async () => {
+        const { status, headers } = await api.send('GET', path);
+        return [status, headers['etag']];
+      };
+      const seen = (revision: number, prefer: string) =>
+        api.send('GET', `${path}?minRevision=${revision}`, undefined, { prefer });
+      expect(await shown()).toEqual([200, undefined]);
+      expect((await replay()).headers['etag']).toBe('"0"');
+      expect(await shown()).toEqual([200, undefined]);
+      expect(await seen(0, 'wait=0')).toMatchObject({ status: 504, body: { code: 'READ_MODEL_BEHIND' } });
+      const patient = seen(0, 'wait=30');
+      await api.running.engines.db.query(
+        'insert into delivery.inbox (position, index, created_at) values ($1, 0, $2)',
+        [(await logged())[0]!.position, (await logged())[0]!.metadata.occurredAt],
+      );
+      expect(await patient).toMatchObject({ status: 200, headers: { etag: '"0"' } });
+      expect(await replay('"0"')).toMatchObject({ status: 202, headers: { etag: '"1"' } });
+      expect(await shown()).toEqual([200, '"0"']);
+      expect(await replay('"0"')).toMatchObject({ status: 412, body: { code: 'REVISION_STALE' } });
+      expect(
+        await api.send('GET', '/webhooks/deliveries/dlv_00000000-0000-7000-8000-0000000000ff?minRevision=0'),
+      ).toMatchObject({
+        status: 404,
+        body: { code: 'DELIVERY_NOT_FOUND' },
+      });
+    });
+
     it('is replayed once, whatever has become of its endpoint when the request is repeated', async () => {
       const { path, endpointId, logged } = await delivery(4);
       const replay = (key: string) => api.send('POST', `${path}/replay`, undefined, { 'idempotency-key': key });

@@ -1,0 +1,64 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { streamName } from '#event-store';
+import { DAY } from '#kernel';
+import { ENGINES, type Engines } from '#platform';
+import { deliveryAggregate, type DeliveryEvent } from '#webhooks';
+import type { Call } from '../http/call';
+import { problem } from '../http/problem';
+import { REVISION_WAIT_MS } from '../reads/things';
+import { Commands } from '../commands/commands';
+
+/** The delivery service's own word: it is done when it is said. */
+const SAID: DeliveryEvent['type'] = 'DeliveryParked';
+const LOOK_AGAIN_MS = 100;
+/** The newest events that are looked at; whoever asks for more replays of one delivery before the first is heard of waits for the others unseen. */
+const NEWEST = 100;
+/** What was asked for before that has been done, if it ever was: what is kept of handled messages ends with the days of deliveries. */
+const LONG_AGO_MS = DAY;
+const HANDLED =
+  "select position from delivery.inbox where position = any($1) and created_at > now() - interval '2 days'";
+
+/**
+ * The revision of a delivery as its GET shows it. The log has what people ask for (replay, discard) and that it was parked; the delivery
+ * service, whose tables are shown, hears of what was asked for a moment later.
+ */
+@Injectable()
+export class DeliveryRevisions implements OnModuleDestroy {
+  private isEnding = false;
+
+  constructor(
+    private readonly commands: Commands,
+    @Inject(ENGINES) private readonly engines: Engines,
+  ) {}
+
+  /** Up to which of its events the delivery service has done what they ask for; NO_STREAM before the first. */
+  async of(workspace: string, id: string): Promise<number> {
+    const { revision } = await this.commands.load(deliveryAggregate, workspace, id);
+    const stream = streamName(deliveryAggregate.category, workspace, id);
+    const events = revision < 0 ? [] : await this.engines.store.read(stream, Math.max(0, revision + 1 - NEWEST));
+    const asked = events.filter(
+      ({ type, metadata }) => type !== SAID && Date.parse(metadata.occurredAt) > Date.now() - LONG_AGO_MS,
+    );
+    if (asked.length === 0) return revision;
+    const rows = await this.engines.db.query<{ position: number }>(HANDLED, [asked.map(({ position }) => position)]);
+    const handled = new Set(rows.map(({ position }) => position));
+    const open = asked.find(({ position }) => !handled.has(position));
+    return open ? open.revision - 1 : revision;
+  }
+
+  /** The same, `minRevision` at least; throws the Problem READ_MODEL_BEHIND when that does not come in time. */
+  async seen({ workspace, waitMs = REVISION_WAIT_MS }: Call, id: string, minRevision: number): Promise<number> {
+    for (const deadline = performance.now() + waitMs; ; await pause(LOOK_AGAIN_MS)) {
+      const revision = await this.of(workspace, id);
+      if (revision >= minRevision) return revision;
+      if (this.isEnding || performance.now() >= deadline)
+        throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
+    }
+  }
+
+  /** Before the server closes: it waits for every open answer. */
+  onModuleDestroy(): void {
+    this.isEnding = true;
+  }
+}
