@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { NO_STREAM, type CommandContext } from '#event-store';
+import { NO_STREAM, staleRevision, type CommandContext } from '#event-store';
 import { derivedId, newId, systemClock, uuidv7, type Clock, type IdPrefix, type Instant } from '#kernel';
 import { actorOf, expectedRevisions, waitOf } from './headers';
 import { problem } from './problem';
@@ -64,6 +64,12 @@ export class Call {
   /** Answers with the thing's revision as its ETag; one that has no event yet has none. */
   revision(revision: number): void {
     if (revision !== NO_STREAM) this.reply.header('etag', `"${revision}"`);
+  }
+
+  /** The same for a write that changes nothing of the thing: throws REVISION_STALE when If-Match asks for another revision. */
+  unchanged(revision: number): void {
+    if (this.expected?.includes(revision) === false) throw staleRevision(revision);
+    this.revision(revision);
   }
 }
 

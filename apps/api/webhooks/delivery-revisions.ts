@@ -12,7 +12,7 @@ import { Commands } from '../commands/commands';
 /** The delivery service's own word: it is done when it is said. */
 const SAID: DeliveryEvent['type'] = 'DeliveryParked';
 const LOOK_AGAIN_MS = 100;
-/** The newest events that are looked at; whoever asks for more replays of one delivery before the first is heard of waits for the others unseen. */
+/** The newest events that are looked at: what is older than so many others has been heard of. */
 const NEWEST = 100;
 /** What was asked for before that has been done, if it ever was: what is kept of handled messages ends with the days of deliveries. */
 const LONG_AGO_MS = DAY;

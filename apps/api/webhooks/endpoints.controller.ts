@@ -197,11 +197,14 @@ export class EndpointsController {
     scope: 'webhooks',
     body: TestEndpoint,
     answer: testAnswer,
+    tagged: true,
     errors: ['ENDPOINT_NOT_FOUND', 'EVENT_TYPE_UNKNOWN'],
     summary: 'Send a sample now, and say what the target answered',
   })
   async test(@Param('id') id: string, @Body() { type }: TestEndpoint, @TheCall() call: Call): Promise<TestResult> {
-    const { config } = await this.load(id, call);
+    const { state, revision } = await this.commands.load(endpointAggregate, call.workspace, id);
+    const { config } = existingEndpoint(state);
+    call.unchanged(revision);
     const contract = this.vetting.contract(config.contract);
     if (type !== undefined) this.vetting.eventType(contract, type);
     return this.tests.send(contract, config, type, call);

@@ -255,6 +255,17 @@ describe('webhook endpoints over HTTP', () => {
     }
   });
 
+  it('sends a sample of the endpoint as it is asked for, or none', async () => {
+    const { id } = (await register({ targetUrl: receiver.url('/as-asked') })).body as { id: string };
+    const path = `/webhooks/endpoints/${id}`;
+    const test = (tag: string) => api.send('POST', `${path}/test`, undefined, { 'if-match': tag });
+    expect(await test('"0"')).toMatchObject({ status: 200, headers: { etag: '"0"' }, body: { delivered: true } });
+    await api.send('PATCH', path, { description: 'another' });
+    expect(await test('"0"')).toMatchObject({ status: 412, body: { detail: 'It is at revision 1.' } });
+    expect(await test('"1", "0"')).toMatchObject({ status: 200, headers: { etag: '"1"' } });
+    expect(receiver.on('/as-asked')).toHaveLength(2);
+  });
+
   it.each(['core', 'post-ez'])('gives a sample as long as the contract %s gives a delivery', async (contract) => {
     const { timeoutSeconds } = (await api.send('GET', '/webhooks/contracts'))
       .at<{ name: string; timeoutSeconds: number }[]>('data')
