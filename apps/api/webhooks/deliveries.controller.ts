@@ -13,11 +13,11 @@ import { DeliveriesInput, deliveryAnswer, deliveryDetailAnswer, deliveryPage, jo
 import { deliveryTime } from './delivery-time';
 import { DeliveryRevisions } from './delivery-revisions';
 import { Jobs } from './jobs';
+import { lookAgain } from './look-again';
 import { fail } from './webhooks.errors';
 
 /** How long a DELETE waits for the delivery service to have done it. */
 const DISCARD_WAIT_MS = 5_000;
-const LOOK_AGAIN_MS = 25;
 
 @ApiController('webhooks', 'Webhooks')
 export class DeliveriesController {
@@ -111,10 +111,8 @@ export class DeliveriesController {
     if (isDiscarded(delivery)) return;
     const { endpointId } = delivery;
     await this.commands.run(deliveryAggregate, id, { type: 'DiscardDelivery', endpointId, deliveryId: id }, call);
-    for (const deadline = performance.now() + DISCARD_WAIT_MS; performance.now() < deadline;) {
-      if (isDiscarded(await this.find(id, call))) return;
-      await new Promise((again) => setTimeout(again, LOOK_AGAIN_MS));
-    }
+    const isDone = async () => isDiscarded(await this.find(id, call)) || undefined;
+    if (await lookAgain(isDone, DISCARD_WAIT_MS)) return;
     throw problem('DISCARD_NOT_CONFIRMED', { headers: { 'retry-after': '1' } });
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { streamName } from '#event-store';
 import { DAY } from '#kernel';
@@ -8,16 +7,18 @@ import type { Call } from '../http/call';
 import { problem } from '../http/problem';
 import { REVISION_WAIT_MS } from '../reads/things';
 import { Commands } from '../commands/commands';
+import { lookAgain } from './look-again';
 
 /** The delivery service's own word: it is done when it is said. */
 const SAID: DeliveryEvent['type'] = 'DeliveryParked';
-const LOOK_AGAIN_MS = 100;
 /** The newest events that are looked at: what is older than so many others has been heard of. */
 const NEWEST = 100;
 /** What was asked for before that has been done, if it ever was: what is kept of handled messages ends with the days of deliveries. */
 const LONG_AGO_MS = DAY;
 const HANDLED =
   "select position from delivery.inbox where position = any($1) and created_at > now() - interval '2 days'";
+
+const behind = () => problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
 
 /**
  * The revision of a delivery as its GET shows it. The log has what people ask for (replay, discard) and that it was parked; the delivery
@@ -32,9 +33,29 @@ export class DeliveryRevisions implements OnModuleDestroy {
     @Inject(ENGINES) private readonly engines: Engines,
   ) {}
 
-  /** Up to which of its events the delivery service has done what they ask for; NO_STREAM before the first. */
-  async of(workspace: string, id: string): Promise<number> {
+  /**
+   * Up to which of its events the delivery service has done what they ask for, `minRevision` at least; NO_STREAM before the first. Throws the
+   * Problem READ_MODEL_BEHIND when that does not come in time.
+   */
+  async seen({ workspace, waitMs = REVISION_WAIT_MS }: Call, id: string, minRevision: number): Promise<number> {
+    const seen = await lookAgain(async () => {
+      const revision = await this.done(workspace, id, minRevision);
+      if (this.isEnding && revision < minRevision) throw behind();
+      return revision < minRevision ? undefined : revision;
+    }, waitMs);
+    if (seen === undefined) throw behind();
+    return seen;
+  }
+
+  /** Before the server closes: it waits for every open answer. */
+  onModuleDestroy(): void {
+    this.isEnding = true;
+  }
+
+  /** Up to which of its events the delivery service has done what they ask for; where the log has not come to `wanted`, how far that is. */
+  private async done(workspace: string, id: string, wanted: number): Promise<number> {
     const { revision } = await this.commands.load(deliveryAggregate, workspace, id);
+    if (revision < wanted) return revision;
     const stream = streamName(deliveryAggregate.category, workspace, id);
     const events = revision < 0 ? [] : await this.engines.store.read(stream, Math.max(0, revision + 1 - NEWEST));
     const asked = events.filter(
@@ -45,20 +66,5 @@ export class DeliveryRevisions implements OnModuleDestroy {
     const handled = new Set(rows.map(({ position }) => position));
     const open = asked.find(({ position }) => !handled.has(position));
     return open ? open.revision - 1 : revision;
-  }
-
-  /** The same, `minRevision` at least; throws the Problem READ_MODEL_BEHIND when that does not come in time. */
-  async seen({ workspace, waitMs = REVISION_WAIT_MS }: Call, id: string, minRevision: number): Promise<number> {
-    for (const deadline = performance.now() + waitMs; ; await pause(LOOK_AGAIN_MS)) {
-      const revision = await this.of(workspace, id);
-      if (revision >= minRevision) return revision;
-      if (this.isEnding || performance.now() >= deadline)
-        throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
-    }
-  }
-
-  /** Before the server closes: it waits for every open answer. */
-  onModuleDestroy(): void {
-    this.isEnding = true;
   }
 }

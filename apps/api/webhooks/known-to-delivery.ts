@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Handled } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import { DeliveriesQuery } from '#read-models';
+import { lookAgain } from './look-again';
 
 /** How long the answer to a change waits for the delivery service. */
 const WAIT_MS = 1_000;
-const LOOK_AGAIN_MS = 10;
 
 /**
  * Delivery hears of an endpoint's changes by the bus, beside the events that they are about. A change is answered when it has: what
@@ -22,10 +22,7 @@ export class KnownToDelivery {
   /** Resolves once delivery goes by what this command appended; after a second, or when nobody delivers, without that. */
   async changed(workspace: string, endpointId: string, { events, position }: Handled<unknown>): Promise<void> {
     if (events.length === 0 || !(await this.isSomebodyThere())) return;
-    for (const deadline = performance.now() + WAIT_MS; performance.now() < deadline;) {
-      if (await this.deliveries.knows(workspace, endpointId, position)) return;
-      await new Promise((again) => setTimeout(again, LOOK_AGAIN_MS));
-    }
+    await lookAgain(async () => (await this.deliveries.knows(workspace, endpointId, position)) || undefined, WAIT_MS);
   }
 
   /** A delivery process that has not been heard of for five seconds is taken for dead by the others too. */
