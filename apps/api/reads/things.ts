@@ -19,7 +19,7 @@ import { upcast } from '#public-messages';
 import { Written } from '../commands/written';
 import type { Call } from '../http/call';
 import { DEFAULT_LIMIT, type PageQuery } from '../http/page.query';
-import { isUnbuilt, problem } from '../http/problem';
+import { isUnbuilt, problem, type Problem } from '../http/problem';
 import { ReadTurns } from './read-turns';
 
 /** A GET with `minRevision`, unless it says otherwise. */
@@ -29,6 +29,9 @@ const LIST_WAIT_MS = 1_000;
 const LAST_WAIT_MS = 1_000;
 /** A stream of so many events is not read for what its view is about to have. */
 const LONG = 200;
+
+/** What was waited for has not come in time. */
+export const behind = (): Problem => problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
 
 /** What shares a stream is in one with the workspace's id. */
 const streamIdOf = ({ isDivided }: Pick<KeyedView, 'isDivided'>, workspace: string, id: string): string =>
@@ -150,7 +153,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     minRevision: number,
   ): Promise<void> {
     const isSeen = await this.progress.revisionSeen(name, workspace, id, minRevision, waitMs).catch(unlessUnbuilt);
-    if (!isSeen) throw problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
+    if (!isSeen) throw behind();
   }
 
   /** Before the server closes: it waits for every open answer. */

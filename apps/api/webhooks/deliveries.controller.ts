@@ -67,11 +67,13 @@ export class DeliveriesController {
     @Query() { minRevision = NO_STREAM }: RevisionQuery,
     @TheCall() call: Call,
   ): Promise<DeliveryDetail & { erased?: true }> {
-    await this.find(id, call);
+    // What is not there is not waited for.
+    if (minRevision > NO_STREAM) await this.find(id, call);
     // Before it is read: what is shown may be newer than it says, and never older.
-    call.revision(await this.revisions.seen(call, id, minRevision));
+    const revision = await this.revisions.seen(call, id, minRevision);
     const found = await this.deliveries.get(call.workspace, id);
     if (!found) throw fail('DELIVERY_NOT_FOUND');
+    call.revision(revision);
     const { text: body, erased } = await this.keys.open(call.workspace, found.body);
     return { ...found, body, ...(erased && { erased }) };
   }

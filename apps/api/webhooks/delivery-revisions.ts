@@ -1,11 +1,10 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { streamName } from '#event-store';
+import { NO_STREAM, streamName } from '#event-store';
 import { DAY } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { deliveryAggregate, type DeliveryEvent } from '#webhooks';
 import type { Call } from '../http/call';
-import { problem } from '../http/problem';
-import { REVISION_WAIT_MS } from '../reads/things';
+import { behind, REVISION_WAIT_MS } from '../reads/things';
 import { Commands } from '../commands/commands';
 import { lookAgain } from './look-again';
 
@@ -17,8 +16,6 @@ const NEWEST = 100;
 const LONG_AGO_MS = DAY;
 const HANDLED =
   "select position from delivery.inbox where position = any($1) and created_at > now() - interval '2 days'";
-
-const behind = () => problem('READ_MODEL_BEHIND', { headers: { 'retry-after': '1' } });
 
 /**
  * The revision of a delivery as its GET shows it. The log has what people ask for (replay, discard) and that it was parked; the delivery
@@ -40,8 +37,9 @@ export class DeliveryRevisions implements OnModuleDestroy {
   async seen({ workspace, waitMs = REVISION_WAIT_MS }: Call, id: string, minRevision: number): Promise<number> {
     const seen = await lookAgain(async () => {
       const revision = await this.done(workspace, id, minRevision);
-      if (this.isEnding && revision < minRevision) throw behind();
-      return revision < minRevision ? undefined : revision;
+      if (revision >= minRevision) return revision;
+      if (this.isEnding) throw behind();
+      return undefined;
     }, waitMs);
     if (seen === undefined) throw behind();
     return seen;
@@ -55,9 +53,9 @@ export class DeliveryRevisions implements OnModuleDestroy {
   /** Up to which of its events the delivery service has done what they ask for; where the log has not come to `wanted`, how far that is. */
   private async done(workspace: string, id: string, wanted: number): Promise<number> {
     const { revision } = await this.commands.load(deliveryAggregate, workspace, id);
-    if (revision < wanted) return revision;
+    if (revision < wanted || revision === NO_STREAM) return revision;
     const stream = streamName(deliveryAggregate.category, workspace, id);
-    const events = revision < 0 ? [] : await this.engines.store.read(stream, Math.max(0, revision + 1 - NEWEST));
+    const events = await this.engines.store.read(stream, Math.max(0, revision + 1 - NEWEST));
     const asked = events.filter(
       ({ type, metadata }) => type !== SAID && Date.parse(metadata.occurredAt) > Date.now() - LONG_AGO_MS,
     );

@@ -1,7 +1,7 @@
 import { cutToSize, planned, type Workspaces } from '#postgres';
 import { positionBefore } from '../audit/position-before';
 import { pageOf, positionOf, type Page, type PageOptions } from './cursor';
-import { element, listsOf } from './keyed-table';
+import { element, listsOf, streamRevisionOf } from './keyed-table';
 import type { Filter, KeyedView } from './keyed-view';
 
 /** A thing as the view has it. */
@@ -52,12 +52,11 @@ export class KeyedQuery<S extends object, Shown extends object> {
 
   /** Also a thing that is deleted: its state says so. */
   async get(workspace: string, id: string): Promise<FoundById<S, Shown> | undefined> {
-    const { name, isDivided } = this.view;
-    const columns = `${COLUMNS}, ${isDivided ? '' : 'revision as '}stream_revision`;
+    const columns = `${COLUMNS}, ${streamRevisionOf(this.view)}`;
     const [row] = await this.db
       .inWorkspace(workspace)
       .query<StoredRow & { stream_revision: number }>(
-        `select ${columns} from read.${name} where workspace = $1 and id = $2`,
+        `select ${columns} from read.${this.view.name} where workspace = $1 and id = $2`,
         [workspace, id],
       );
     return row && { ...this.found(row), streamRevision: row.stream_revision };

@@ -20,8 +20,7 @@ interface StoredRow {
   readonly workspace: string;
   readonly id: string;
   readonly revision: number;
-  /** Where the view is divided. */
-  readonly stream_revision?: number;
+  readonly stream_revision: number;
   readonly position: number;
   readonly created_position: number;
   readonly state: string;
@@ -117,7 +116,7 @@ export class KeyedTable<S extends object> {
   private async load(sql: Sql, keys: readonly { workspace: string; id: string }[]): Promise<void> {
     if (keys.length === 0) return;
     const found = await sql.query<StoredRow>(
-      `select t.workspace, t.id, t.revision, ${this.view.isDivided ? 't.stream_revision, ' : ''}t.position, t.created_position, t.state
+      `select t.workspace, t.id, t.revision, ${streamRevisionOf(this.view)}, t.position, t.created_position, t.state
          from unnest($1::text[], $2::text[]) k (workspace, id) join ${this.table} t using (workspace, id)`,
       [keys.map(({ workspace }) => workspace), keys.map(({ id }) => id)],
     );
@@ -127,7 +126,7 @@ export class KeyedTable<S extends object> {
         workspace,
         id,
         revision,
-        streamRevision: row.stream_revision ?? revision,
+        streamRevision: row.stream_revision,
         position,
         createdPosition: row.created_position,
         state: JSON.parse(text) as S,
@@ -173,6 +172,10 @@ export class KeyedTable<S extends object> {
     }
   }
 }
+
+/** What reads the revision of a row's stream, which is the row's own unless several share one. */
+export const streamRevisionOf = ({ isDivided }: Pick<KeyedView, 'isDivided'>): string =>
+  `${isDivided ? '' : 'revision as '}stream_revision`;
 
 /** Text is compared byte by byte: nobody sorts by it, and it costs a fraction. */
 const TYPES = { text: 'text collate "C"', timestamptz: 'timestamptz', 'text[]': 'text[]' } as const;
