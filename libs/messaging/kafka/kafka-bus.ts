@@ -12,6 +12,7 @@ import { KafkaProducer } from './kafka-producer';
 import { refusalOf } from './kafka-refusal';
 import { askRelease } from './kafka-release';
 import { connectionOf, type Connection } from './kafka-settings';
+import { inWholeResponses, ownSockets } from './whole-responses';
 import { KafkaSubscription, unread } from './kafka-subscription';
 import { abandon, atMost, CLOSE_MS, connected, onSilence } from './patience';
 
@@ -71,7 +72,7 @@ export class KafkaBus implements Bus {
         () =>
         ({ namespace, log: { message, error } }) =>
           options.onLog?.(`${namespace}: ${message}${error ? ` (${String(error)})` : ''}`),
-      ...(options.socketFactory && { socketFactory: options.socketFactory }),
+      socketFactory: inWholeResponses(options.socketFactory ?? ownSockets),
     });
     this.metadataAgeMs = options.metadataAgeMs ?? METADATA_AGE_MS;
     this.producer = new KafkaProducer(this.kafka, this.metadataAgeMs, (topics) => this.makeAnew(topics));

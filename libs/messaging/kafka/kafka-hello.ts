@@ -1,6 +1,5 @@
-import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import type { Connection } from './kafka-settings';
+import { socketTo } from './whole-responses';
 
 const TIMEOUT_MS = 3_000;
 const API_VERSIONS = 18;
@@ -27,17 +26,9 @@ export async function beginnings({ brokers, ssl }: Connection): Promise<string[]
 export function askVersions(broker: string, ssl: Connection['ssl']): Promise<Buffer> {
   const at = broker.lastIndexOf(':');
   const [host, port] = [broker.slice(0, at), Number(broker.slice(at + 1))];
-  const socket: Socket = ssl
-    ? connectTls({
-        ...(ssl === true ? {} : (ssl as ConnectionOptions)),
-        host,
-        port,
-        ...(isIP(host) === 0 && { servername: host }),
-      })
-    : connect({ host, port });
+  const socket = socketTo({ host, port, ssl }, () => socket.write(request()));
   const answer = new Promise<Buffer>((resolve, reject) => {
     let heard = Buffer.alloc(0);
-    socket.once(ssl ? 'secureConnect' : 'connect', () => socket.write(request()));
     socket.on('data', (data) => {
       heard = Buffer.concat([heard, data]);
       if (heard.length >= 4 && heard.length >= 4 + heard.readInt32BE(0)) resolve(heard.subarray(8));
