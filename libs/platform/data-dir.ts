@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SettingsError } from './config/settings';
 import { writeWhole } from './write-whole';
 
@@ -16,8 +16,7 @@ const LOOK_MS = 10;
 export function claimDataDir(dataDir: string): () => void {
   const [layout, owner] = [join(dataDir, 'layout'), join(dataDir, 'owner.pid')];
   const identity = [process.pid, birthOf(process.pid)].join(' ').trim();
-  try {
-    mkdirSync(dataDir, { recursive: true });
+  inDataDir(dataDir, () => {
     if (!existsSync(layout)) writeWhole(layout, `${LAYOUT}\n`);
     const found = readFileSync(layout, 'utf8').trim();
     if (found !== LAYOUT)
@@ -32,6 +31,17 @@ export function claimDataDir(dataDir: string): () => void {
         );
       writeWhole(owner, identity);
     });
+  });
+  return () => {
+    if (read(owner) === identity) rmSync(owner);
+  };
+}
+
+/** Works in DATA_DIR, made when missing. SettingsError with what to do when there can be none, or nothing may be written there. */
+export function inDataDir<T>(dataDir: string, work: () => T): T {
+  try {
+    makeFolder(dataDir);
+    return work();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
@@ -44,10 +54,23 @@ export function claimDataDir(dataDir: string): () => void {
     if (code === 'ENOSPC') throw new SettingsError(`There is no space left for ${dataDir}.`, { cause: error });
     throw error;
   }
-  return () => {
-    if (read(owner) === identity) rmSync(owner);
-  };
 }
+
+/**
+ * Makes a folder, and those above it, when missing. Node's own way asks for ever where a folder that is there takes no new one and says that
+ * something is missing, as /proc does.
+ */
+function makeFolder(folder: string): void {
+  if (isFolder(folder)) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!isFolder(folder)) throw error;
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /** The living process that has claimed DATA_DIR, if there is one. */
 export function holderOf(dataDir: string): number | undefined {

@@ -39,4 +39,10 @@ describe('the secret key of a sandbox', () => {
     writeFileSync(join(dataDir, 'secret-key'), 'half a k');
     expect(() => sandboxKey({ mode: 'sandbox', dataDir })).toThrow('secret-key is damaged');
   });
+
+  it('is refused a folder that is none', () => {
+    writeFileSync(dataDir, '');
+    const below = join(dataDir, 'below');
+    expect(() => sandboxKey({ mode: 'sandbox', dataDir: below })).toThrow(`${below} is not a folder`);
+  });
 });

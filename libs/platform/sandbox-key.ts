@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSecretKey, SettingsError, type Settings } from './config/settings';
-import { alone } from './data-dir';
+import { alone, inDataDir } from './data-dir';
 import { writeWhole } from './write-whole';
 
 /**
@@ -14,8 +14,7 @@ export function sandboxKey({ mode, dataDir }: Pick<Settings, 'mode' | 'dataDir'>
   const file = join(dataDir, 'secret-key');
   const known = keyIn(file);
   if (known) return known;
-  mkdirSync(dataDir, { recursive: true });
-  return alone(dataDir, () => keyIn(file) || madeIn(file));
+  return inDataDir(dataDir, () => alone(dataDir, () => keyIn(file) || madeIn(file)));
 }
 
 function keyIn(file: string): string {

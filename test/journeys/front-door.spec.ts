@@ -241,6 +241,13 @@ describe('the front door', () => {
         /is not a folder: set DATA_DIR to one\./,
       ],
       [
+        'a folder where none can be made',
+        // Node's own way of making folders never ends below /proc.
+        () => ({ DATA_DIR: existsSync('/proc/self') ? '/proc/nowhere/data' : '/dev/null/data' }),
+        [],
+        /is not a folder: set DATA_DIR to one\./,
+      ],
+      [
         'a setting of the wrong form',
         () => ({ DATA_DIR: fresh(), RETRY_SCALE: 'often' }),
         [],
