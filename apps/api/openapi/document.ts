@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { openApiWebhooks } from '#webhook-contracts';
 import { PREFIX } from '../http/routes';
+import { answerExample } from './answer-examples';
 import { bodyExamples } from './body-examples';
 import { errorResponses, parametersOf, responseHeaders, sharedComponents, type Operation } from './conventions';
 import { answerSchemas } from './schema';
@@ -80,7 +81,10 @@ function route(operation: Operation): Json {
     ...rest
   } = operation;
   const success = Object.fromEntries(
-    Object.entries(responses).map(([status, response]) => [status, { ...response, headers: responseHeaders(tagged) }]),
+    Object.entries(responses).map(([status, response]) => [
+      status,
+      { ...withExample(response, answerExample), headers: responseHeaders(tagged) },
+    ]),
   );
   const operationId = rest.operationId
     .replace(/Controller_(.)/, (_, first: string) => first.toUpperCase())
@@ -89,16 +93,21 @@ function route(operation: Operation): Json {
     ...rest,
     operationId,
     parameters: [...parameters, ...parametersOf(kind ?? 'read', tagged)],
-    ...(requestBody && { requestBody: withExample(requestBody, bodyExamples[operationId]) }),
+    ...(requestBody && { requestBody: withExample(requestBody, () => bodyExamples[operationId]) }),
     responses: { ...success, ...errorResponses(codes, kind ?? 'read', tagged) },
   };
 }
 
-const withExample = ({ content, ...body }: Json, example: unknown): Json => ({
-  ...body,
-  content: Object.fromEntries(
-    Object.entries(content as Record<string, Json>).map(([type, of]) => [type, { ...of, example }]),
-  ),
+const withExample = ({ content, ...rest }: Json, exampleOf: (schema: Json) => unknown): Json => ({
+  ...rest,
+  ...(content !== undefined && {
+    content: Object.fromEntries(
+      Object.entries(content as Record<string, { schema: Json }>).map(([type, of]) => [
+        type,
+        type === 'application/json' ? { ...of, example: exampleOf(of.schema) } : of,
+      ]),
+    ),
+  }),
 });
 
 /** Health and metrics need no key. */

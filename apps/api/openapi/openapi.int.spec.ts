@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
+import { verifyStandard } from '#webhook-signing';
 import { openApiText } from './openapi-text';
 import { bootApi, type BootedApi } from '../testing/boot-api';
 
@@ -13,14 +14,27 @@ interface Operation {
   readonly parameters: readonly object[];
   readonly requestBody?: {
     readonly required: boolean;
-    readonly content: Readonly<Record<string, { readonly schema: object; readonly example?: object }>>;
+    readonly content: Content;
   };
+  readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
 }
+
+type Content = Readonly<Record<string, { readonly schema: object; readonly example?: object }>>;
 
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly webhooks: Readonly<Record<string, unknown>>;
+}
+
+/** What a schema of the document finds wrong with a value; null when it is well. */
+function faultsOf(document: Document): (schema: object, value: unknown) => unknown {
+  const ajv = addFormats(new Ajv2020({ strict: false }));
+  ajv.addSchema(document, 'document');
+  return (schema, value) => {
+    const inDocument = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/'));
+    return ajv.validate(inDocument, value) ? null : ajv.errors;
+  };
 }
 
 describe('the OpenAPI document', () => {
@@ -85,19 +99,48 @@ describe('the OpenAPI document', () => {
   });
 
   it('shows a whole body for every operation that takes one, which its schema and its route take', async () => {
-    const ajv = addFormats(new Ajv2020({ strict: false }));
-    ajv.addSchema(document, 'document');
+    const faults = faultsOf(document);
     for (const [path, of] of Object.entries(document.paths))
       for (const [method, { requestBody }] of Object.entries(of)) {
         if (!requestBody) continue;
         const { schema, example } = requestBody.content['application/json']!;
-        const inDocument = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/'));
-        expect([method, path, ajv.validate(inDocument, example), ajv.errors]).toEqual([method, path, true, null]);
+        expect([method, path, faults(schema, example)]).toEqual([method, path, null]);
         const prefix = { galleries: 'gal', content: 'cnt' }[path.split('/')[3]!] ?? 'ast';
         const one = `/${path.replaceAll(/\{\w+\}/g, `${prefix}_none`)}`;
         const { body } = await api.send(method.toUpperCase(), one, example);
         expect([method, path, body]).not.toMatchObject([method, path, { code: 'VALIDATION_FAILED' }]);
       }
+  });
+
+  it('shows a whole answer of every operation that answers with JSON, which its schema describes', () => {
+    const faults = faultsOf(document);
+    let shown = 0;
+    for (const [path, of] of Object.entries(document.paths))
+      for (const [method, { responses }] of Object.entries(of))
+        for (const [status, { content }] of Object.entries(responses)) {
+          const answer = content?.['application/json'];
+          if (!answer) continue;
+          shown++;
+          expect([method, path, status, answer.example !== undefined, faults(answer.schema, answer.example)]).toEqual([
+            method,
+            path,
+            status,
+            true,
+            null,
+          ]);
+        }
+    expect(shown).toBeGreaterThan(80);
+  });
+
+  it('shows a feed whose signature verifies', () => {
+    const { example } =
+      document.paths['/api/v1/webhooks/endpoints/{id}/events']!['get']!.responses['200']!.content!['application/json']!;
+    const { signingSecret: secret } = document.paths['/api/v1/webhooks/endpoints']!['post']!.responses['201']!.content![
+      'application/json'
+    ]!.example as { signingSecret: string };
+    const [{ headers, body }] = (example as { data: [{ headers: Record<string, string>; body: string }] }).data;
+    const now = Number(headers['webhook-timestamp']);
+    expect(verifyStandard({ secret, headers, body, now })).toMatchObject({ id: headers['webhook-id'] });
   });
 
   it('has a page with everything that it asks for, and nothing else beside it', async () => {

@@ -1,3 +1,4 @@
+import { answerExample, unavailable } from './answer-examples';
 import { answer, flag, object, oneOf, text, time, type AnswerSchema, type Schema } from './schema';
 
 const live = answer('Live', 'The process runs', object({ status: { const: 'live' }, app: text }));
@@ -13,7 +14,9 @@ const ready = answer(
   object({ status: oneOf('ready', 'unavailable'), parts: { type: 'object', additionalProperties: part } }),
 );
 
-const json = ({ reference }: AnswerSchema) => ({ content: { 'application/json': { schema: reference } } });
+const json = ({ reference }: AnswerSchema, example = answerExample(reference)) => ({
+  content: { 'application/json': { schema: reference, example } },
+});
 
 interface Open {
   readonly operationId: string;
@@ -33,7 +36,7 @@ export const withoutAKey: Readonly<Record<string, Open>> = {
     summary: 'Whether every part can work',
     responses: {
       200: { description: 'All can', ...json(ready) },
-      503: { description: 'Those that are not ok cannot', ...json(ready) },
+      503: { description: 'Those that are not ok cannot', ...json(ready, unavailable) },
     },
   },
   '/metrics': {
