@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
+import type { ApiPropertyOptions } from '@nestjs/swagger';
 import {
   ArrayMaxSize,
   ArrayMinSize,
@@ -17,6 +17,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { idPattern, type IdPrefix } from '#kernel';
+import { documented } from '../openapi/documented';
 import { reading, type Dto } from './readings';
 import { hasLength } from './text-length';
 import { parseTime } from './time';
@@ -47,14 +48,18 @@ function field(
       !(value === undefined && optional && !needed?.(whole)) && !(value === null && nullable),
   );
   if (needed) rules.push(onlyIf(needed));
-  const documented = ApiProperty({
+  const shown = property({
     ...(nullable ? { anyOf: [schema, { type: 'null' }] } : schema),
     required: !optional,
     ...(description !== undefined && { description }),
     ...(example !== undefined && { example }),
-  } as Parameters<typeof ApiProperty>[0]);
-  return applyDecorators(reading({}), skip, documented, ...rules);
+  } as ApiPropertyOptions);
+  return applyDecorators(reading({}), skip, shown, ...rules);
 }
+
+/** What the document says of a field. */
+const property = (options: ApiPropertyOptions): PropertyDecorator =>
+  documented(({ ApiProperty }) => ApiProperty(options));
 
 const onlyIf = (needed: NonNullable<FieldOptions['needed']>): PropertyDecorator =>
   ValidateBy({
@@ -93,7 +98,7 @@ export const Pattern = (pattern: RegExp, means: string, options: FieldOptions = 
 export const Email = (options: FieldOptions = {}): PropertyDecorator =>
   applyDecorators(
     Text({ min: 3, max: 320, ...options }),
-    ApiProperty({ pattern: EMAIL.source }),
+    property({ pattern: EMAIL.source }),
     Matches(EMAIL, { message: 'must be an e-mail address' }),
   );
 
@@ -104,7 +109,7 @@ const EMAIL = /^[^\s@<>",;]+@[^\s@<>"',;]+$/u;
 export const WebUrl = (options: FieldOptions = {}): PropertyDecorator =>
   applyDecorators(
     Text({ max: 2_048, ...options }),
-    ApiProperty({ pattern: WEB_URL.source }),
+    property({ pattern: WEB_URL.source }),
     ValidateBy({
       name: 'isWebUrl',
       validator: { validate: isWebUrl, defaultMessage: () => 'must be an http or https URL' },
@@ -269,7 +274,7 @@ const isObject = (value: unknown): boolean => typeof value === 'object' && value
 /** The document knows a class that is named later by a function called `type`. */
 const documentedAs = (dto: () => Dto, list: object = {}): PropertyDecorator => {
   const type = () => dto();
-  return ApiProperty({ type, ...list });
+  return property({ type, ...list });
 };
 
 /** An object of its own class. */
@@ -309,7 +314,7 @@ export const NestedList = (
 export const Name = (options: FieldOptions = {}): PropertyDecorator =>
   applyDecorators(
     Text({ max: 200, ...options }),
-    ApiProperty({ pattern: NO_CONTROLS }),
+    property({ pattern: NO_CONTROLS }),
     Matches(new RegExp(NO_CONTROLS, 'u'), { message: 'must not hold control characters' }),
   );
 

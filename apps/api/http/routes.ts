@@ -1,6 +1,6 @@
 import { applyDecorators, Controller, Delete, Get, HttpCode, Patch, Post } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiBearerAuth, ApiBody, ApiExtension, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { documented } from '../openapi/documented';
 import type { AnswerSchema } from '../openapi/schema';
 import type { RouteContract } from './caller';
 import type { Dto } from './readings';
@@ -11,7 +11,10 @@ export const PREFIX = 'api/v1';
 
 /** A noun of the api under `/api/v1`. */
 export const ApiController = (path: string, tag: string): ClassDecorator =>
-  applyDecorators(Controller(path ? `${PREFIX}/${path}` : PREFIX), ApiTags(tag), ApiBearerAuth());
+  applyDecorators(
+    Controller(path ? `${PREFIX}/${path}` : PREFIX),
+    documented(({ ApiTags, ApiBearerAuth }) => applyDecorators(ApiTags(tag), ApiBearerAuth())),
+  );
 
 export interface RouteOptions {
   readonly scope: Scope;
@@ -63,17 +66,21 @@ function described(
   const content = answer && (produces ?? ['application/json']).map((type) => [type, { schema: answer.reference }]);
   return applyDecorators(
     RouteConfig({ api: contract }),
-    ApiOperation({ summary, ...(description && { description }) }),
-    ApiResponse({
-      status,
-      description: answer?.description ?? 'Done',
-      ...(content && { content: Object.fromEntries(content) as never }),
-    }),
-    ApiExtension('x-scope', scope),
-    ApiExtension('x-kind', kind),
-    ApiExtension('x-tagged', tagged ?? false),
-    ApiExtension('x-errors', errors),
-    // What may be left empty may be left out.
-    ...(body ? [ApiBody({ type: body, required: !keepsRules(new body()) })] : []),
+    documented(({ ApiOperation, ApiResponse, ApiExtension, ApiBody }) =>
+      applyDecorators(
+        ApiOperation({ summary, ...(description && { description }) }),
+        ApiResponse({
+          status,
+          description: answer?.description ?? 'Done',
+          ...(content && { content: Object.fromEntries(content) as never }),
+        }),
+        ApiExtension('x-scope', scope),
+        ApiExtension('x-kind', kind),
+        ApiExtension('x-tagged', tagged ?? false),
+        ApiExtension('x-errors', errors),
+        // What may be left empty may be left out.
+        ...(body ? [ApiBody({ type: body, required: !keepsRules(new body()) })] : []),
+      ),
+    ),
   );
 }

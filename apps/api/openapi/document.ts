@@ -1,10 +1,10 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { openApiWebhooks } from '#webhook-contracts';
 import { PREFIX } from '../http/routes';
 import { answerExample } from './answer-examples';
 import { bodyExamples } from './body-examples';
 import { errorResponses, parametersOf, responseHeaders, sharedComponents, type Operation } from './conventions';
+import { swaggerOfAll } from './documented';
 import { answerSchemas } from './schema';
 import { withoutAKey } from './without-a-key';
 
@@ -18,7 +18,8 @@ Errors are RFC 9457 problems with a stable \`code\`. Every POST, PATCH and DELET
 the thing's revision; writes take \`If-Match\`. Lists are newest first, in pages of up to 200.`;
 
 /** The OpenAPI 3.1 document of the running routes, and of every webhook. The same for every process, whatever else it serves. */
-export function apiDocument(app: NestFastifyApplication): Json {
+export async function apiDocument(app: NestFastifyApplication): Promise<Json> {
+  const { DocumentBuilder, SwaggerModule } = await swaggerOfAll();
   const config = new DocumentBuilder()
     .setTitle('Postledger')
     .setDescription(DESCRIPTION)

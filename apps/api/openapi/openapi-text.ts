@@ -13,5 +13,5 @@ export async function openApiText(): Promise<string> {
     preview: true,
     logger: false,
   });
-  return `${JSON.stringify(apiDocument(app), undefined, 1)}\n`;
+  return `${JSON.stringify(await apiDocument(app), undefined, 1)}\n`;
 }

@@ -31,9 +31,10 @@ const POLICY =
 
 /** The document at `/docs-json`, and a page of it at `/docs`; both are made at the first call. */
 export function serveDocument(app: NestFastifyApplication, server: FastifyInstance): void {
-  let document: string | undefined;
-  server.get('/docs-json', (_, reply) =>
-    reply.type('application/json; charset=utf-8').send((document ??= JSON.stringify(apiDocument(app)))),
+  let document: Promise<string> | undefined;
+  const made = async () => JSON.stringify(await apiDocument(app));
+  server.get('/docs-json', async (_, reply) =>
+    reply.type('application/json; charset=utf-8').send(await (document ??= made())),
   );
   for (const path of ['/docs', '/docs/'])
     server.get(path, (_, reply) =>

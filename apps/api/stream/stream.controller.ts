@@ -1,9 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Inject, Req, Res } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TheCall, type Call } from '../http/call';
 import { ApiController, Read } from '../http/routes';
+import { documented } from '../openapi/documented';
 import { answer, text } from '../openapi/schema';
 import { LiveStream } from './live-stream';
 
@@ -26,7 +26,9 @@ export class StreamController {
     description:
       '`Last-Event-ID` resumes after that event, without gap or double. A comment comes every 15 seconds. A reader that does not take what waits for it within 30 seconds gets the event `stream.dropped` and is cut off: it may resume.',
   })
-  @ApiHeader({ name: 'Last-Event-ID', description: 'The last event that was seen', required: false })
+  @documented(({ ApiHeader }) =>
+    ApiHeader({ name: 'Last-Event-ID', description: 'The last event that was seen', required: false }),
+  )
   async open(@TheCall() call: Call, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const lastId = request.headers['last-event-id'];
     const after = await this.live.startAfter(
