@@ -1,11 +1,14 @@
-import type { EventStore } from '#event-store';
+import { NO_STREAM, type EventStore } from '#event-store';
 import type { Database, Sql } from '#postgres';
+import { contracts, matches } from '#webhook-contracts';
 import { intoLine } from '../ordered/into-line';
 import { changeEras } from './eras';
 import type { EndpointChange } from './endpoint-change';
 import { endpointByNumber, endpointRow, type EndpointDirectory } from './endpoint-directory';
 import { closedReason, isOpen, type EndpointRow } from './endpoint';
 import { insertNewlyWanted } from './newly-wanted';
+import { changesIn, ownStream } from './own-changes';
+import { askedSince, countsUpTo } from './what-follows';
 
 /** The advisory lock that every intake holds shared (delivery.intake), and a change of the endpoints exclusively. */
 const LOCK = 7305050;
@@ -38,13 +41,17 @@ export async function applyChange(needs: ChangeNeeds, change: EndpointChange): P
   const { db, store, directory } = needs;
   if (change.kind === 'updated') await coalesceAnew(db, change);
   if (change.kind === 'enabled') await giveUpFirst(needs, change);
+  const stream = ownStream(change.workspace, change.endpointId);
+  const known = await store.read(stream);
   const no = await db.tx(async (sql) => {
     await lockOutIntakes(sql);
     const row = await endpointRow(sql, change.workspace, change.endpointId);
     if (!row) return register(sql, change);
     if (row.position >= change.position || row.phase === 'deleted') return undefined;
     const head = await store.head();
-    await update(needs, sql, row, change, head);
+    const events = [...known, ...(await store.read(stream, (known.at(-1)?.revision ?? NO_STREAM) + 1))];
+    const later = changesIn(events.filter(({ position }) => position > change.position));
+    await update(needs, sql, row, { change, later, head });
     return row.no;
   });
   await directory.refresh();
@@ -118,13 +125,14 @@ async function register(sql: Sql, change: EndpointChange): Promise<number> {
   return row!.no;
 }
 
-async function update(
-  needs: ChangeNeeds,
-  sql: Sql,
-  row: EndpointRow,
-  change: EndpointChange,
-  head: number,
-): Promise<void> {
+/** A change, what follows it in the log, and how far that had come when the intakes were locked out. */
+interface Learned {
+  readonly change: EndpointChange;
+  readonly later: readonly EndpointChange[];
+  readonly head: number;
+}
+
+async function update(needs: ChangeNeeds, sql: Sql, row: EndpointRow, { change, later, head }: Learned): Promise<void> {
   const { config, position, kind } = change;
   const enabled = config.status === 'enabled';
   // While it catches up nothing but the catch-up gives it events, in log order: what it has read is settled, the rest is ahead.
@@ -158,11 +166,12 @@ async function update(
   }
   if (enabled && !row.enabled) {
     while ((await purge(sql, row, needs.now())) > 0);
-    await reviveDiscarded(sql, row.no, change, needs.now());
+    await reviveDiscarded(sql, row.no, change, later, needs.now());
   }
   if (config.ordered && !row.config.ordered) await intoLine(sql, row.no);
-  if (changesFlow && learned > position)
-    await insertNewlyWanted(needs, sql, { ...row, config, enabled, phase, eras, version }, row, change, learned);
+  const upTo = Math.min(learned, countsUpTo(change, later));
+  if (changesFlow && upTo > position)
+    await insertNewlyWanted(needs, sql, { ...row, config, enabled, phase, eras, version }, row, change, upTo);
 }
 
 /** What is given up while the intakes wait; the rest of a long backlog goes after it, page by page. */
@@ -198,15 +207,27 @@ async function giveUpFirst(
   if (row && row.position < position) while ((await purgeClosed(db, row.no, now())) > 0);
 }
 
-/** Events after the enabling that were handled before it was known: discarded then, wanted now. */
+/**
+ * Events after the enabling that were handled before it was known: discarded then, wanted now. But for what happened after it was closed
+ * again, and for what it no longer asked for by then: delivery may not have heard of that either.
+ */
 async function reviveDiscarded(
   sql: Sql,
   no: number,
-  { position, at, config }: EndpointChange,
+  change: EndpointChange,
+  later: readonly EndpointChange[],
   now: string,
 ): Promise<void> {
+  const { position, at, config } = change;
+  const types = contracts.get(config.contract)?.types ?? [];
+  const wanted = askedSince(change, later).flatMap(({ eventTypes, ...stretch }) =>
+    types.filter((type) => matches(eventTypes, type)).map((type) => ({ ...stretch, type })),
+  );
   const revived = `update delivery.delivery d set state = 'queued', reason = null, changed_at = $3
-     where d.endpoint = $1 and d.state = 'discarded' and d.reason in ('disabled', 'gone') and d.position > $2 and d.id >= delivery.id_at($4::timestamptz - interval '1 hour') returning d.id, d.endpoint, d.sequence, d.key, d.type`;
+     where d.endpoint = $1 and d.state = 'discarded' and d.reason in ('disabled', 'gone') and d.position > $2 and d.id >= delivery.id_at($4::timestamptz - interval '1 hour')
+       and exists (select from unnest($5::bigint[], $6::bigint[], $7::text[]) w(after, up_to, type)
+                   where w.type = d.type and d.position > w.after and d.position <= w.up_to)
+     returning d.id, d.endpoint, d.sequence, d.key, d.type`;
   await sql.query(
     config.ordered
       ? `with revived as (${revived}), requeued as (
@@ -214,6 +235,14 @@ async function reviveDiscarded(
          ) insert into delivery.queue (endpoint, sequence, key, delivery_id) select endpoint, sequence, key, id from revived`
       : `with revived as (${revived}) insert into delivery.retry (delivery_id, endpoint, due_at, sequence, coalesce_key)
          select r.id, r.endpoint, $3, r.sequence, delivery.coalesce_key(e.config, r.type, r.key) from revived r join delivery.endpoint e on e.no = r.endpoint`,
-    [no, position, now, at],
+    [
+      no,
+      position,
+      now,
+      at,
+      wanted.map(({ after }) => after),
+      wanted.map(({ upTo }) => upTo),
+      wanted.map(({ type }) => type),
+    ],
   );
 }

@@ -48,40 +48,43 @@ describe('eras', () => {
         fc.array(change, { maxLength: 5 }),
         fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 60, maxLength: 60 }),
         (first, changes, seenAfter) => {
-          let position = 0;
-          let head = 0;
-          const applied = changes.map(({ gap, late, types }) => {
+          let [position, head, types] = [0, 0, first];
+          const applied = changes.flatMap(({ gap, late, types: next }) => {
             position += gap;
+            // One that leaves the types as they are adds nothing.
+            if (JSON.stringify(next) === JSON.stringify(types)) return [];
             head = Math.max(head, position + late);
-            return { position, head, types };
+            return [{ position, head, types: (types = next) }];
           });
           const last = head + 5;
           const histories: Era[][] = [begin(first)];
-          for (const { position: at, head: upTo, types } of applied)
-            histories.push(changeEras(histories.at(-1)!, at, upTo, { enabled: true, eventTypes: types }));
+          for (const { position: at, head: upTo, types: next } of applied)
+            histories.push(changeEras(histories.at(-1)!, at, upTo, { enabled: true, eventTypes: next }));
           for (let at = 1; at <= last; at++) {
             // The log's own answer: the types as of the newest change before it.
-            const wanted = applied.filter((one) => one.position < at).at(-1)?.types ?? first;
+            const asked = applied.filter((one) => one.position < at).at(-1)?.types ?? first;
             // An intake sees it at some moment: never before it is in the log, so after every change whose head it is beyond.
             const earliest = applied.filter((one) => one.head < at).length;
             const seen = Math.min(histories.length - 1, Math.max(earliest, seenAfter[at % 60]!));
             for (const type of TYPES) {
+              const isWanted = takes({ after: 0, enabled: true, all: [asked] }, type);
               const byIntake = takes(eraAt(histories[seen]!, at), type);
               // What each change adds from the log: new types that the eras before it did not take, unless it is there already.
               let there = byIntake && seen === 0;
               let count = byIntake ? 1 : 0;
               applied.forEach((one, index) => {
-                if (index + 1 === seen && byIntake) there = true;
-                if (at <= one.position || at > one.head || there) return;
+                if (index === seen && byIntake) there = true;
+                // What follows the next change in the log is the next one's.
+                const upTo = Math.min(one.head, applied[index + 1]?.position ?? Infinity);
+                if (at <= one.position || at > upTo || there) return;
                 const adds =
                   takes({ after: 0, enabled: true, all: [one.types] }, type) &&
                   !takes(eraAt(histories[index]!, at), type);
-                if (adds) {
-                  count++;
-                  there = true;
-                }
+                if (!adds) return;
+                if (!isWanted) throw new Error(`${type} at ${at} is given from the log, and not wanted`);
+                count++;
+                there = true;
               });
-              const isWanted = takes({ after: 0, enabled: true, all: [wanted] }, type);
               if (isWanted && count === 0) throw new Error(`${type} at ${at} is lost`);
               if (count > 1) throw new Error(`${type} at ${at} comes ${count} times`);
             }

@@ -3,7 +3,7 @@ import { PoisonMessageError, type ReceivedMessage } from '#messaging';
 import { fromBusMessage, messageType, TOPICS, type CoreMessage } from '#public-messages';
 import { isHeldBy } from '../dispatch/task';
 import { applyChange, purgeClosed, registerTogether } from '../endpoints/apply-change';
-import { changesBefore } from '../endpoints/changes-before';
+import { changesBefore } from '../endpoints/own-changes';
 import type { Endpoint } from '../endpoints/endpoint';
 import { ENDPOINT_CHANGED, endpointChange, type EndpointChange } from '../endpoints/endpoint-change';
 import { UnrenderableError } from '../intake/draft';
