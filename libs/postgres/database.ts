@@ -49,7 +49,8 @@ const ALIVE_MS = 1_000;
 /**
  * Whatever the defaults of the database and its user are. Log, bus and checkpoints let writers take turns, and each must see what the one before
  * has committed. A time is to be read by JavaScript: of long ago, other zones have offsets with seconds, which are none to it. So is a number, with
- * all of its digits, and an array with what is null in it. And whoever leads or waits says nothing for long.
+ * all of its digits, and an array with what is null in it. What was accepted is on the disk, and on a standby where that is asked for. And whoever
+ * leads or waits says nothing for long.
  */
 const SESSION = [
   "set default_transaction_isolation = 'read committed'",
@@ -57,6 +58,7 @@ const SESSION = [
   "set datestyle = 'ISO'",
   'set extra_float_digits = 1',
   'set array_nulls = on',
+  "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'",
   UNHURRIED,
   `set idle_in_transaction_session_timeout = ${FROZEN_AFTER_MS}`,
 ].join('; ');
