@@ -40,6 +40,29 @@ it.each([0, 1])(
   async (index) => expect(await justBehind().find('ws_1', messages[index]!.id)).toEqual({ position: 7, index }),
 );
 
+it('finds a further message of an event that the outbox has forgotten', async () => {
+  const event = { ...failed, id: '019dba5e-2200-7123-8abc-000000000001' };
+  const other = { ...event, id: '019dba5e-2200-7123-8abc-000000000002', position: 9 };
+  const [, second] = messagesOf(event);
+  const asked: unknown[][] = [];
+  const query = async (text: string, values: unknown[]) => {
+    if (!text.includes('between')) return text.includes('min(position)') ? [{ position: 20 }] : [];
+    asked.push(values.slice(0, 3));
+    return [{ position: 9 }, { position: 7 }];
+  };
+  const readAll = async ({ after }: { after: number }) => ({
+    events: [event, other].filter(({ position }) => position === after),
+    position: 20,
+  });
+  const places = new EventPlaces({
+    db: { query, inWorkspace: () => ({ query }) },
+    store: { readAll },
+  } as unknown as Engines);
+  expect(await places.find('ws_1', second!.id)).toEqual({ position: 7, index: 1 });
+  const ofThatTime = (rest: string) => `019dba5e-2200-${rest}`;
+  expect(asked).toEqual([['ws_1', ofThatTime('0000-0000-000000000000'), ofThatTime('ffff-ffff-ffffffffffff')]]);
+});
+
 it('says of an id that nobody has given that there is no such event', () =>
   expect(justBehind().find('ws_1', 'evt_00000000-0000-8000-8000-00000000000f')).rejects.toMatchObject({
     code: 'EVENT_UNKNOWN',

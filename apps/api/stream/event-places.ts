@@ -1,4 +1,4 @@
-import { eventsAfter } from '#event-store';
+import { eventAt, eventsAfter } from '#event-store';
 import { Recent, uuidIn } from '#kernel';
 import type { Engines } from '#platform';
 import { messagesOf } from '#public-messages';
@@ -12,8 +12,14 @@ export interface Place {
 
 const REMEMBERED = 40_000;
 const BATCH = 500;
+/** Characters of a UUIDv7 that tell its time. */
+const MILLISECOND = 13;
+/** Events of one workspace and millisecond that are looked through. */
+const IN_A_MILLISECOND = 1_000;
+const OF_A_TIME =
+  'select position from read.audit where workspace = $1 and event_id between $2 and $3 order by event_id limit $4';
 
-/** Finds the place of a message by its id: in memory what this process told, else in the audit log, the outbox, and the log beyond both. */
+/** Finds the place of a message by its id: in memory what this process told, else in the audit log, the outbox, and the log. */
 export class EventPlaces {
   private readonly told = new Recent<string, Place>(REMEMBERED);
 
@@ -41,6 +47,7 @@ export class EventPlaces {
     return (
       (await this.inAudit(workspace, uuid)) ??
       (await this.inOutbox(workspace, id)) ??
+      (await this.besideItsEvent(workspace, uuid, id)) ??
       (await this.inLog(workspace, id, passed?.position ?? 0))
     );
   }
@@ -63,6 +70,25 @@ export class EventPlaces {
     );
     const [position, index] = (row?.place ?? '').split('.').map(Number);
     return row && { position: position!, index: index! };
+  }
+
+  /** The outbox forgets after days; but an id that follows from an event's has the same millisecond in it. */
+  private async besideItsEvent(workspace: string, uuid: string, id: string): Promise<Place | undefined> {
+    const millisecond = uuid.slice(0, MILLISECOND);
+    const rows = await this.engines.db
+      .inWorkspace(workspace)
+      .query<{ position: number }>(OF_A_TIME, [
+        workspace,
+        `${millisecond}-0000-0000-000000000000`,
+        `${millisecond}-ffff-ffff-ffffffffffff`,
+        IN_A_MILLISECOND,
+      ]);
+    for (const { position } of rows) {
+      const event = await eventAt(this.engines.store, position, workspace);
+      const message = event && messagesOf(event).find((each) => each.id === id);
+      if (message) return { position, index: message.index };
+    }
+    return undefined;
   }
 
   private async inLog(workspace: string, id: string, passed: number): Promise<Place | undefined> {
