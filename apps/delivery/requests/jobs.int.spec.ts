@@ -117,7 +117,8 @@ describe('bulk replays', () => {
     await park(2, 300);
     await park(3, 300);
     await ask('job_long', 1);
-    await ask('job_broken', 2);
+    // More than have turns at once.
+    for (let nth = 1; nth <= 25; nth++) await ask(`job_broken_${nth}`, 2);
     await ask('job_short', 3);
     const faults: string[] = [];
     const db = Object.create(test.db, {
@@ -137,8 +138,8 @@ describe('bulk replays', () => {
     const replayed = run({ db, onFault: ({ message }) => faults.push(message) });
     await eventually(async () => expect(await jobOf('job_long')).toMatchObject({ status: 'done' }));
     expect(await jobOf('job_short')).toMatchObject({ status: 'done', total: 300, done: 300 });
-    expect(replayed.slice(0, 4)).toEqual([1, 3, 1, 3]);
-    expect(await jobOf('job_broken')).toMatchObject({ status: 'running', done: 0 });
+    expect(replayed.slice(0, 5)).toEqual([1, 1, 3, 1, 3]);
+    expect(await jobOf('job_broken_1')).toMatchObject({ status: 'running', done: 0 });
     expect(faults).toContain('broken');
   });
 

@@ -37,6 +37,8 @@ const LOOK_AGAIN_MS = 20;
 
 const JOB = `select j.*, e.enabled and e.phase <> 'deleted' as open, (e.config ->> 'ordered')::boolean as ordered
   from delivery.job j join delivery.endpoint e on e.no = j.endpoint where j.status = 'running'`;
+/** Without those that failed in this round, however many: each gives its turn to another. */
+const TURNS = `${JOB} and 'job:' || j.workspace || ':' || j.id <> all($1::text[]) order by j.created_at limit ${AT_ONCE}`;
 const RANGE = 'd.endpoint = $1 and d.id >= delivery.id_at($2) and d.id < delivery.id_at($3)';
 /** In the hands of a worker, and no outcome is written. */
 const UNDER_WAY = planned(`select exists (select from delivery.lease l cross join lateral unnest(l.deliveries) h (id)
@@ -71,9 +73,9 @@ export class Jobs extends Rounds {
       for (let isMore = true; isMore && !this.isStopped;) {
         isMore = false;
         let isEarly = true;
-        for (const { workspace, id } of await db.query<JobRow>(`${JOB} order by j.created_at limit ${AT_ONCE}`)) {
+        for (const { workspace, id } of await db.query<JobRow>(TURNS, [[...failed]])) {
           const name = `job:${workspace}:${id}`;
-          if (this.isStopped || failed.has(name) || !(held.has(name) || (await hold(name)))) continue;
+          if (this.isStopped || !(held.has(name) || (await hold(name)))) continue;
           const since = held.get(name) ?? performance.now();
           held.set(name, since);
           try {
@@ -82,8 +84,9 @@ export class Jobs extends Rounds {
             if (state !== 'over') isMore = true;
             if (state !== 'early') isEarly = false;
           } catch (error) {
-            // It is tried again in the next round.
+            // It is tried again in the next round, and others have its place in this one.
             failed.add(name);
+            isMore = true;
             onFault(error as Error);
           }
         }
