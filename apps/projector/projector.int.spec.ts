@@ -184,7 +184,14 @@ describe('the projector', () => {
     const send = (command: CampaignCommand) => commands.handle(campaignAggregate, 'cmp_1', command, context());
     await send({ type: 'CreateCampaign', ...by(), campaignId: 'cmp_1', name: 'Spring', profileId: 'prof_1' });
     for (const postId of ['pst_11', 'pst_12', 'pst_13'])
-      await send({ type: 'JoinCampaign', ...by(), campaignId: 'cmp_1', postId, reservedUntil: plus(now, MINUTE) });
+      await send({
+        type: 'JoinCampaign',
+        ...by(),
+        campaignId: 'cmp_1',
+        postId,
+        request: 'r',
+        reservedUntil: plus(now, MINUTE),
+      });
     await schedule('pst_11', null, 'cmp_1');
     await schedule('pst_12', plus(now, HOUR), 'cmp_1');
     await send({ type: 'CloseCampaign', ...by() });
@@ -213,7 +220,7 @@ describe('the projector', () => {
   it('waits, however far behind it is, for a post whose place was reserved and that was scheduled in time', async () => {
     const by = () => ({ at: now, actor: 'usr_1' });
     const send = (command: CampaignCommand) => commands.handle(campaignAggregate, 'cmp_2', command, context());
-    const about = { campaignId: 'cmp_2', postId: 'pst_21' };
+    const about = { campaignId: 'cmp_2', postId: 'pst_21', request: 'r' };
     await projector.stop();
     await send({ type: 'CreateCampaign', ...by(), campaignId: 'cmp_2', name: 'Summer', profileId: 'prof_1' });
     await send({ type: 'JoinCampaign', ...by(), ...about, reservedUntil: plus(now, MINUTE) });

@@ -83,7 +83,8 @@ const posts = [
 const campaignPost = { ...stamp, campaignId: 'cmp_1', postId: 'pst_1' };
 const campaigns = live(campaignDecider, [
   { ...stamp, type: 'CreateCampaign', campaignId: 'cmp_1', name: 'Spring', profileId: 'prof_1' },
-  { ...campaignPost, type: 'JoinCampaign', reservedUntil: later },
+  // Of nobody, as one that was reserved before the event said for whom.
+  { ...campaignPost, type: 'JoinCampaign', reservedUntil: later, request: null },
   { ...campaignPost, type: 'AddPost' },
   { ...campaignPost, type: 'RemovePost', postId: 'pst_2' },
   { ...stamp, type: 'CloseCampaign' },
@@ -95,6 +96,13 @@ const campaigns = live(campaignDecider, [
     sourceEventId: '019a5b1c-0f00-8000-8000-000000000001',
   },
 ]);
+const campaignsReleased = live(campaignDecider, [
+  { ...stamp, type: 'CreateCampaign', campaignId: 'cmp_1', name: 'Spring', profileId: 'prof_1' },
+  ...['first', 'second'].map(
+    (request) => ({ ...campaignPost, type: 'JoinCampaign', reservedUntil: later, request }) as const,
+  ),
+  { ...campaignPost, type: 'LeaveCampaign', request: 'second' },
+]).filter(({ type }) => type === 'CampaignPostReleased');
 const campaignsReopened = live(campaignDecider, [
   { ...stamp, type: 'CreateCampaign', campaignId: 'cmp_1', name: 'Spring', profileId: 'prof_1' },
   { ...campaignPost, type: 'ReopenPost', round: 2 },
@@ -260,6 +268,7 @@ export const stories: readonly DomainEvent[] = [
   ...posts,
   ...campaigns,
   ...campaignsReopened,
+  ...campaignsReleased,
   ...accounts,
   ...workspaces,
   ...studioWork,

@@ -41,24 +41,19 @@ export class PostScheduling {
     if (campaignId === null) return schedule();
 
     // The place is taken first, so that the campaign cannot complete without a post that is about to be in it. One that an earlier try took may be given up by now.
+    const ofPost = { campaignId, postId, request: call.context.commandId };
     const joined = await this.commands.anew(
       campaignAggregate,
       campaignId,
-      { type: 'JoinCampaign', campaignId, postId, reservedUntil: plus(call.at, RESERVATION_MS) },
+      { type: 'JoinCampaign', ...ofPost, reservedUntil: plus(call.at, RESERVATION_MS) },
       call,
     );
     try {
       return await schedule();
     } catch (error) {
       // A refusal is certain: the place is free again, unless it was another's or is kept for another of the same id, which the campaign knows. After any other failure the post may stand, and the policy will know.
-      if (error instanceof DomainError && joined.events.length > 0)
-        await this.commands.anew(
-          campaignAggregate,
-          campaignId,
-          { type: 'LeaveCampaign', campaignId, postId },
-          call,
-          joined,
-        );
+      if (error instanceof DomainError)
+        await this.commands.anew(campaignAggregate, campaignId, { type: 'LeaveCampaign', ...ofPost }, call, joined);
       throw error;
     }
   }

@@ -272,7 +272,7 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     const at = plus(systemClock(), 11 * MINUTE);
     const by = { at, actor: 'system' };
     const context = { workspace: api.workspace, correlationId: 'c', causationId: null, commandId: uuidv7(), ...by };
-    const over = { type: 'LeaveCampaign', campaignId: 'cmp_late', postId: 'pst_late', ...by } as const;
+    const over = { type: 'LeaveCampaign', campaignId: 'cmp_late', postId: 'pst_late', request: null, ...by } as const;
     await commands.handle(campaignAggregate, 'cmp_late', over, context);
     expect(await post('/campaigns/cmp_late/close')).toMatchObject({ body: { status: 'completed', total: 0 } });
     expect(await schedule()).toMatchObject({ status: 409, body: { code: 'CAMPAIGN_CLOSED' } });
@@ -348,6 +348,43 @@ describe('campaigns, team, billing and studio over HTTP', () => {
       });
       expect((await schedule('refused')).status).toBe(201);
       expect(await get('/campaigns/cmp_refused')).toMatchObject({ body: { status: 'closed', total: 1 } });
+    });
+
+    it('leaves the place to nobody when both are refused', async () => {
+      await post('/campaigns', { id: 'cmp_both', name: 'c', profileId: 'p' });
+      const past = '2020-01-01T00:00:00Z';
+      onNextSchedule(async () => {
+        expect((await schedule('both', past)).status).toBe(422);
+        expect(await get('/campaigns/cmp_both')).toMatchObject({ body: { status: 'open', total: 1 } });
+      });
+      expect((await schedule('both', past)).status).toBe(422);
+      expect(await post('/campaigns/cmp_both/close')).toMatchObject({ body: { status: 'completed', total: 0 } });
+    });
+
+    it('leaves the place to nobody when one died, was tried again and is refused, as the other is', async () => {
+      await post('/campaigns', { id: 'cmp_died', name: 'c', profileId: 'p' });
+      const body = { id: 'pst_died', campaignId: 'cmp_died', ...TO_INSTAGRAM, scheduledAt: '2020-01-01T00:00:00Z' };
+      const again = () => post('/posts', body, { 'idempotency-key': 'died' });
+      onNextSchedule(away);
+      expect((await again()).status).toBe(503);
+      expect((await schedule('died', body.scheduledAt)).status).toBe(422);
+      expect(await post('/campaigns/cmp_died/close')).toMatchObject({ body: { status: 'closed', total: 1 } });
+      expect((await again()).status).toBe(422);
+      expect(await get('/campaigns/cmp_died')).toMatchObject({ body: { status: 'completed', total: 0 } });
+    });
+
+    it('leaves no place in any campaign but the one that the post is in, however many ask at once', async () => {
+      for (const id of ['cmp_one', 'cmp_two']) await post('/campaigns', { id, name: 'c', profileId: 'p' });
+      const asked = ['cmp_one', 'cmp_two', 'cmp_one', 'cmp_two', 'cmp_one', 'cmp_two'];
+      const answers = await Promise.all(
+        asked.map((campaignId) => post('/posts', { id: 'pst_crowd', campaignId, ...TO_INSTAGRAM })),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409, 409]);
+      const taken = asked[answers.findIndex(({ status }) => status === 201)]!;
+      for (const id of ['cmp_one', 'cmp_two'])
+        expect(await post(`/campaigns/${id}/close`)).toMatchObject({
+          body: id === taken ? { status: 'closed', total: 1 } : { status: 'completed', total: 0 },
+        });
     });
   });
 

@@ -117,18 +117,18 @@ describe('what events lead to', () => {
       'credential_expiring acct_1',
       'credential_expired acct_1',
     ]);
-    const place = { campaignId: 'cmp_1', postId: 'pst_1', reservedUntil: AT };
+    const place = { campaignId: 'cmp_1', postId: 'pst_1', reservedUntil: AT, request: 'r' };
     expect(targets('CampaignPostJoined', place)).toEqual(['campaign_reservation cmp_1']);
   });
 
   it('a place that was reserved is given up in time, unless the post came', () => {
     const reservedUntil = instant('2026-05-01T10:10:00.000Z');
     const about = { campaignId: 'cmp_1', postId: 'pst_1' };
-    expect(set('CampaignPostJoined', { ...about, reservedUntil })).toEqual([
+    expect(set('CampaignPostJoined', { ...about, reservedUntil, request: 'r' })).toEqual([
       ['campaign_reservation', reservedUntil, about],
     ]);
-    expect(names('CampaignPostJoined', { ...about, reservedUntil })).toEqual(['cmp_1/pst_1']);
-    expect(set('CampaignPostJoined', { ...about, reservedUntil: null })).toEqual([]);
+    expect(names('CampaignPostJoined', { ...about, reservedUntil, request: 'r' })).toEqual(['cmp_1/pst_1']);
+    expect(set('CampaignPostJoined', { ...about, reservedUntil: null, request: null })).toEqual([]);
     for (const ending of ['CampaignPostConfirmed', 'CampaignPostLeft'])
       expect(cleared(ending, about)).toEqual(['campaign_reservation cmp_1/pst_1']);
   });

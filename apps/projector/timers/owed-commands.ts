@@ -86,7 +86,7 @@ export const owedCommands = {
     // Who is so far behind may not have heard yet of a post that was scheduled in time: its place is not given up before.
     const { state } = await commands.load(postAggregate, context.workspace, postId);
     if (state.status !== 'absent' && state.campaignId === campaignId) return;
-    const command = { type: 'LeaveCampaign', ...by(context.at), campaignId, postId } as const;
+    const command = { type: 'LeaveCampaign', ...by(context.at), campaignId, postId, request: null } as const;
     await commands.handle(campaignAggregate, campaignId, command, context);
   }),
 } satisfies Readonly<Record<string, Owed>>;

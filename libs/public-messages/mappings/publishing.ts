@@ -56,6 +56,7 @@ export const postMessages: Mapping<PostEvent> = {
 export const campaignMessages: Mapping<CampaignEvent> = {
   CampaignCreated: nothing,
   CampaignPostJoined: nothing,
+  CampaignPostReleased: nothing,
   CampaignPostConfirmed: nothing,
   CampaignPostLeft: nothing,
   CampaignPostReopened: nothing,

@@ -1,14 +1,20 @@
 import { entry, noEntries, withEntry, type Entries, type Instant } from '#kernel';
 import type { PostOutcome } from './campaign.events';
 
+/** A place that is kept for a post of which it is not known yet whether it was scheduled. */
+export interface Reservation {
+  /** Whom it is kept for: free again once each of them was refused. Null is one that did not say who it is. */
+  readonly requests: readonly (string | null)[];
+  /** Of a request that never gives it back the place is free then. */
+  readonly until: Instant;
+}
+
 /** Where a post stands in its campaign. */
 export type Place =
   | {
       readonly in: true;
-      /** A place was kept for it, and it is not known yet whether it was scheduled. */
-      readonly reserved: boolean;
-      /** Kept for several requests: no refusal of one gives it up, only this time does. */
-      readonly until?: Instant;
+      /** Null once it is known that the post was scheduled. */
+      readonly reserved: Reservation | null;
       /** Its newest outcome; null while a round is under way. */
       readonly settled: { readonly outcome: PostOutcome; readonly round: number } | null;
       /** The newest round that is known to have begun; without it the first. */

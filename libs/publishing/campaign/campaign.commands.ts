@@ -12,11 +12,14 @@ export type CampaignCommand =
   | Command<'CloseCampaign'>
   /**
    * Before a post is scheduled: reserves its place until `reservedUntil`, so that the campaign cannot complete without it. A place that
-   * another request of the same post reserved is kept so much longer.
+   * another request of the same post reserved is kept for this one too, and so much longer.
    */
-  | Command<'JoinCampaign', OfPost & { readonly reservedUntil: Instant }>
-  /** The post that was to be scheduled was not. Nothing happens when it has no place, or one that is kept for another request too. */
-  | Command<'LeaveCampaign', OfPost>
+  | Command<'JoinCampaign', OfPost & { readonly request: string | null; readonly reservedUntil: Instant }>
+  /**
+   * The post that was to be scheduled was not: `request` gives back what it reserved, and keeps nothing that is reserved for another. Null
+   * says that time went by: the place is free if all of it is over.
+   */
+  | Command<'LeaveCampaign', OfPost & { readonly request: string | null }>
   /** From the policy, once the post stands. Never refused: the place was asked for in time. */
   | Command<'AddPost', OfPost>
   /** From the policy, once the post was cancelled. */

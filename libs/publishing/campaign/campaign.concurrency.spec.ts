@@ -46,7 +46,7 @@ it('a campaign completes once for ever, however many processes tell it of its po
   for (const n of posts)
     await send(
       processes[0]!,
-      { ...of, type: 'JoinCampaign', postId: `pst_${n}`, reservedUntil: plus(at, 1) },
+      { ...of, type: 'JoinCampaign', postId: `pst_${n}`, request: `${n}`, reservedUntil: plus(at, 1) },
       `join ${n}`,
     );
   await Promise.all([

@@ -1,5 +1,5 @@
-import { apply, decider, type Instant } from '#kernel';
-import { noPosts, placeOf, withPlace, type CampaignPosts, type Place } from './campaign-posts';
+import { apply, decider } from '#kernel';
+import { noPosts, placeOf, withPlace, type CampaignPosts, type Place, type Reservation } from './campaign-posts';
 import type { CampaignCommand } from './campaign.commands';
 import { ensure, fail } from './campaign.errors';
 import type { CampaignEvent } from './campaign.events';
@@ -32,18 +32,24 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
       return completing(campaign, [{ type: 'CampaignClosed', data: { campaignId: campaign.campaignId } }]);
     },
 
-    JoinCampaign: ({ campaignId, postId, reservedUntil }, campaign) => {
+    JoinCampaign: ({ campaignId, postId, request, reservedUntil: asked }, campaign) => {
       ensure(campaign.status !== 'absent', 'CAMPAIGN_UNKNOWN', `There is no campaign ${campaignId}.`);
       const place = placeOf(campaign.posts, postId);
-      if (place && !isKeptShorter(place, reservedUntil)) return [];
+      const kept = reservationOf(place);
+      if (place && !kept) return [];
       ensure(place !== undefined || campaign.status === 'open', 'CAMPAIGN_CLOSED');
-      return [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil } }];
+      if (kept?.requests.includes(request) && asked <= kept.until) return [];
+      // Clocks differ: none may shorten what another was promised.
+      const reservedUntil = kept && kept.until > asked ? kept.until : asked;
+      return [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil, request } }];
     },
 
-    LeaveCampaign: ({ campaignId, postId, at }, campaign) => {
+    LeaveCampaign: ({ campaignId, postId, request, at }, campaign) => {
       if (!isCounting(campaign)) return [];
-      const place = placeOf(campaign.posts, postId);
-      if (!place?.in || !place.reserved || (place.until !== undefined && at < place.until)) return [];
+      const kept = reservationOf(placeOf(campaign.posts, postId));
+      if (!kept || (request === null ? at < kept.until : !kept.requests.includes(request))) return [];
+      if (request !== null && kept.requests.length > 1)
+        return [{ type: 'CampaignPostReleased', data: { campaignId, postId, request } }];
       return completing(campaign, [
         { type: 'CampaignPostLeft', data: { campaignId, postId, reason: 'not_scheduled' } },
       ]);
@@ -52,7 +58,7 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
     AddPost: ({ campaignId, postId }, campaign) => {
       if (!isCounting(campaign)) return [];
       const place = placeOf(campaign.posts, postId);
-      if (!place) return [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil: null } }];
+      if (!place) return [unreserved(campaignId, postId)];
       return place.in && place.reserved ? [{ type: 'CampaignPostConfirmed', data: { campaignId, postId } }] : [];
     },
 
@@ -77,7 +83,7 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
       if (place && (!place.in || place.settled?.round === round || roundOf(place) > round)) return [];
       const { total, settled, succeeded } = withPlace(campaign.posts, postId, {
         in: true,
-        reserved: false,
+        reserved: null,
         settled: { outcome, round },
       });
       return completing(campaign, [
@@ -97,21 +103,26 @@ export const campaignDecider = decider<CampaignCommand, CampaignEvent, Campaign>
       profileId,
       posts: noPosts,
     }),
-    CampaignPostJoined: (campaign, { postId, reservedUntil }) =>
-      withPost(campaign, postId, {
-        in: true,
-        reserved: reservedUntil !== null,
-        settled: null,
-        ...(reservedUntil !== null && placeOf(found(campaign).posts, postId) && { until: reservedUntil }),
-      }),
+    CampaignPostJoined: (campaign, { postId, reservedUntil: until, request }) => {
+      const others =
+        reservationOf(placeOf(found(campaign).posts, postId))?.requests.filter((it) => it !== request) ?? [];
+      const reserved = until === null ? null : { requests: [...others, request], until };
+      return withPost(campaign, postId, { in: true, reserved, settled: null });
+    },
+    CampaignPostReleased: (campaign, { postId, request }) => {
+      const reserved = reservationOf(placeOf(found(campaign).posts, postId));
+      if (!reserved) return campaign;
+      const requests = reserved.requests.filter((it) => it !== request);
+      return withPost(campaign, postId, { in: true, reserved: { ...reserved, requests }, settled: null });
+    },
     CampaignPostConfirmed: (campaign, { postId }) =>
-      withPost(campaign, postId, { in: true, reserved: false, settled: null }),
+      withPost(campaign, postId, { in: true, reserved: null, settled: null }),
     CampaignPostLeft: (campaign, { postId, reason }) =>
       withPost(campaign, postId, reason === 'cancelled' ? { in: false } : undefined),
     CampaignPostReopened: (campaign, { postId, round }) =>
-      withPost(campaign, postId, { in: true, reserved: false, settled: null, round }),
+      withPost(campaign, postId, { in: true, reserved: null, settled: null, round }),
     CampaignProgressed: (campaign, { postId, outcome, round }) =>
-      withPost(campaign, postId, { in: true, reserved: false, settled: { outcome, round } }),
+      withPost(campaign, postId, { in: true, reserved: null, settled: { outcome, round } }),
     CampaignClosed: (campaign) => ({ ...found(campaign), status: 'closed' }),
     CampaignCompleted: (campaign) => ({ ...found(campaign), status: 'completed' }),
   },
@@ -126,16 +137,22 @@ function found(campaign: Campaign): ExistingCampaign {
 const isCounting = (campaign: Campaign): campaign is ExistingCampaign =>
   campaign.status === 'open' || campaign.status === 'closed';
 
-/** Whether the place is reserved for another request, which may be dead by now, and not known to be kept until `time`. */
-const isKeptShorter = (place: Place, time: Instant): boolean =>
-  place.in && place.reserved && (place.until === undefined || place.until < time);
+/** What keeps the place of a post of which it is not known whether it was scheduled; undefined for any other. */
+const reservationOf = (place: Place | undefined): Reservation | undefined =>
+  (place?.in === true && place.reserved) || undefined;
 
 /** The newest round that a campaign knows of a post. */
 const roundOf = (place: Extract<Place, { in: true }>): number => Math.max(place.settled?.round ?? 1, place.round ?? 1);
 
 /** Lets a post in of which more is known than that it joined. */
 const joining = (campaignId: string, postId: string, place: Place | undefined): readonly CampaignEvent[] =>
-  place ? [] : [{ type: 'CampaignPostJoined', data: { campaignId, postId, reservedUntil: null } }];
+  place ? [] : [unreserved(campaignId, postId)];
+
+/** A post joined that stands already. */
+const unreserved = (campaignId: string, postId: string): CampaignEvent => ({
+  type: 'CampaignPostJoined',
+  data: { campaignId, postId, reservedUntil: null, request: null },
+});
 
 const withPost = (state: Campaign, postId: string, place: Place | undefined): Campaign => {
   const campaign = found(state);

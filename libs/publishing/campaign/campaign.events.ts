@@ -12,8 +12,12 @@ export type CampaignEvent =
         readonly postId: string;
         /** Until then the place is only reserved, for a post that is about to be scheduled; null when the post stands already. */
         readonly reservedUntil: Instant | null;
+        /** The command id of the request that reserved it; null when nobody did, or none was told, as before version 2. */
+        readonly request: string | null;
       }
     >
+  /** One of several requests that reserved the place was refused: it is kept for the others. */
+  | Message<'CampaignPostReleased', { readonly campaignId: string; readonly postId: string; readonly request: string }>
   /** The post whose place was reserved now stands. */
   | Message<'CampaignPostConfirmed', { readonly campaignId: string; readonly postId: string }>
   /** `cancelled`: the post was; `not_scheduled`: its reservation came to nothing. */
@@ -53,7 +57,8 @@ export type CampaignEvent =
 
 export const campaignEvents: EventSchemas<CampaignEvent> = {
   CampaignCreated: { version: 1 },
-  CampaignPostJoined: { version: 1 },
+  CampaignPostJoined: { version: 2, upcasters: [(data) => ({ ...data, request: null })] },
+  CampaignPostReleased: { version: 1 },
   CampaignPostConfirmed: { version: 1 },
   CampaignPostLeft: { version: 1 },
   CampaignPostReopened: { version: 1 },

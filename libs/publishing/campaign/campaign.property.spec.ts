@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { apply, decide, DomainError, instant } from '#kernel';
+import { apply, decide, DomainError, instant, plus } from '#kernel';
 import type { CampaignCommand } from './campaign.commands';
 import { campaignDecider, type Campaign } from './campaign.decider';
 import type { CampaignEvent, PostOutcome } from './campaign.events';
@@ -47,9 +47,16 @@ const reserve = ({ postId }: PostStory): CampaignCommand => ({
   type: 'JoinCampaign',
   campaignId,
   postId,
+  request: 'first',
   reservedUntil: stamp.at,
 });
-const giveUp = ({ postId }: PostStory): CampaignCommand => ({ ...stamp, type: 'LeaveCampaign', campaignId, postId });
+const giveUp = ({ postId }: PostStory): CampaignCommand => ({
+  ...stamp,
+  type: 'LeaveCampaign',
+  campaignId,
+  postId,
+  request: 'first',
+});
 
 /** The same commands in any order, some of them again. */
 const shuffled = (commands: CampaignCommand[]) =>
@@ -58,19 +65,28 @@ const shuffled = (commands: CampaignCommand[]) =>
     return fc.shuffledSubarray([...some, ...missing], { minLength: some.length + missing.length });
   });
 
-function run(commands: readonly CampaignCommand[]): CampaignEvent[] {
+/** A campaign that is told commands one by one; whether each was taken. */
+function telling(): { readonly events: CampaignEvent[]; tell(command: CampaignCommand): boolean } {
   const events: CampaignEvent[] = [created];
   let campaign: Campaign = apply(campaignDecider, campaignDecider.initial, created);
-  for (const command of commands) {
+  const tell = (command: CampaignCommand): boolean => {
     try {
       for (const event of decide(campaignDecider, command, campaign)) {
         events.push(event);
         campaign = apply(campaignDecider, campaign, event);
       }
+      return true;
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
+      return false;
     }
-  }
+  };
+  return { events, tell };
+}
+
+function run(commands: readonly CampaignCommand[]): CampaignEvent[] {
+  const { events, tell } = telling();
+  commands.forEach(tell);
   return events;
 }
 
@@ -140,6 +156,86 @@ describe('in whatever order, and however often, a campaign hears of its posts', 
       { numRuns: 500 },
     ));
 });
+
+/** A request that schedules a post, in this campaign or elsewhere; the first of an id that is not refused anyway makes the post. */
+interface Request {
+  readonly postId: string;
+  readonly isElsewhere: boolean;
+  readonly isRefused: boolean;
+  /** So often it was cut off between the joining and the post, and tried again as the same one. */
+  readonly cutOff: number;
+  /** What the clock of its process is off by. */
+  readonly skewMs: number;
+}
+
+const requests = fc.array(
+  fc.record({
+    postId: fc.constantFrom('pst_1', 'pst_2', 'pst_3'),
+    isElsewhere: fc.boolean(),
+    isRefused: fc.boolean(),
+    cutOff: fc.nat(2),
+    skewMs: fc.integer({ min: -3, max: 3 }),
+  }),
+  { maxLength: 8 },
+);
+
+/** What each request and the policy do, step by step, and the close, in an order of which each step of one keeps its own. */
+const interleaved = requests.chain((all) => {
+  const steps = all.flatMap(({ cutOff }, n) => Array.from({ length: 3 + cutOff }, () => n));
+  return fc.tuple(
+    fc.constant(all),
+    fc.shuffledSubarray([...steps, 'policy', 'policy', 'close'] as const, { minLength: steps.length + 3 }),
+  );
+});
+
+it('once every request is answered, only posts that exist are in the campaign, whatever came between what', () =>
+  fc.assert(
+    fc.property(interleaved, ([all, order]) => {
+      const { events, tell } = telling();
+      /** By post, whether it is in this campaign. */
+      const scheduled = new Map<string, boolean>();
+      const confirm = () => {
+        for (const [postId, isHere] of scheduled) if (isHere) tell({ ...stamp, type: 'AddPost', campaignId, postId });
+      };
+      const lives = all.map(function* ({ postId, isElsewhere, isRefused, cutOff, skewMs }: Request, n) {
+        const of = { ...stamp, campaignId, postId, request: `${n}` };
+        for (let tries = 0; tries <= cutOff; tries++) {
+          const reservedUntil = plus(stamp.at, 600_000 + tries + skewMs);
+          if (!isElsewhere && !tell({ ...of, type: 'JoinCampaign', reservedUntil })) return;
+          yield;
+        }
+        if (!isRefused && !scheduled.has(postId)) {
+          scheduled.set(postId, !isElsewhere);
+          return;
+        }
+        yield;
+        if (!isElsewhere) tell({ ...of, type: 'LeaveCampaign' });
+      });
+      for (const step of order) {
+        if (step === 'policy') confirm();
+        else if (step === 'close') tell(close);
+        else lives[step]!.next();
+      }
+      confirm();
+      const here = [...scheduled].filter(([, isHere]) => isHere).map(([postId]) => postId);
+      if (here.length === 0)
+        expect(events.at(-1)).toMatchObject({ type: 'CampaignCompleted', data: { totalPosts: 0 } });
+      else expect(events.map(({ type }) => type)).not.toContain('CampaignCompleted');
+      for (const postId of here)
+        tell({
+          ...stamp,
+          type: 'RecordPostSettled',
+          campaignId,
+          postId,
+          outcome: 'failed',
+          round: 1,
+          sourceEventId: postId,
+        });
+      expect(events.at(-1)).toMatchObject({ type: 'CampaignCompleted', data: { totalPosts: here.length } });
+      expect(events.filter(({ type }) => type === 'CampaignCompleted')).toHaveLength(1);
+    }),
+    { numRuns: 500 },
+  ));
 
 it('a campaign of ten thousand posts folds in a moment', () => {
   const commands = Array.from({ length: 10_000 }, (_, n) => ({

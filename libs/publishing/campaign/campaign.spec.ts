@@ -14,20 +14,23 @@ const stamp = { at: noon, actor: 'system' };
 
 const create: CampaignCommand = { ...stamp, type: 'CreateCampaign', campaignId, name: 'Spring', profileId: 'prof_1' };
 const close: CampaignCommand = { ...stamp, type: 'CloseCampaign' };
-const join = (postId: string, reservedUntil = later): CampaignCommand => ({
+const join = (postId: string, request: string | null = 'first', reservedUntil = later): CampaignCommand => ({
   ...stamp,
   type: 'JoinCampaign',
   campaignId,
   postId,
+  request,
   reservedUntil,
 });
-const leave = (postId: string, at = noon): CampaignCommand => ({
+const leave = (postId: string, request: string | null = 'first', at = noon): CampaignCommand => ({
   ...stamp,
   at,
   type: 'LeaveCampaign',
   campaignId,
   postId,
+  request,
 });
+const timeIsOver = (postId: string, at = later) => leave(postId, null, at);
 const add = (postId: string): CampaignCommand => ({ ...stamp, type: 'AddPost', campaignId, postId });
 const remove = (postId: string): CampaignCommand => ({ ...stamp, type: 'RemovePost', campaignId, postId });
 const reopen = (postId: string, round = 2): CampaignCommand => ({
@@ -49,13 +52,17 @@ const settle = (postId: string, outcome: PostOutcome, round = 1): CampaignComman
 
 const created: CampaignEvent = { type: 'CampaignCreated', data: { campaignId, name: 'Spring', profileId: 'prof_1' } };
 const closed: CampaignEvent = { type: 'CampaignClosed', data: { campaignId } };
-const reserved = (postId: string, reservedUntil = later): CampaignEvent => ({
+const reserved = (postId: string, request: string | null = 'first', reservedUntil = later): CampaignEvent => ({
   type: 'CampaignPostJoined',
-  data: { campaignId, postId, reservedUntil },
+  data: { campaignId, postId, reservedUntil, request },
+});
+const released = (postId: string, request: string): CampaignEvent => ({
+  type: 'CampaignPostReleased',
+  data: { campaignId, postId, request },
 });
 const joined = (postId: string): CampaignEvent => ({
   type: 'CampaignPostJoined',
-  data: { campaignId, postId, reservedUntil: null },
+  data: { campaignId, postId, reservedUntil: null, request: null },
 });
 const confirmed = (postId: string): CampaignEvent => ({ type: 'CampaignPostConfirmed', data: { campaignId, postId } });
 const left = (postId: string, reason: 'cancelled' | 'not_scheduled'): CampaignEvent => ({
@@ -92,38 +99,88 @@ describe('a campaign', () => {
 describe('joining a campaign', () => {
   it('keeps a place', () => given(created).when(join('pst_1')).then(reserved('pst_1')));
   it('keeps one place for a post that asks twice, as long as who asks last needs it', () => {
-    const asked = [created, reserved('pst_1'), reserved('pst_1', latest)];
-    given(created, reserved('pst_1')).when(join('pst_1', latest)).then(reserved('pst_1', latest));
+    const asked = [created, reserved('pst_1'), reserved('pst_1', 'second', latest)];
+    given(created, reserved('pst_1'))
+      .when(join('pst_1', 'second', latest))
+      .then(reserved('pst_1', 'second', latest));
     given(...asked)
-      .when(join('pst_1'))
-      .then();
+      .when(join('pst_1', 'third'))
+      .then(reserved('pst_1', 'third', latest));
     given(...asked, closed)
       .when(settle('pst_1', 'published'))
       .then(progressed('pst_1', 'published', [1, 1, 1]), completed(1, 1));
   });
-  it('gives up a place that two have asked for when its time is over, not when one of them is refused', () => {
-    const asked = [created, reserved('pst_1'), reserved('pst_1', latest), closed];
-    for (const early of [noon, later])
-      given(...asked)
-        .when(leave('pst_1', early))
-        .then();
-    given(...asked)
-      .when(leave('pst_1', latest))
+  it('keeps the place longer for a request that is tried again, and for it alone', () => {
+    given(created, reserved('pst_1')).when(join('pst_1')).then();
+    given(created, reserved('pst_1'))
+      .when(join('pst_1', 'first', latest))
+      .then(reserved('pst_1', 'first', latest));
+    given(created, reserved('pst_1'), reserved('pst_1', 'first', latest), closed)
+      .when(leave('pst_1'))
       .then(left('pst_1', 'not_scheduled'), completed(0, 0));
+  });
+  it('gives up a place that two have asked for when the second of them is refused too', () => {
+    const asked = [created, reserved('pst_1'), reserved('pst_1', 'second'), closed];
+    for (const [one, other] of [
+      ['first', 'second'],
+      ['second', 'first'],
+    ] as const) {
+      given(...asked)
+        .when(leave('pst_1', one))
+        .then(released('pst_1', one));
+      given(...asked, released('pst_1', one))
+        .when(leave('pst_1', one))
+        .then();
+      given(...asked, released('pst_1', one))
+        .when(leave('pst_1', other))
+        .then(left('pst_1', 'not_scheduled'), completed(0, 0));
+    }
     given(...asked, confirmed('pst_1'))
-      .when(leave('pst_1', latest))
+      .when(leave('pst_1'))
       .then();
   });
+  it('gives up a place of which a request never answered when its time is over', () => {
+    const asked = [created, reserved('pst_1'), reserved('pst_1', 'second', latest), closed];
+    for (const story of [asked, [...asked, released('pst_1', 'second')]]) {
+      given(...story)
+        .when(timeIsOver('pst_1'))
+        .then();
+      given(...story)
+        .when(timeIsOver('pst_1', latest))
+        .then(left('pst_1', 'not_scheduled'), completed(0, 0));
+    }
+    given(...asked, confirmed('pst_1'))
+      .when(timeIsOver('pst_1', latest))
+      .then();
+  });
+  it('leaves a place that was reserved before it was told by whom to its time', () => {
+    const old = [created, reserved('pst_1', null), closed];
+    given(...old)
+      .when(leave('pst_1'))
+      .then();
+    given(...old, reserved('pst_1', 'second'))
+      .when(leave('pst_1', 'second'))
+      .then(released('pst_1', 'second'));
+    given(...old)
+      .when(timeIsOver('pst_1'))
+      .then(left('pst_1', 'not_scheduled'), completed(0, 0));
+  });
   it('keeps no place that is taken any longer', () => {
-    given(created, reserved('pst_1'), confirmed('pst_1')).when(join('pst_1', latest)).then();
-    given(created, joined('pst_1')).when(join('pst_1', latest)).then();
+    given(created, reserved('pst_1'), confirmed('pst_1'))
+      .when(join('pst_1', 'second', latest))
+      .then();
+    given(created, joined('pst_1'))
+      .when(join('pst_1', 'second', latest))
+      .then();
   });
   it('is refused after the close', () =>
     given(created, joined('pst_1'), closed).when(join('pst_2')).fails('CAMPAIGN_CLOSED'));
   it('is refused after the completion', () =>
     given(created, closed, completed(0, 0)).when(join('pst_2')).fails('CAMPAIGN_CLOSED'));
   it('holds for a post that had its place before the close', () =>
-    given(created, reserved('pst_1'), closed).when(join('pst_1', latest)).then(reserved('pst_1', latest)));
+    given(created, reserved('pst_1'), closed)
+      .when(join('pst_1', 'second', latest))
+      .then(reserved('pst_1', 'second', latest)));
   it('is refused when there is no campaign', () => given().when(join('pst_1')).fails('CAMPAIGN_UNKNOWN'));
   it('is confirmed by the post that was scheduled', () =>
     given(created, reserved('pst_1')).when(add('pst_1')).then(confirmed('pst_1')));

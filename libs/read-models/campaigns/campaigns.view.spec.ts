@@ -40,6 +40,7 @@ const commands = fc.array(
       postId: fc.constantFrom('pst_1', 'pst_2', 'pst_3'),
       outcome: fc.constantFrom('published', 'partial', 'failed'),
       round: fc.integer({ min: 1, max: 4 }),
+      request: fc.constantFrom('first', 'second', null),
       minutes: fc.integer({ min: 0, max: 20 }),
     })
     .map(({ minutes, ...it }) => {

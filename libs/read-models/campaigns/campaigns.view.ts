@@ -95,7 +95,7 @@ const NEVER_SHOWN: CampaignView = presentCampaign({
 
 export const campaignsView: KeyedView<CampaignRow, CampaignView> = {
   name: 'campaigns',
-  shape: 2,
+  shape: 3,
   category: 'campaign',
   keys,
   evolve,
