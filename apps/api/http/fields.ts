@@ -265,9 +265,11 @@ export const TextList = ({
     ...(unique ? [noneTwice((one) => one)] : []),
   );
 
-/** A list of ids, each once. */
-export const IdList = (prefix: IdPrefix, options: ListOptions): PropertyDecorator =>
-  TextList({ ...options, length: 64 + prefix.length + 1, pattern: idPattern(prefix), unique: true });
+/** A list of ids; each once unless `unique` is false. */
+export const IdList = (
+  prefix: IdPrefix,
+  { unique = true, ...options }: ListOptions & { unique?: boolean },
+): PropertyDecorator => TextList({ ...options, length: 64 + prefix.length + 1, pattern: idPattern(prefix), unique });
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -502,6 +502,19 @@ describe('campaigns, team, billing and studio over HTTP', () => {
     expect(await get('/operations/op_given')).toMatchObject({ body: { ...given, status: 'completed' } });
   });
 
+  it('takes for the content of an operation only ids of content, and points to the first that is none', async () => {
+    await post('/operations', { id: 'op_ids', kind: 'location_recommendations', region: 'de' });
+    const complete = (contentIds: unknown) => post('/operations/op_ids/complete', { contentIds });
+    for (const [contentIds, pointer] of [
+      [['zz'], '/contentIds/0'],
+      [['cnt_1', 'ast_1', 'cnt_'], '/contentIds/1'],
+      [['cnt_1', `cnt_${'x'.repeat(65)}`], '/contentIds/1'],
+    ] as const)
+      expect(await complete(contentIds)).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
+    const contentIds = [`cnt_${'x'.repeat(64)}`, 'cnt_1', 'cnt_1'];
+    expect(await complete(contentIds)).toMatchObject({ status: 200, body: { contentIds } });
+  });
+
   it.each(LISTS)('lists %s by every filter', async (view, path, [one, other], filters, steps) => {
     for (const [step, body] of steps) expect([200, 201]).toContain((await post(step, body)).status);
     // Of posts another suite tells.

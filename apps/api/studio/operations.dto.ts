@@ -1,6 +1,6 @@
 import type { OperationView } from '#read-models';
 import { OPERATION_KINDS, type OperationKind } from '#studio';
-import { Id, Name, Nested, OneOf, Text, TextList, Whole, wordsOf } from '../http/fields';
+import { Id, IdList, Name, Nested, OneOf, Text, TextList, Whole, wordsOf } from '../http/fields';
 import { PageQuery } from '../http/page.query';
 import { answer, list, nullable, object, oneOf, pageOf, text, whole } from '../openapi/schema';
 
@@ -39,7 +39,7 @@ export class CompleteOperation {
   @Id('cnt', { optional: true, nullable: true })
   contentId?: string | null;
 
-  @TextList({ max: MAX_RESULTS, length: 200, optional: true, nullable: true })
+  @IdList('cnt', { max: MAX_RESULTS, unique: false, optional: true, nullable: true })
   contentIds?: string[] | null;
 
   @TextList({ max: MAX_RESULTS, length: 200, optional: true, nullable: true })
