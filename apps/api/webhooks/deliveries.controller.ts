@@ -97,7 +97,7 @@ export class DeliveriesController {
       call,
     );
     // What it was before is over, also where the delivery service has yet to hear of it.
-    return { ...delivery, status: 'pending', reason: undefined };
+    return { ...delivery, status: 'pending', reason: undefined, nextAttemptAt: undefined };
   }
 
   @Write('deliveries/:id', {
@@ -110,7 +110,9 @@ export class DeliveriesController {
   })
   async discard(@Param('id') id: string, @TheCall() call: Call): Promise<void> {
     const delivery = await this.find(id, call);
-    if (isDiscarded(delivery)) return;
+    // By a try of this request that did not get to answer: its revision is the answer's.
+    const isOwn = await this.commands.isDone(deliveryAggregate, id, call);
+    if (!isOwn && isDiscarded(delivery)) return;
     const { endpointId } = delivery;
     await this.commands.run(deliveryAggregate, id, { type: 'DiscardDelivery', endpointId, deliveryId: id }, call);
     const isDone = async () => isDiscarded(await this.find(id, call)) || undefined;

@@ -472,6 +472,12 @@ describe('webhook endpoints over HTTP', () => {
       const logged = () => api.running.engines.store.read(`webhook_delivery-${api.workspace}:dlv_${uuid}`);
       return { path: `/webhooks/deliveries/dlv_${uuid}`, uuid, endpointId: id, logged };
     };
+    /** As if the process had died between the effect and the answer. */
+    const lose = (key: string) =>
+      api.running.engines.db.query(
+        "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = $1",
+        [key],
+      );
 
     it('is not said to be discarded before it is', async () => {
       const { path } = await delivery(1);
@@ -592,16 +598,36 @@ describe('webhook endpoints over HTTP', () => {
     });
 
     it('is replayed once, whatever has become of its endpoint when the request is repeated', async () => {
-      const { path, endpointId, logged } = await delivery(4);
+      const { path, uuid, endpointId, logged } = await delivery(4);
       const replay = (key: string) => api.send('POST', `${path}/replay`, undefined, { 'idempotency-key': key });
       const lost = await replay('a delivery');
       expect(lost.status).toBe(202);
-      await api.running.engines.db.query(
-        "update api.idempotency set answer = null, lease_until = now() - interval '1 second' where key = 'a delivery'",
-      );
+      await lose('a delivery');
       await api.send('POST', `/webhooks/endpoints/${endpointId}/disable`);
-      expect(await replay('a delivery')).toMatchObject({ status: 202, body: lost.body });
+      // It waits for its new ladder by now.
+      await api.running.engines.db.query(
+        `with waiting as (update delivery.delivery set state = 'queued' where id = $1 returning *)
+         insert into delivery.queue (endpoint, sequence, key, delivery_id, due_at) select endpoint, sequence, key, id, now() from waiting`,
+        [uuid],
+      );
+      const { status, body, headers } = await replay('a delivery');
+      expect([status, body, headers['etag']]).toEqual([202, lost.body, '"0"']);
       expect(await replay('another')).toMatchObject({ status: 409, body: { code: 'ENDPOINT_DISABLED' } });
+      expect(await logged()).toHaveLength(1);
+    });
+
+    it('is discarded once, and has the same ETag when the request is repeated', async () => {
+      const { path, uuid, logged } = await delivery(8);
+      const discard = () => api.send('DELETE', path, undefined, { 'idempotency-key': 'a discard' });
+      const discarding = discard();
+      await eventually(async () => expect(await logged()).toHaveLength(1));
+      await api.running.engines.db.query(
+        "update delivery.delivery set state = 'discarded', reason = 'discarded' where id = $1",
+        [uuid],
+      );
+      expect(await discarding).toMatchObject({ status: 204, headers: { etag: '"0"' } });
+      await lose('a discard');
+      expect(await discard()).toMatchObject({ status: 204, headers: { etag: '"0"' } });
       expect(await logged()).toHaveLength(1);
     });
   });
