@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { streamName, type CommandContext, type Handled, type Loaded } from '#event-store';
+import { readOwn, streamName, type CommandContext, type Handled, type Loaded } from '#event-store';
 import { followingUuid, publicEventId, uuidv7, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import type { Call } from '../http/call';
@@ -75,7 +75,7 @@ export class Commands {
   /** Whether the command of this request is in the log already: then nothing is checked again that may have changed since. */
   async isDone({ category }: { readonly category: string }, id: string, call: Call): Promise<boolean> {
     if (!call.isRetaken) return false;
-    const events = await this.engines.store.read(streamName(category, call.workspace, id));
+    const events = await readOwn(this.engines.store, streamName(category, call.workspace, id));
     return events.some(({ metadata }) => metadata.commandId === call.context.commandId);
   }
 

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
-import { NO_STREAM, streamName, type RecordedEvent } from '#event-store';
+import { NO_STREAM, readOwn, streamName, type RecordedEvent } from '#event-store';
 import { ENGINES, type Engines } from '#platform';
 import {
   readModels,
@@ -135,7 +135,7 @@ export class Things implements OnModuleDestroy, OnApplicationShutdown {
     const [row, news] = view.isDivided ? await this.beside(query, workspace, id, stream) : [];
     const rows = new Map(row && [[id, row.state]]);
     let { revision, streamRevision, position } = row ?? NOWHERE;
-    for (const event of news ?? (await this.engines.store.read(stream, streamRevision + 1))) {
+    for (const event of news ?? (await readOwn(this.engines.store, stream, streamRevision + 1))) {
       if (event.revision <= streamRevision || !view.keys(event).includes(id)) continue;
       takeIn(view, rows, upcast(event));
       revision = revisionAfter(view, revision, event);

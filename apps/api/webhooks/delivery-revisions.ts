@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { NO_STREAM, streamName } from '#event-store';
+import { NO_STREAM, readOwn, streamName } from '#event-store';
 import { DAY } from '#kernel';
 import { ENGINES, type Engines } from '#platform';
 import { deliveryAggregate, type DeliveryEvent } from '#webhooks';
@@ -55,7 +55,7 @@ export class DeliveryRevisions implements OnModuleDestroy {
     const { revision } = await this.commands.load(deliveryAggregate, workspace, id);
     if (revision < wanted || revision === NO_STREAM) return revision;
     const stream = streamName(deliveryAggregate.category, workspace, id);
-    const events = await this.engines.store.read(stream, Math.max(0, revision + 1 - NEWEST));
+    const events = await readOwn(this.engines.store, stream, Math.max(0, revision + 1 - NEWEST));
     const asked = events.filter(
       ({ type, metadata }) => type !== SAID && Date.parse(metadata.occurredAt) > Date.now() - LONG_AGO_MS,
     );

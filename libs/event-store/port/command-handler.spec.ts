@@ -8,6 +8,7 @@ import {
   type NewEvent,
   type Revision,
 } from './event-store';
+import { StrangerInStreamError } from './read-own';
 
 type Opened = Message<'Opened', { owner: string; openedAt: string }>;
 type Added = Message<'Added', { amount: number; addedAt: string }>;
@@ -296,6 +297,20 @@ describe('the command handler', () => {
     const [event] = await store.read(stream);
     await store.append(stream, [{ ...event!, id: '00000000-0000-8000-8000-000000000001', type: 'Invented' }], 0);
     await expect(here.load(counter, 'ws_1', 'c1')).rejects.toThrow('holds Invented, which counter does not know');
+  });
+
+  it('believes no event of another workspace that stands in the stream, nor decides on it', async () => {
+    await handle(here, open(), by('k1'));
+    const [event] = await store.read(stream);
+    const metadata = { ...event!.metadata, workspace: 'ws_2' };
+    await store.append(stream, [{ ...event!, id: '00000000-0000-8000-8000-000000000001', metadata }], 0);
+    for (const handler of [here, elsewhere]) {
+      await expect(handle(handler, add(1), by('k2'))).rejects.toBeInstanceOf(StrangerInStreamError);
+      await expect(handler.load(counter, 'ws_1', 'c1')).rejects.toThrow(
+        `${stream} holds an event of ws_2 at revision 1`,
+      );
+    }
+    expect(await store.read(stream)).toHaveLength(2);
   });
 
   it('gives up a stream that others write to faster than it can decide', async () => {

@@ -1,5 +1,6 @@
 import { fold, Recent, sizeOf, type Aggregate, type CommandBase, type Message } from '#kernel';
 import { NO_STREAM, type EventStore, type RecordedEvent, type Revision, type StreamName } from './event-store';
+import { readOwn } from './read-own';
 import { shapeOf, type Snapshots } from './snapshots';
 import { upcastBy } from './upcast';
 
@@ -81,14 +82,14 @@ export class StreamStates {
     return this.folded(it, stream, unknown(it));
   }
 
-  /** The stream's events from revision `from` on, in the present version. */
+  /** The stream's events from revision `from` on, in the present version. Rejects as `readOwn` does. */
   async events<C extends CommandBase, E extends Message, S>(
     it: Aggregate<C, E, S>,
     stream: StreamName,
     from: Revision,
     limit?: number,
   ): Promise<RecordedEvent[]> {
-    const events = await this.store.read(stream, from, limit);
+    const events = await readOwn(this.store, stream, from, limit);
     return events.map((event) => {
       const schema = it.events[event.type as E['type']];
       if (!schema) throw new Error(`Stream ${stream} holds ${event.type}, which ${it.category} does not know`);

@@ -2,6 +2,7 @@ import { accountAggregate } from '#accounts';
 import { CommandHandler } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { instant, uuidv7, type Aggregate, type CommandBase, type Instant, type Message } from '#kernel';
+import { designAggregate } from '#studio';
 import { deliveryAggregate, endpointAggregate } from '#webhooks';
 import {
   apiKeyAggregate,
@@ -100,6 +101,22 @@ describe('time travel', () => {
     expect(await then('webhook_endpoint', 'whe_1', 12)).toBeUndefined();
     expect(await entityAt(store, 'ws_2', 'account', 'acct_1', at(9))).toBeUndefined();
     expect(await then('nothing', 'acct_1', 9)).toBeUndefined();
+  });
+
+  it('shows nothing on the word of an event of another workspace that stands in the stream', async () => {
+    await send(designAggregate, 'dsg_1', {
+      type: 'CreateDesign',
+      ...by(5),
+      designId: 'dsg_1',
+      clientId: 'c',
+      name: null,
+    });
+    const stream = `design-${WORKSPACE}:dsg_1`;
+    const [created] = await store.read(stream);
+    const metadata = { ...created!.metadata, workspace: 'ws_2' };
+    const forged = { ...created!, id: uuidv7(), type: 'DesignSubmitted', data: { designId: 'dsg_1' }, metadata };
+    await store.append(stream, [forged], 0);
+    await expect(then('design', 'dsg_1', 7)).rejects.toThrow(`${stream} holds an event of ws_2 at revision 1`);
   });
 
   it('never shows the secrets of an endpoint', async () => {

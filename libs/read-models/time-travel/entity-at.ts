@@ -1,5 +1,5 @@
 import { accountAggregate } from '#accounts';
-import { streamName, upcastBy, type EventStore, type RecordedEvent } from '#event-store';
+import { readOwn, streamName, upcastBy, type EventStore, type RecordedEvent } from '#event-store';
 import { fold, type Aggregate, type CommandBase, type Instant, type Message } from '#kernel';
 import { campaignAggregate, postAggregate } from '#publishing';
 import * as studio from '#studio';
@@ -102,7 +102,7 @@ const pasts: ReadonlyMap<string, Past> = new Map([
 
 /**
  * A thing as it stood at `at`, folded from the log; undefined before it existed, after it was deleted, and for a type that
- * there is not.
+ * there is not. Rejects as `readOwn` does.
  */
 export async function entityAt(
   store: EventStore,
@@ -113,7 +113,7 @@ export async function entityAt(
 ): Promise<EntityAt | undefined> {
   const show = pasts.get(entityType);
   if (!show) return undefined;
-  const events = await store.read(streamName(entityType, workspace, id));
+  const events = await readOwn(store, streamName(entityType, workspace, id));
   const until = events.slice(0, events.findLastIndex(({ metadata }) => metadata.occurredAt <= at) + 1);
   const last = until.at(-1);
   const state = last && show(until, id, at);
