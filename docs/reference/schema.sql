@@ -508,6 +508,8 @@ CREATE INDEX endpoint_catching_up ON delivery.endpoint USING btree (no) WHERE (p
 
 CREATE INDEX endpoint_version_key ON delivery.endpoint USING btree (version);
 
+CREATE INDEX event_stranger ON log.event USING btree (split_part(substr(stream, (strpos(stream, '-'::text) + 1)), ':'::text, 1), "position") WHERE (split_part(substr(stream, (strpos(stream, '-'::text) + 1)), ':'::text, 1) <> workspace);
+
 CREATE INDEX event_workspace ON log.event USING btree (workspace, "position");
 
 CREATE INDEX fact_due ON delivery.fact USING btree (due_at);

@@ -2,6 +2,7 @@ import { PAGE_SIZE, sizeOf } from '#kernel';
 import { followLoop } from '../port/follow-loop';
 import {
   NO_STREAM,
+  parseStream,
   WrongRevisionError,
   type Appended,
   type EventStore,
@@ -67,6 +68,12 @@ export class MemoryEventStore implements EventStore {
       if (events.length === limit || passed >= size) return { events, position, isFull: true };
     }
     return { events, position: Math.max(after, end), isFull: false };
+  }
+
+  async strangerIn(workspace: string): Promise<RecordedEvent | undefined> {
+    return this.log.find(
+      ({ stream, metadata }) => parseStream(stream).workspace === workspace && metadata.workspace !== workspace,
+    );
   }
 
   async head(): Promise<number> {

@@ -140,6 +140,11 @@ export interface EventStore {
   readAll(options: ReadAllOptions): Promise<LogPage>;
   /** Where the workspace's event of this id (UUID) stands; undefined when there is none. Only of engines that have an index for it. */
   positionOf?(workspace: string, eventId: string): Promise<Position | undefined>;
+  /**
+   * The first event that stands in a stream of the workspace and says to be another's, if there is one. Only of engines where somebody could change
+   * what stands in the log.
+   */
+  strangerIn?(workspace: string): Promise<{ readonly id: string; readonly position: Position } | undefined>;
   /** The position of the newest event; 0 when the log is empty. Never less than any append that was answered before the call. */
   head(): Promise<Position>;
   /**

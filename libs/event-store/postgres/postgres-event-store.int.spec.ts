@@ -5,6 +5,7 @@ import { eventStoreConformance, type OpenStore } from '../conformance/event-stor
 import { sealingConformance } from '../conformance/sealing.conformance';
 import { collect } from '../conformance/support';
 import { EventStoreUnavailableError, type NewEvent } from '../port/event-store';
+import { STRANGER } from './log-checks';
 import { PostgresEventStore } from './postgres-event-store';
 
 const open = async (): Promise<OpenStore> => {
@@ -150,6 +151,35 @@ it('tells where an event stands by its id, within its workspace', async () => {
   await test.drop();
 });
 
+it('tells what stands in streams of a workspace and says to be of another, whatever the ids hold', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  const at: number[] = [];
+  for (const [stream, workspace] of [
+    ['thing-ws_1:a', 'ws_1'],
+    ['thing-ws_1:b:c-d', 'ws_1'],
+    ['thing-ws-2:ws_1', 'ws-2'],
+    ['thing-ws-2:b', 'ws-2:b'],
+    ['thing-ws_1:b', 'ws-2'],
+  ] as const) {
+    const event = happened();
+    const own = { ...event, metadata: { ...event.metadata, workspace } };
+    at.push((await store.append(stream, [own], -1)).position);
+  }
+  expect(await store.strangerIn('ws_1')).toMatchObject({ position: at[4] });
+  expect(await store.strangerIn('ws-2')).toMatchObject({ position: at[3] });
+  expect(await store.strangerIn('ws_3')).toBeUndefined();
+  await store.close();
+  await test.drop();
+});
+
+it('finds a stranger by its own index, however many events there are', async () => {
+  const test = await testDatabase();
+  const plan = await test.db.query<{ 'QUERY PLAN': string }>(`explain ${STRANGER.replace('$1', "'ws_1'")}`);
+  expect(plan.map((line) => line['QUERY PLAN']).join('\n')).toContain('using event_stranger');
+  await test.drop();
+});
+
 it('reads from the beginning what was put before the first position too', async () => {
   const test = await testDatabase();
   const store = new PostgresEventStore(test.db);
@@ -212,7 +242,7 @@ it('keeps the plan of its reads, since planning one takes longer than running it
   );
   for (let n = 0; n < 20; n++) expect(await store.read('thing-ws_1:planned')).toHaveLength(1);
   const [plans] = await db.query<{ kept: number; anew: number }>(
-    "select generic_plans as kept, custom_plans as anew from pg_prepared_statements where statement like '%wanted.no%'",
+    "select generic_plans as kept, custom_plans as anew from pg_prepared_statements where statement like '%wanted.no%' and statement not like '%generic_plans%'",
   );
   // PostgreSQL tries five before it keeps one.
   expect(plans).toEqual({ kept: 15, anew: 5 });

@@ -17,6 +17,7 @@ import {
 } from '../port/event-store';
 import { Batcher, type Waiting } from './batcher';
 import { isRefusal, unavailable } from './faults';
+import { STRANGER, type Stranger } from './log-checks';
 import { COLUMNS, fromRow, toAppend, toParameters, type Append, type EventRow, recordedOf } from './rows';
 import { RecentEvents } from './recent-events';
 
@@ -133,6 +134,11 @@ export class PostgresEventStore implements EventStore {
       [eventId, workspace],
     );
     return row?.position;
+  }
+
+  async strangerIn(workspace: string): Promise<Stranger | undefined> {
+    const [row] = await this.query<Stranger>(STRANGER, [workspace]);
+    return row;
   }
 
   async head(): Promise<Position> {

@@ -283,6 +283,29 @@ describe('verification of the audit log', () => {
     });
   });
 
+  it('notices that a stream was moved to another workspace, from both sides', async () => {
+    const moved = (await store.readAll({ after: 0, limit: 100, workspace: 'ws_1' })).events.slice(4, 6);
+    for (const event of moved) Object.assign(event, { stream: event.stream.replace('ws_1', 'ws_2') });
+    const [{ id, position }] = moved as [RecordedEvent];
+    const brokenBy = (reason: BreakReason) => ({ ok: false, broken: { id: `evt_${id}`, position, reason } });
+    expect(await verify()).toEqual(brokenBy('changed'));
+    expect(await verifyAudit({ db: test.db, store }, 'ws_2')).toEqual(brokenBy('inserted'));
+  });
+
+  it('notices what says to be of another workspace in a stream of this one, wherever it begins', async () => {
+    const stranger = (await store.readAll({ after: 0, limit: 100, workspace: 'ws_2' })).events[4]!;
+    const broken = { id: `evt_${stranger.id}`, position: stranger.position, reason: 'inserted' };
+    Object.assign(stranger, { stream: 'post-ws_1:pst_0', revision: 2 });
+    const [{ position }] = (await query.list('ws_1', {}, PAGE)).data as [AuditEntry];
+    for (const fromPosition of [0, position]) expect(await verify({ fromPosition })).toEqual({ ok: false, broken });
+    // Of two faults the first in the log is named.
+    const later = await tampered("update read.audit_v1 set actor = 'usr_2' where position = $position", 29);
+    expect(await verify()).toEqual({ ok: false, broken });
+    const earlier = await tampered("update read.audit_v1 set actor = 'usr_2' where position = $position", 0);
+    expect(later.position).toBeGreaterThan(stranger.position);
+    expect(await verify()).toEqual(brokenAt(earlier, 'changed'));
+  });
+
   it('notices two events of the log that changed places', async () => {
     const [a, b] = (await store.readAll({ after: 0, limit: 2, workspace: 'ws_1' })).events as [
       RecordedEvent,

@@ -5,7 +5,10 @@ import { beginning, link, type ChainHead } from './audit-chain';
 import { hashOf } from './audit-entry';
 import { auditColumns, entryOf, type AuditRow } from './audit.query';
 
-/** `changed`: differs from the log, or its link is wrong. `missing`: the log has it. `inserted`: the log has it not. `out of order`: it stands elsewhere in the log. */
+/**
+ * `changed`: differs from the log, or its link is wrong, or its stream is another workspace's. `missing`: the log has it. `inserted`: the log has it
+ * not, or it stands in a stream of the workspace and says to be another's. `out of order`: it stands elsewhere in the log.
+ */
 export type BreakReason = 'changed' | 'missing' | 'inserted' | 'out of order';
 
 export type Verdict =
@@ -62,6 +65,14 @@ const BATCH = 1_000;
 
 /** Reads a workspace's log and its audit log side by side and says whether they are equal and every link holds; names the first entry that is not. */
 export async function verifyAudit(parts: Parts, workspace: string, options: VerifyOptions = {}): Promise<Verdict> {
+  const verdict = await compared(parts, workspace, options);
+  // What says to be another's is not among the workspace's events, though its streams hold it.
+  const stranger = await parts.store.strangerIn?.(workspace);
+  if (!stranger || (!verdict.ok && verdict.broken.position <= stranger.position)) return verdict;
+  return broken(publicEventId(stranger.id), stranger.position, 'inserted');
+}
+
+async function compared(parts: Parts, workspace: string, options: VerifyOptions): Promise<Verdict> {
   const from = options.fromPosition ?? 0;
   const chain = from > 0 ? await startAt(parts, workspace, from, options.expectedHash) : beginning();
   if ('ok' in chain) return chain;
@@ -220,7 +231,7 @@ async function breakOf(
   chain: ChainHead,
 ): Promise<BreakReason | undefined> {
   if (event && row && event.id === row.event_id)
-    return event.metadata.workspace === workspace && isSame(chain, event, row) ? undefined : 'changed';
+    return isOf(workspace, event) && isSame(chain, event, row) ? undefined : 'changed';
   if (event && (await hasRow(parts.db, workspace, event))) return 'out of order';
   const place = row && (await placeOf(parts.store, workspace, row));
   // An event in its place that is not among the workspace's was given to another.
@@ -228,6 +239,10 @@ async function breakOf(
   if (event && row) return 'changed';
   return event ? 'missing' : 'inserted';
 }
+
+/** An entry says of a stream what and which, and not whose. */
+const isOf = (workspace: string, { stream, metadata }: RecordedEvent): boolean =>
+  metadata.workspace === workspace && parseStream(stream).workspace === workspace;
 
 /**
  * The hash covers every field that is shown, so equal hashes, one from the log and one from the row, are equal entries: of the data as it is
