@@ -85,11 +85,11 @@ describe('an event of another workspace in a stream', () => {
     expect(await verified(await reviewing())).toMatchObject({ ok: true });
   });
 
-  it('is noticed in the middle of the stream', async () => {
+  it('is noticed in the middle of the stream, and so is the hole that it leaves when it is taken out again', async () => {
     const own = await reviewing();
     await forge(own);
-    const { store } = api.running.engines;
-    const [, , forged] = await eventsOf(own);
+    const { db, store } = api.running.engines;
+    const [, submitted, forged] = await eventsOf(own);
     // By a build that believed it.
     const [before] = await store.read(`design-${own.id}:dsg_b`, 1, 1);
     const next = {
@@ -100,6 +100,10 @@ describe('an event of another workspace in a stream', () => {
     };
     await store.append(`design-${own.id}:dsg_b`, [next], 2);
     expect(await verified(own)).toEqual(brokenBy(forged, 'inserted'));
+    await db.query('delete from log.event where position = $1', [forged!.position]);
+    const [, , last] = await eventsOf(own);
+    expect([submitted!.revision, last!.revision]).toEqual([1, 3]);
+    expect(await verified(own)).toEqual(brokenBy(last, 'missing'));
   });
 
   it('is noticed on both sides when a stream was moved to another workspace', async () => {

@@ -76,6 +76,10 @@ export class MemoryEventStore implements EventStore {
     );
   }
 
+  async firstBehindGap(events: readonly RecordedEvent[]): Promise<RecordedEvent | undefined> {
+    return events.find(({ stream, revision }) => revision > 0 && !this.streams.get(stream)?.[revision - 1]);
+  }
+
   async head(): Promise<number> {
     return this.log.length;
   }

@@ -145,6 +145,8 @@ export interface EventStore {
    * what stands in the log.
    */
   strangerIn?(workspace: string): Promise<{ readonly id: string; readonly position: Position } | undefined>;
+  /** The first of these events, which are in log order, whose stream has none at the revision before. Only of the same engines. */
+  firstBehindGap?(events: readonly RecordedEvent[]): Promise<RecordedEvent | undefined>;
   /** The position of the newest event; 0 when the log is empty. Never less than any append that was answered before the call. */
   head(): Promise<Position>;
   /**

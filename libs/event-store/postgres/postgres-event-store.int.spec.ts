@@ -180,6 +180,25 @@ it('finds a stranger by its own index, however many events there are', async () 
   await test.drop();
 });
 
+it('tells the first event whose stream lacks the one before it', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  for (const id of ['a', 'b', 'c'])
+    await store.append(`thing-ws_1:${id}`, [happened(), happened(), happened(), happened()], -1);
+  const pages = async () => {
+    const { events } = await store.readAll({ after: 0, limit: 20, workspace: 'ws_1' });
+    return [events, events.filter(({ revision }) => revision > 1), events.slice(-1)] as const;
+  };
+  for (const events of await pages()) expect(await store.firstBehindGap(events)).toBeUndefined();
+  await test.db.script("delete from log.event where stream <> 'thing-ws_1:a' and revision = 1");
+  const [all, late, last] = await pages();
+  for (const events of [all, late])
+    expect(await store.firstBehindGap(events)).toMatchObject({ stream: 'thing-ws_1:b', revision: 2 });
+  expect(await store.firstBehindGap(last)).toBeUndefined();
+  await store.close();
+  await test.drop();
+});
+
 it('reads from the beginning what was put before the first position too', async () => {
   const test = await testDatabase();
   const store = new PostgresEventStore(test.db);

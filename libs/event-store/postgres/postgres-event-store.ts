@@ -17,7 +17,7 @@ import {
 } from '../port/event-store';
 import { Batcher, type Waiting } from './batcher';
 import { isRefusal, unavailable } from './faults';
-import { STRANGER, type Stranger } from './log-checks';
+import { GAP, STRANGER, withoutForerunner, type Stranger } from './log-checks';
 import { COLUMNS, fromRow, toAppend, toParameters, type Append, type EventRow, recordedOf } from './rows';
 import { RecentEvents } from './recent-events';
 
@@ -139,6 +139,14 @@ export class PostgresEventStore implements EventStore {
   async strangerIn(workspace: string): Promise<Stranger | undefined> {
     const [row] = await this.query<Stranger>(STRANGER, [workspace]);
     return row;
+  }
+
+  async firstBehindGap(events: readonly RecordedEvent[]): Promise<RecordedEvent | undefined> {
+    const asked = withoutForerunner(events);
+    if (asked.length === 0) return undefined;
+    const streams = asked.map(({ stream }) => stream);
+    const [row] = await this.query<{ no: number }>(GAP, [streams, asked.map(({ revision }) => revision - 1)]);
+    return row && asked[row.no - 1];
   }
 
   async head(): Promise<Position> {

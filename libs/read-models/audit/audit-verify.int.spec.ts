@@ -306,6 +306,13 @@ describe('verification of the audit log', () => {
     expect(await verify()).toEqual(brokenAt(earlier, 'changed'));
   });
 
+  it('notices that a thing has no event at the revision before another', async () => {
+    const entry = [...(await query.list('ws_1', {}, PAGE)).data].reverse()[11]!;
+    expect(entry.revision).toBe(1);
+    store['streams'].set(`post-ws_1:${entry.entityId}`, []);
+    for (const batch of [1, 5, 1_000]) expect(await verify({ batch })).toEqual(brokenAt(entry, 'missing'));
+  });
+
   it('notices two events of the log that changed places', async () => {
     const [a, b] = (await store.readAll({ after: 0, limit: 2, workspace: 'ws_1' })).events as [
       RecordedEvent,

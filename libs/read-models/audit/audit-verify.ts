@@ -1,4 +1,4 @@
-import { eventAt, eventsAfter, parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
+import { eventAt, pagesAfter, parseStream, streamName, type EventStore, type RecordedEvent } from '#event-store';
 import { publicEventId } from '#kernel';
 import { cutToSize, isFull, type Workspaces } from '#postgres';
 import { beginning, link, type ChainHead } from './audit-chain';
@@ -6,8 +6,9 @@ import { hashOf } from './audit-entry';
 import { auditColumns, entryOf, type AuditRow } from './audit.query';
 
 /**
- * `changed`: differs from the log, or its link is wrong, or its stream is another workspace's. `missing`: the log has it. `inserted`: the log has it
- * not, or it stands in a stream of the workspace and says to be another's. `out of order`: it stands elsewhere in the log.
+ * `changed`: differs from the log, or its link is wrong, or its stream is another workspace's. `missing`: the log has it, or its thing has no event at
+ * the revision before. `inserted`: the log has it not, or it stands in a stream of the workspace and says to be another's. `out of order`: it stands
+ * elsewhere in the log.
  */
 export type BreakReason = 'changed' | 'missing' | 'inserted' | 'out of order';
 
@@ -111,8 +112,8 @@ async function firstBreak(
   for (let left = batch; left > 0; left--) {
     const next = await pairs.next();
     if (next.done) return 'end';
-    const [event, row] = next.value as Pair;
-    const reason = await breakOf(parts, workspace, event, row, chain);
+    const [event, row, isBehindGap] = next.value as Pair;
+    const reason = (await breakOf(parts, workspace, event, row, chain)) ?? (isBehindGap ? 'missing' : undefined);
     if (reason)
       return broken(
         event && (!row || event.position <= row.position) ? publicEventId(event.id) : publicEventId(row!.event_id),
@@ -185,21 +186,36 @@ interface Stretch {
   readonly batch: number;
 }
 
-type Pair = readonly [event: RecordedEvent | undefined, row: Row | undefined];
+type Pair = readonly [event: RecordedEvent | undefined, row: Row | undefined, isBehindGap: boolean];
 
 /** Events and rows of equal position together, each alone where the other has none. */
 async function* sideBySide(parts: Parts, workspace: string, stretch: Stretch): AsyncGenerator<Pair> {
-  const events = eventsAfter(parts.store, workspace, { ...stretch, after: stretch.from });
+  const events = eventsOf(parts.store, workspace, stretch);
   const rows = rowsOf(parts.db, workspace, stretch);
-  let event = (await events.next()).value as RecordedEvent | undefined;
+  let logged = (await events.next()).value as Logged | undefined;
   let row = (await rows.next()).value as Row | undefined;
-  while (event || row) {
+  while (logged || row) {
+    const event = logged?.event;
     const isEventFirst = event !== undefined && (!row || event.position <= row.position);
     const isRowFirst = row !== undefined && (!event || row.position <= event.position);
-    yield [isEventFirst ? event : undefined, isRowFirst ? row : undefined];
-    if (isEventFirst) event = (await events.next()).value as RecordedEvent | undefined;
+    yield [isEventFirst ? event : undefined, isRowFirst ? row : undefined, isEventFirst && logged!.isBehindGap];
+    if (isEventFirst) logged = (await events.next()).value as Logged | undefined;
     if (isRowFirst) row = (await rows.next()).value as Row | undefined;
   }
+}
+
+interface Logged {
+  readonly event: RecordedEvent;
+  /** Its stream has none at the revision before. */
+  readonly isBehindGap: boolean;
+}
+
+async function* eventsOf(store: EventStore, workspace: string, stretch: Stretch): AsyncGenerator<Logged, undefined> {
+  for await (const events of pagesAfter(store, workspace, { ...stretch, after: stretch.from })) {
+    const behind = await store.firstBehindGap?.(events);
+    for (const event of events) yield { event, isBehindGap: event === behind };
+  }
+  return undefined;
 }
 
 const PAGE = `select ${ROW_COLUMNS}, is_cut from ${cutToSize(
