@@ -28,13 +28,19 @@ describe('the bus on Apache Kafka', () => {
   });
 
   /** All messages of a topic as a consumer of others sees them. */
-  async function read(topic: string, count: number): Promise<KafkaMessage[]> {
+  const isKeyed = ({ key }: KafkaMessage): boolean => key !== null;
+
+  async function read(
+    topic: string,
+    count: number,
+    isWhole: (some: readonly KafkaMessage[]) => boolean = () => true,
+  ): Promise<KafkaMessage[]> {
     const consumer = clientOf(node).consumer({ groupId: `reader-${topic}` });
     const read: KafkaMessage[] = [];
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({ eachMessage: async ({ message }) => void read.push(message) });
-    await eventually(() => expect(read.length).toBeGreaterThanOrEqual(count), { within: 60_000 });
+    await eventually(() => expect([read.length >= count, isWhole(read)]).toEqual([true, true]), { within: 60_000 });
     await consumer.disconnect();
     return read;
   }
@@ -176,6 +182,37 @@ describe('the bus on Apache Kafka', () => {
     expect(String(parked!.headers!['postledger-dead-reason'])).toBe('no such type');
     expect(String(parked!.headers!['postledger-dead-group'])).toBe('poisoned');
     expect(String(parked!.headers!['postledger-dead-place'])).toMatch(/^test\.poison\.v1\/\d+\/0$/);
+    await subscription.close();
+  });
+
+  it('parks a message of others byte by byte, with nothing more than why it is dead', async () => {
+    await bus.ensureTopics(['test.foreign.v1']);
+    const subscription = await bus.subscribe({
+      group: 'poisoned-by-others',
+      topics: ['test.foreign.v1'],
+      onBatch: async ([first]) => {
+        throw new PoisonMessageError(first!, 'no such type');
+      },
+    });
+    const bytes = Buffer.of(0, 0xff, 0xfe, 0x80);
+    const producer = clientOf(node).producer();
+    await producer.connect();
+    const twice = [Buffer.from('first'), bytes];
+    const messages = [
+      { key: bytes, value: bytes, headers: { twice } },
+      { key: null, value: null },
+    ];
+    await producer.send({ topic: 'test.foreign.v1', messages });
+    await producer.disconnect();
+    await eventually(async () => expect(await subscription.lag()).toBe(0), { within: 60_000 });
+    // One may be parked twice, as it may be read twice.
+    const isBoth = (some: readonly KafkaMessage[]) => some.some(isKeyed) && !some.every(isKeyed);
+    const parked = await read(deadLetterTopic('test.foreign.v1'), 2, isBoth);
+    const [binary, empty] = [parked.find(isKeyed), parked.find((message) => !isKeyed(message))];
+    expect(binary).toMatchObject({ key: bytes, value: bytes, headers: { twice } });
+    expect(empty).toMatchObject({ key: null, value: null });
+    const dead = ['postledger-dead-reason', 'postledger-dead-group', 'postledger-dead-place'];
+    expect(Object.keys(empty!.headers!).sort()).toEqual([...dead].sort());
     await subscription.close();
   });
 

@@ -12,6 +12,7 @@ import { KafkaProducer } from './kafka-producer';
 import { refusalOf } from './kafka-refusal';
 import { askRelease } from './kafka-release';
 import { connectionOf, type Connection } from './kafka-settings';
+import { toDeadLetter, toKafka } from './kafka-wire';
 import { inWholeResponses, ownSockets } from './whole-responses';
 import { KafkaSubscription, unread } from './kafka-subscription';
 import { abandon, atMost, CLOSE_MS, connected, onSilence } from './patience';
@@ -79,7 +80,7 @@ export class KafkaBus implements Bus {
   }
 
   publish(messages: readonly BusMessage[]): Promise<void> {
-    return this.producer.publish(messages);
+    return this.producer.publish(messages.map(toKafka));
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -207,12 +208,6 @@ export class KafkaBus implements Bus {
   private async park(message: ReceivedMessage, reason: string, group: string): Promise<void> {
     const topic = deadLetterTopic(message.topic);
     await this.ensureTopics([topic]);
-    const headers = {
-      ...message.headers,
-      'postledger-dead-reason': reason,
-      'postledger-dead-group': group,
-      'postledger-dead-place': `${message.topic}/${message.partition}/${message.offset}`,
-    };
-    await this.producer.publish([{ ...message, topic, headers }]);
+    await this.producer.publish([toDeadLetter(message, { topic, reason, group })]);
   }
 }

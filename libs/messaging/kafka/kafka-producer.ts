@@ -8,9 +8,8 @@ import {
 } from 'kafkajs';
 import { grouped } from '#kernel';
 import { Publisher } from '../outbox/publisher';
-import type { BusMessage } from '../port/bus';
 import { isMissingTopic, isTooLarge } from './kafka-faults';
-import { sizeOf, toKafka } from './kafka-wire';
+import { sizeOf, type Outgoing } from './kafka-wire';
 import { abandon, atMost, CLOSE_MS, connected, unlessSilent } from './patience';
 
 /** Brokers refuse a record batch over 1 MiB by default, and a send may be all of one partition. One that is set to less is found out. */
@@ -32,7 +31,7 @@ interface Sender {
  * (kafkajs #598), and a retry of one would land behind the next.
  */
 export class KafkaProducer {
-  private readonly publisher = new Publisher((messages) => this.write(messages));
+  private readonly publisher = new Publisher<Outgoing>((messages) => this.write(messages));
   private sender: Promise<Sender> | undefined;
   private mostBytes = MOST_BYTES;
 
@@ -43,7 +42,7 @@ export class KafkaProducer {
     private readonly makeAnew: (topics: readonly string[]) => Promise<void>,
   ) {}
 
-  publish(messages: readonly BusMessage[]): Promise<void> {
+  publish(messages: readonly Outgoing[]): Promise<void> {
     return this.publisher.publish(messages);
   }
 
@@ -57,7 +56,7 @@ export class KafkaProducer {
     await (await this.sender)?.producer.disconnect();
   }
 
-  private async write(messages: readonly BusMessage[]): Promise<void> {
+  private async write(messages: readonly Outgoing[]): Promise<void> {
     for (let rest = messages; rest.length > 0;) {
       const { chunk, bytes } = firstOf(rest, this.mostBytes);
       try {
@@ -72,7 +71,7 @@ export class KafkaProducer {
     }
   }
 
-  private async send(messages: readonly BusMessage[]): Promise<void> {
+  private async send(messages: readonly Outgoing[]): Promise<void> {
     const sender = await (this.sender ??= this.connect());
     sender.meant.clear();
     const sending = sendBatch(sender.producer, messages);
@@ -127,21 +126,21 @@ function checkAll(meant: ReadonlySet<string>, answers: readonly RecordMetadata[]
   if (untold.length > 0) throw new Error(`Kafka has not answered for ${untold.join(', ')}`);
 }
 
-async function sendBatch(producer: Producer, messages: readonly BusMessage[]): Promise<RecordMetadata[]> {
+async function sendBatch(producer: Producer, messages: readonly Outgoing[]): Promise<RecordMetadata[]> {
   const byTopic = grouped(messages, ({ topic }) => topic);
-  const isLarge = messages.some(({ value }) => value.length > LARGE_BYTES);
+  const isLarge = messages.some(({ value }) => (value?.length ?? 0) > LARGE_BYTES);
   return producer.sendBatch({
     acks: -1,
     compression: isLarge ? CompressionTypes.GZIP : CompressionTypes.None,
-    topicMessages: [...byTopic].map(([topic, same]) => ({ topic, messages: same.map(toKafka) })),
+    topicMessages: [...byTopic].map(([topic, same]) => ({ topic, messages: [...same] })),
   });
 }
 
 /** As many as fit, one at least. */
 function firstOf(
-  messages: readonly BusMessage[],
+  messages: readonly Outgoing[],
   mostBytes: number,
-): { readonly chunk: readonly BusMessage[]; readonly bytes: number } {
+): { readonly chunk: readonly Outgoing[]; readonly bytes: number } {
   let bytes = 0;
   for (const [at, message] of messages.entries()) {
     const size = sizeOf(message);

@@ -1,7 +1,7 @@
 import type { BusMessage } from '../port/bus';
 
-interface Call {
-  readonly messages: readonly BusMessage[];
+interface Call<M> {
+  readonly messages: readonly M[];
   readonly done: () => void;
   readonly failed: (error: Error) => void;
 }
@@ -9,14 +9,14 @@ interface Call {
 const MOST_AT_ONCE = 2_000;
 
 /** Calls that come while a write is under way travel together in the next one: one after the other, so in the order of the calls. */
-export class Publisher {
-  private waiting: Call[] = [];
+export class Publisher<M = BusMessage> {
+  private waiting: Call<M>[] = [];
   private running: Promise<void> | undefined;
 
-  constructor(private readonly write: (messages: readonly BusMessage[]) => Promise<void>) {}
+  constructor(private readonly write: (messages: readonly M[]) => Promise<void>) {}
 
   /** Resolves when written; rejects with the error of the write that it travelled in. */
-  publish(messages: readonly BusMessage[]): Promise<void> {
+  publish(messages: readonly M[]): Promise<void> {
     if (messages.length === 0) return Promise.resolve();
     return new Promise((done, failed) => {
       this.waiting.push({ messages, done, failed });
@@ -43,7 +43,7 @@ export class Publisher {
     this.running = undefined;
   }
 
-  private take(): Call[] {
+  private take(): Call<M>[] {
     let count = 0;
     const upTo = this.waiting.findIndex(({ messages }) => (count += messages.length) > MOST_AT_ONCE);
     return this.waiting.splice(0, upTo < 0 ? this.waiting.length : Math.max(1, upTo));
