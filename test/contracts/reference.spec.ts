@@ -26,6 +26,13 @@ it('docs/guide/consume-the-bus.md names for each topic what goes there', () => {
   expect([...new Set(named)].sort()).toEqual([...topicOf.keys()].sort());
 });
 
+it('docs/guide/consume-the-bus.md says for each topic what is there that is never a webhook', () => {
+  const guide = readFileSync(join(folder, '../guide/consume-the-bus.md'), 'utf8');
+  const said = /`postledger-internal: true` is never a webhook:[^]*?\n\n/.exec(guide)?.[0] ?? '';
+  const named = [...said.matchAll(/`(postledger\.\w+\.v1)`/g)].map(([, topic]) => topic);
+  expect(named).toEqual([...new Set(Object.values(internalTypes).map(({ topic }) => TOPICS[topic]))]);
+});
+
 describe('the AsyncAPI document', () => {
   it('is valid to its official parser, without an error or a warning that matters', async () => {
     const { document, diagnostics } = await new Parser().parse(asyncApiText());
