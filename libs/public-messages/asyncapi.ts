@@ -15,10 +15,10 @@ const about: Readonly<Record<Topic, string>> = {
   publishing: 'What is due to be published now: for publishers; keyed by post.',
 };
 
-const all: readonly [string, CoreTypeDefinition][] = [
-  ...Object.entries<CoreTypeDefinition>(coreTypes),
-  ...Object.entries<CoreTypeDefinition>(internalTypes),
-];
+const all: readonly [string, CoreTypeDefinition][] = Object.entries<CoreTypeDefinition>({
+  ...coreTypes,
+  ...internalTypes,
+}).filter(([, { isSample }]) => !isSample);
 
 /** The AsyncAPI 3 document of the bus: topics, keys, headers, payloads. Plain JSON, made from the same source as the types. */
 export function asyncApi(): Json {

@@ -12,6 +12,8 @@ export interface CoreTypeDefinition<Data extends TObject = TObject> {
   readonly facts?: object;
   /** The entity id of the example: Kafka key and CloudEvents subject. */
   readonly exampleKey: string;
+  /** Sent at once when somebody asks for it, and no event of the log: never on the bus. */
+  readonly isSample?: true;
 }
 
 /** Identity with inference: the example is checked against the schema by the compiler. */

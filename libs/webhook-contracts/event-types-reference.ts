@@ -48,10 +48,10 @@ const ownNames = () =>
     return contract ? catalogue(contract) : [];
   });
 
-const section = ([type, { description, topic, data, example }]: [string, CoreTypeDefinition]): string[] => [
+const section = ([type, { description, topic, data, example, isSample }]: [string, CoreTypeDefinition]): string[] => [
   `### \`${type}\``,
   '',
-  `${description} Topic \`${TOPICS[topic]}\`.`,
+  `${description} ${isSample ? 'Never on the bus.' : `Topic \`${TOPICS[topic]}\`.`}`,
   '',
   `Data: ${keys(data).join(', ')}.`,
   '',

@@ -48,4 +48,12 @@ describe('the AsyncAPI document', () => {
       for (const type of Object.keys(messages)) expect(TOPICS[messageType(type)!.topic]).toBe(address);
     }
   });
+
+  it('has every type but the test of an endpoint, which is sent at once and never on the bus', () => {
+    const { messages } = asyncApi()['components'] as { messages: object };
+    const types = Object.keys({ ...coreTypes, ...internalTypes }).filter((type) => type !== 'webhook.test');
+    expect(Object.keys(messages)).toEqual(types);
+    expect(eventTypesReference()).toMatch(/^### `webhook\.test`\n\n.* Never on the bus\.$/m);
+    expect(eventTypesReference().match(/Never on the bus/g)).toHaveLength(1);
+  });
 });

@@ -22,6 +22,7 @@ export const webhooks = {
     data: shape({ message: text() }),
     example: { message: 'It works.' },
     exampleKey: 'test',
+    isSample: true,
   }),
 };
 
