@@ -32,7 +32,18 @@ describe('settings', () => {
       loadSettings({ POSTLEDGER_MODE: 'sandbox', WEBHOOK_NAME_SERVERS: text }).webhookNameServers;
     expect(of('9.9.9.9, 127.0.0.1:5353,[2620:fe::fe]:53')).toEqual(['9.9.9.9', '127.0.0.1:5353', '[2620:fe::fe]:53']);
     expect(of('')).toBeUndefined();
-    expect(() => of('dns.example.org')).toThrow('WEBHOOK_NAME_SERVERS must be addresses of name servers');
+    for (const wrong of [
+      'dns.example.org',
+      '127.0.0.1:65536',
+      '9.9.9.9,127.0.0.1:99999',
+      '127.0.0.1:0',
+      '[::1]:0',
+      '[::1]:99999',
+    ])
+      expect(() => of(wrong)).toThrow(
+        `WEBHOOK_NAME_SERVERS must be addresses of name servers, with a port if need be, separated by commas, not "${wrong}".`,
+      );
+    expect(of('::1,127.0.0.1:65535')).toEqual(['::1', '127.0.0.1:65535']);
   });
 
   it('name every variable that is wrong, in one go', () => {

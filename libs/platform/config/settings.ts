@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns';
+import { isIP } from 'node:net';
 
 /** One environment variable: where it comes from, what it means, how its text becomes a value. */
 interface Setting<T> {
@@ -62,10 +63,16 @@ const apiKey = (value: string | undefined) => {
     throw new Error('must be up to 512 visible ASCII characters without spaces: it is sent in a header');
   return value;
 };
+/** Node sends to another port in place of one that is too high, and ends the process for port 0. */
+const hasPossiblePort = (server: string): boolean => {
+  const port = isIP(server) ? undefined : /:(\d+)$/.exec(server)?.[1];
+  return port === undefined || (Number(port) > 0 && Number(port) <= 65_535);
+};
 const nameServers = (value: string | undefined): readonly string[] | undefined => {
   if (!value) return undefined;
   const servers = value.split(',').map((server) => server.trim());
   try {
+    if (!servers.every(hasPossiblePort)) throw new RangeError('a port that there cannot be');
     new Resolver().setServers(servers);
   } catch (error) {
     throw new Error(`must be addresses of name servers, with a port if need be, separated by commas, not "${value}"`, {
