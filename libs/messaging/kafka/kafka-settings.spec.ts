@@ -1,6 +1,24 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
 import { connectionOf } from './kafka-settings';
 
 describe('the settings of a Kafka connection', () => {
+  let folder: string;
+  let certificate: string;
+  const file = (text: string): string => {
+    const path = join(folder, 'ca.pem');
+    writeFileSync(path, text);
+    return path;
+  };
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'postledger-kafka-settings-'));
+    const attributes = [{ name: 'commonName', value: 'authority' }];
+    certificate = (await generate(attributes, { keyType: 'ec', algorithm: 'sha256' })).cert;
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
   it('reads several brokers, and the usual port when none is given', () => {
     expect(connectionOf('kafka://a:9093,b', {})).toEqual({ brokers: ['a:9093', 'b:9092'] });
   });
@@ -14,10 +32,11 @@ describe('the settings of a Kafka connection', () => {
   });
 
   it('takes what the URL leaves out from the environment', () => {
-    const env = { KAFKA_USERNAME: 'me', KAFKA_PASSWORD: 'secret', KAFKA_CA_FILE: __filename };
+    const bundle = `The authority of ours\n${certificate}\n${certificate}`;
+    const env = { KAFKA_USERNAME: 'me', KAFKA_PASSWORD: 'secret', KAFKA_CA_FILE: file(bundle) };
     const { ssl, sasl } = connectionOf('kafka://a:1', env);
     expect(sasl).toEqual({ mechanism: 'plain', username: 'me', password: 'secret' });
-    expect(ssl).toEqual({ ca: [expect.stringContaining('KAFKA_CA_FILE')] });
+    expect(ssl).toEqual({ ca: [bundle] });
   });
 
   it('refuses what it cannot read, without repeating a password', () => {
@@ -43,6 +62,26 @@ describe('the settings of a Kafka connection', () => {
     expect(() => connectionOf('kafka://me:x@a:1?ssl=true', {})).toThrow(
       'BUS_URL has the option ssl; there are tls and mechanism',
     );
+  });
+
+  it('refuses a mechanism that there is not, also while nobody is named who would use it', () =>
+    expect(() => connectionOf('kafka://a:1?mechanism=foo', {})).toThrow(
+      'BUS_URL asks for the mechanism foo; there are plain, scram-sha-256, scram-sha-512',
+    ));
+
+  it('refuses a file of authorities in which there is none', () => {
+    for (const text of ['', 'secret', certificate.replaceAll('CERTIFICATE', 'PRIVATE KEY'), certificate.slice(0, 99)])
+      expect(() => connectionOf('kafka://a:1', { KAFKA_CA_FILE: file(text) })).toThrow(
+        `KAFKA_CA_FILE ${file(text)} holds no certificate in PEM`,
+      );
+  });
+
+  it('refuses a password of nobody, with which it would go without one', () => {
+    const env = { KAFKA_PASSWORD: 'hunter2' };
+    expect(() => connectionOf('kafka://a:1', env)).toThrow(
+      new Error('KAFKA_PASSWORD is set and nobody it belongs to; name the user in KAFKA_USERNAME'),
+    );
+    expect(connectionOf('kafka://me:x@a:1', env).sasl).toEqual({ mechanism: 'plain', username: 'me', password: 'x' });
   });
 
   it('takes a variable that is set to nothing as not set', () => {

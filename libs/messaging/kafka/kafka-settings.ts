@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 
@@ -7,6 +8,7 @@ const FORM = 'BUS_URL is not of the form kafka://host:port,host:port';
 const BROKER = /^[^:[\]\s]+(?::(\d{1,5}))?$/;
 /** kafkajs 2.2.4 takes what stands before the first colon for the host. */
 const NO_ADDRESS = 'BUS_URL has an IPv6 address, which the client of Kafka cannot read: give the broker a name';
+const NOBODY = 'KAFKA_PASSWORD is set and nobody it belongs to; name the user in KAFKA_USERNAME';
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 /**
@@ -22,13 +24,15 @@ export function connectionOf(url: string, env: Readonly<Record<string, string | 
   const options = optionsOf(query ?? '');
   // A variable that is set to nothing is not set, as everywhere.
   const ca = env['KAFKA_CA_FILE'] || undefined;
+  const mechanism = mechanismOf(options.get('mechanism') ?? 'plain');
   const tls = options.get('tls') === 'true' || ca !== undefined;
   const username = user === undefined ? env['KAFKA_USERNAME'] || undefined : plain(user);
   const secret = password === undefined ? env['KAFKA_PASSWORD'] || undefined : plain(password);
+  if (username === undefined && secret !== undefined) throw new Error(NOBODY);
   return {
     brokers,
     ...(tls && { ssl: ca === undefined ? true : { ca: [authority(ca)] } }),
-    ...(username !== undefined && { sasl: sasl(options.get('mechanism') ?? 'plain', username, secret ?? '') }),
+    ...(username !== undefined && { sasl: { mechanism, username, password: secret ?? '' } as SASLOptions }),
   };
 }
 
@@ -60,6 +64,17 @@ function plain(escaped: string): string {
 }
 
 function authority(file: string): string {
+  const text = textOf(file);
+  try {
+    // Node goes on with any text, and trusts nobody when there is no certificate in it.
+    void new X509Certificate(text);
+    return text;
+  } catch (cause) {
+    throw new Error(`KAFKA_CA_FILE ${file} holds no certificate in PEM`, { cause });
+  }
+}
+
+function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
@@ -67,8 +82,8 @@ function authority(file: string): string {
   }
 }
 
-function sasl(asked: string, username: string, password: string): SASLOptions {
+function mechanismOf(asked: string): (typeof MECHANISMS)[number] {
   const mechanism = MECHANISMS.find((known) => known === asked.toLowerCase());
   if (!mechanism) throw new Error(`BUS_URL asks for the mechanism ${asked}; there are ${MECHANISMS.join(', ')}`);
-  return { mechanism, username, password } as SASLOptions;
+  return mechanism;
 }
