@@ -82,6 +82,9 @@ type Opening = Required<Omit<OpenOptions, 'onOtherHistory'>> & { readonly onErro
 
 async function openOn(db: Database, settings: Settings, options: Opening): Promise<Engines> {
   const { log, clock, onWait, onError } = options;
+  // What is wrong with their addresses need not wait for PostgreSQL to be there.
+  const eventStoreDb = await openEventStoreDb(settings);
+  const kafka = await openKafka(settings, log);
   await reachDatabase(db, onWait);
   await onDatabase(db, () => expectSessions(db), onWait);
   const applied = await onDatabase(db, () => migrate(db, onWait), onWait);
@@ -102,8 +105,12 @@ async function openOn(db: Database, settings: Settings, options: Opening): Promi
   const outbox = new PostgresBus(db, {
     onFault: (error) => log.warn({ err: error.message }, 'the days of the bus are looked after later'),
   });
-  const store = await openStore(settings, db, log);
-  const bus = await openBus(settings, outbox, { log, onWait });
+  const store =
+    eventStoreDb ??
+    new PostgresEventStore(db, {
+      onFault: (error) => log.warn({ err: error.message }, 'others hear of an append later'),
+    });
+  const bus = kafka ? patientBus(kafka, onWait) : outbox;
   await until('the event store', () => letIn(store), onWait);
   await until('the event store', () => expectOwnLog(db, store), onWait);
   await until('the bus', () => letIn(bus), onWait);
@@ -173,35 +180,31 @@ async function rewrapKeys(table: PostgresKeyTable, secrets: SecretBox, log: Logg
   if (count > 0) log.info({ count }, 'keys of subjects wrapped with the present POSTLEDGER_SECRET_KEY');
 }
 
-async function openStore({ eventStoreUrl }: Settings, db: Database, log: Logger): Promise<EventStore> {
-  if (!eventStoreUrl)
-    return new PostgresEventStore(db, {
-      onFault: (error) => log.warn({ err: error.message }, 'others hear of an append later'),
-    });
+/** Undefined where PostgreSQL holds the log. */
+async function openEventStoreDb({ eventStoreUrl }: Settings): Promise<EventStore | undefined> {
+  if (!eventStoreUrl) return undefined;
   // Its client and gRPC are loaded by those who use them only.
   const { EventStoreDbEventStore } = await import('#event-store/eventstoredb/eventstoredb-event-store');
-  try {
-    return new EventStoreDbEventStore(eventStoreUrl);
-  } catch (cause) {
-    throw new SettingsError(`${(cause as Error).message}.`, { cause });
-  }
+  return readable(() => new EventStoreDbEventStore(eventStoreUrl));
 }
 
-async function openBus(
-  { busUrl, busPartitions, ...settings }: Settings,
-  outbox: PostgresBus,
-  { log, onWait }: { log: Logger; onWait: (sentence: string) => void },
-): Promise<Bus> {
+/** Undefined where PostgreSQL is the bus. */
+async function openKafka({ busUrl, busPartitions, ...settings }: Settings, log: Logger): Promise<Bus | undefined> {
   if (!busUrl) {
     const forKafka = (['kafkaUsername', 'kafkaPassword', 'kafkaCaFile'] as const).filter((name) => settings[name]);
     const unused = forKafka.map((name) => settingsSchema[name].variable);
     if (unused.length > 0) log.warn({ unused }, 'BUS_URL is not set, so PostgreSQL is the bus, and not Kafka');
-    return outbox;
+    return undefined;
   }
   const { KafkaBus } = await import('#messaging/kafka/kafka-bus');
   const options = { partitions: busPartitions, onLog: (line: string) => log.warn({ kafka: line }, 'kafka') };
+  return readable(() => new KafkaBus(busUrl, options));
+}
+
+/** An engine whose address can be read; one that cannot is for the user to mend. */
+function readable<Engine>(open: () => Engine): Engine {
   try {
-    return patientBus(new KafkaBus(busUrl, options), onWait);
+    return open();
   } catch (cause) {
     throw new SettingsError(`${(cause as Error).message}.`, { cause });
   }
