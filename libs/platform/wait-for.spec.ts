@@ -1,6 +1,6 @@
 import { migrate, type Database, type Sql } from '#postgres';
 import { SettingsError } from './config/settings';
-import { onDatabase, until } from './wait-for';
+import { onDatabase, reachDatabase, until } from './wait-for';
 
 it('refuses a PostgreSQL that is too old in a sentence, before anything is changed', async () => {
   const asked: string[] = [];
@@ -15,6 +15,17 @@ it('refuses a PostgreSQL that is too old in a sentence, before anything is chang
     'PostgreSQL at db.example:5432/postledger cannot be used: it is PostgreSQL 15.14, and Postledger needs 18.';
   await expect(started).rejects.toEqual(new SettingsError(refusal));
   expect(asked).toEqual([expect.stringContaining('server_version')]);
+});
+
+it.each([
+  ['postgres://', 'localhost:5432'],
+  ['postgres://db.example/postledger', 'db.example:5432'],
+  ['postgres:///postledger?host=/run/pg', '/run/pg/.s.PGSQL.5432'],
+])('names where it asks for the PostgreSQL of %s', async (url, server) => {
+  const query = jest.fn().mockRejectedValueOnce(new Error('connect ECONNREFUSED')).mockResolvedValue([]);
+  const say = jest.fn();
+  await reachDatabase({ url, query } as unknown as Database, say);
+  expect(say).toHaveBeenCalledWith(`Waiting for PostgreSQL at ${server}: connect ECONNREFUSED`);
 });
 
 describe('waiting for an engine', () => {

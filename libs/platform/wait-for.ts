@@ -1,4 +1,4 @@
-import { DatabaseVersionError, isOutage, planned, UnfitDatabaseError, type Database } from '#postgres';
+import { DatabaseVersionError, isOutage, placeOf, planned, UnfitDatabaseError, type Database } from '#postgres';
 import { SettingsError } from './config/settings';
 import { refusalOf, unreadableFile } from './database-refusal';
 import { sparingly } from './sparingly';
@@ -34,7 +34,7 @@ export async function until<T>(what: string, attempt: () => Promise<T>, say: (se
 
 /** Waits until PostgreSQL answers; a refusal that will not pass is one clear sentence. */
 export async function reachDatabase(db: Database, say: (sentence: string) => void): Promise<void> {
-  await until(`PostgreSQL at ${new URL(db.url).host}`, () => allowed(db, () => db.query('select 1')), say);
+  await until(`PostgreSQL at ${placeOf(db.url).server}`, () => allowed(db, () => db.query('select 1')), say);
 }
 
 /**
@@ -48,7 +48,7 @@ export async function onDatabase<T>(db: Database, work: () => Promise<T>, say: (
       return await allowed(db, work);
     } catch (error) {
       if (!isOutage(error)) throw error;
-      now(() => `Waiting for PostgreSQL at ${new URL(db.url).host}: ${sentenceOf(error)}`);
+      now(() => `Waiting for PostgreSQL at ${placeOf(db.url).server}: ${sentenceOf(error)}`);
     }
     await new Promise((again) => setTimeout(again, PAUSE_MS));
     await reachDatabase(db, say);
@@ -85,9 +85,9 @@ export async function expectSessions(db: Pick<Database, 'session' | 'url'>): Pro
   } finally {
     one.release(true);
   }
-  const { host, pathname } = new URL(db.url);
+  const { server, database } = placeOf(db.url);
   throw new SettingsError(
-    `PostgreSQL at ${host}${pathname} is behind a pooler that gives every transaction another connection. Name PostgreSQL itself in DATABASE_URL, or let the pooler give each client a connection of its own (pool_mode = session).`,
+    `PostgreSQL at ${server}/${database} is behind a pooler that gives every transaction another connection. Name PostgreSQL itself in DATABASE_URL, or let the pooler give each client a connection of its own (pool_mode = session).`,
   );
 }
 
@@ -102,12 +102,14 @@ async function allowed<T>({ url }: Database, work: () => Promise<T>): Promise<T>
       });
     const unreadable = unreadableFile(error);
     if (unreadable) throw new SettingsError(unreadable, { cause: error });
-    const { host, pathname } = new URL(url);
+    const { server, database } = placeOf(url);
     if (error instanceof UnfitDatabaseError)
-      throw new SettingsError(`PostgreSQL at ${host}${pathname} cannot be used: ${error.message}.`, { cause: error });
+      throw new SettingsError(`PostgreSQL at ${server}/${database} cannot be used: ${error.message}.`, {
+        cause: error,
+      });
     const refusal = refusalOf(error);
     if (!refusal) throw error;
-    throw new SettingsError(`PostgreSQL at ${host}${pathname} refuses: ${refusal}.`, { cause: error });
+    throw new SettingsError(`PostgreSQL at ${server}/${database} refuses: ${refusal}.`, { cause: error });
   }
 }
 

@@ -1,3 +1,4 @@
+export { placeOf } from './address';
 export { Database, planned, type Reads, type Sql, type Workspaces } from './database';
 export { OtherHistoryError } from './history';
 export { DatabaseVersionError, migrate, MIGRATION_LOCK, UnfitDatabaseError } from './migrate';

@@ -99,6 +99,16 @@ describe('settings', () => {
       expect(() => of(url)).toThrow('DATABASE_URL is not of the form postgres://user:password@host:port/database');
       expect(() => of(url)).not.toThrow('hunter');
     }
+    for (const port of ['port', '0', '99999', '-1', '54.32'])
+      expect(() => of(`postgres://db/x?port=${port}`)).toThrow('DATABASE_URL is not of the form');
+    for (const mode of ['banana', 'Require', 'allow', 'disable&sslmode=banana'])
+      expect(() => of(`postgres://db/x?sslmode=${mode}`)).toThrow(
+        new RegExp(
+          `^DATABASE_URL has sslmode=${mode.replace(/.*=/, '')}; there are disable, prefer, require, verify-ca, verify-full, no-verify\\.$`,
+        ),
+      );
+    for (const url of ['postgres://db/x?sslmode=no-verify', 'postgres://db/x?sslmode=&port=5433', 'postgres://'])
+      expect(of(url)).toBe(url);
     for (const url of ['postgres:///x?host=/run/pg', 'postgresql://me:a%23b@%2Frun%2Fpg:5432/x'])
       expect(of(url)).toBe(url);
   });

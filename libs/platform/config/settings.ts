@@ -41,19 +41,30 @@ const url = (schemes: readonly string[]) => (value: string | undefined) => {
     throw new Error(`must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`);
   return value;
 };
-/** `postgres://…`, as its client will read it. The value is not repeated: it may hold a password. */
-const postgresUrl = (value: string | undefined) => {
-  const given = url(['postgres', 'postgresql'])(value);
-  if (given === undefined) return undefined;
+const isPortIfAny = (text: string): boolean => text === '' || (/^\d{1,5}$/.test(text) && +text > 0 && +text <= 65_535);
+const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+/** The options of a `postgres://…`, as its client will read it. The value is not repeated: it may hold a password. */
+const postgresOptions = (address: string): URLSearchParams => {
   try {
-    const { username, password, pathname } = new URL(given);
+    const { username, password, pathname, port, searchParams } = new URL(address);
     for (const part of [username, password, pathname]) decodeURIComponent(part);
+    if (![port, ...searchParams.getAll('port')].every(isPortIfAny)) throw new RangeError('a port that there cannot be');
+    return searchParams;
   } catch (error) {
     throw new Error(
       'is not of the form postgres://user:password@host:port/database (write # / ? @ % in a user or password as %23 %2F %3F %40 %25)',
       { cause: error },
     );
   }
+};
+const postgresUrl = (value: string | undefined) => {
+  const given = url(['postgres', 'postgresql'])(value);
+  if (given === undefined) return undefined;
+  // The client takes one that it does not know for verify-full.
+  const mode = postgresOptions(given)
+    .getAll('sslmode')
+    .find((asked) => asked !== '' && !SSL_MODES.includes(asked));
+  if (mode !== undefined) throw new Error(`has sslmode=${mode}; there are ${SSL_MODES.join(', ')}`);
   return given;
 };
 /** What a bearer token in a header can be. */
@@ -66,7 +77,7 @@ const apiKey = (value: string | undefined) => {
 /** Node sends to another port in place of one that is too high, and ends the process for port 0. */
 const hasPossiblePort = (server: string): boolean => {
   const port = isIP(server) ? undefined : /:(\d+)$/.exec(server)?.[1];
-  return port === undefined || (Number(port) > 0 && Number(port) <= 65_535);
+  return isPortIfAny(port ?? '');
 };
 const nameServers = (value: string | undefined): readonly string[] | undefined => {
   if (!value) return undefined;
