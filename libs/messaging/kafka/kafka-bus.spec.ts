@@ -5,6 +5,7 @@ import { KafkaBus } from './kafka-bus';
 /** What a consumer and an admin are asked for, and how to let them answer. */
 const broker = { asked: [] as string[], answer: (): void => undefined };
 const quiet = { connect: async () => undefined, disconnect: async () => undefined };
+let leaderAnswers = (): Promise<never[]> => Promise.resolve([]);
 let admin: { connect(): Promise<void>; disconnect(): Promise<void> } = quiet;
 const held = (what: string) => {
   broker.asked.push(what);
@@ -27,6 +28,10 @@ jest.mock('kafkajs', () => ({
     admin() {
       return {
         connect: () => admin.connect(),
+        listTopics: async () => [],
+        createTopics: async () => true,
+        fetchTopicMetadata: async () => ({ topics: [{ partitions: [{ leader: 1 }] }] }),
+        fetchTopicOffsets: () => leaderAnswers(),
         fetchOffsets: () => held('offsets'),
         disconnect: () => admin.disconnect(),
         events: {},
@@ -92,4 +97,11 @@ describe('a bus on Kafka that is closed while somebody asks how it is', () => {
     await expect(asked).rejects.toThrow('away');
     await closed;
   });
+});
+
+it('makes a topic that its leader answers for, who hears of it a moment after the others', async () => {
+  const answers = [() => Promise.reject(new Error('This server is not the leader')), async () => []];
+  leaderAnswers = () => answers.shift()!();
+  await new KafkaBus('kafka://127.0.0.1:1').ensureTopics(['test.v1']);
+  expect(answers).toEqual([]);
 });

@@ -129,13 +129,13 @@ export class KafkaBus implements Bus {
     await this.untilLed(admin, missing);
   }
 
-  /** A new topic is not there at once: brokers deny it, or lack a leader, for some milliseconds. */
+  /** A new topic is not there at once: brokers deny it, or lack a leader, or the leader has yet to hear that it is one, for some milliseconds. */
   private async untilLed(admin: Admin, topics: string[]): Promise<void> {
     for (let tries = 0; ; tries++) {
       try {
         const { topics: made } = await admin.fetchTopicMetadata({ topics });
         if (made.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
-          return;
+          return void (await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic))));
         if (tries >= LEADER_TRIES) throw new Error(`No leader for the partitions of ${topics.join(', ')}`);
       } catch (error) {
         if (tries >= LEADER_TRIES) throw error;
