@@ -1,4 +1,4 @@
-import { eventAt, eventsAfter } from '#event-store';
+import { eventAt, eventsAfter, type RecordedEvent } from '#event-store';
 import { Recent, uuidIn } from '#kernel';
 import type { Engines } from '#platform';
 import { messagesOf } from '#public-messages';
@@ -85,17 +85,23 @@ export class EventPlaces {
       ]);
     for (const { position } of rows) {
       const event = await eventAt(this.engines.store, position, workspace);
-      const message = event && messagesOf(event).find((each) => each.id === id);
-      if (message) return { position, index: message.index };
+      const place = event && placeIn(event, id);
+      if (place) return place;
     }
     return undefined;
   }
 
   private async inLog(workspace: string, id: string, passed: number): Promise<Place | undefined> {
     for await (const event of eventsAfter(this.engines.store, workspace, { after: passed, batch: BATCH })) {
-      const message = messagesOf(event).find((each) => each.id === id);
-      if (message) return { position: event.position, index: message.index };
+      const place = placeIn(event, id);
+      if (place) return place;
     }
     return undefined;
   }
+}
+
+/** The place of a message among those of an event, if it is one of them. */
+function placeIn(event: RecordedEvent, id: string): Place | undefined {
+  const message = messagesOf(event).find((each) => each.id === id);
+  return message && { position: event.position, index: message.index };
 }
