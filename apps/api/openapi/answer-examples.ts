@@ -6,6 +6,8 @@ const EVENT = 'evt_01bb1968-ac06-7a31-8f6e-0c5d1b2a3948';
 const BODY =
   '{"id":"evt_01bb1968-ac06-7a31-8f6e-0c5d1b2a3948","type":"post.published","createdAt":"2030-04-22T14:00:02.310Z","data":{"postId":"pst_1","published":1,"failed":0,"total":1}}';
 
+const postgres = { ok: true, engine: 'PostgreSQL', version: '18.4' };
+const engines = { database: postgres, eventStore: postgres };
 const destination = { id: 'dst_1', accountId: 'acct_1', platform: 'instagram' };
 const post = {
   id: 'pst_1',
@@ -51,11 +53,7 @@ const byName: Readonly<Record<string, unknown>> = {
   Live: { status: 'live', app: 'api' },
   Ready: {
     status: 'ready',
-    parts: {
-      database: { ok: true, engine: 'PostgreSQL', version: '18.4' },
-      eventStore: { ok: true, engine: 'PostgreSQL', version: '18.4' },
-      bus: { ok: true, engine: 'Apache Kafka', version: '4.1' },
-    },
+    parts: { ...engines, bus: { ok: true, engine: 'Apache Kafka', version: '4.1' } },
   },
   NewWorkspace: { id: 'ws_1', apiKey: 'plk_vK3Zq8hP1rT6yW0cB5nM9sX2dF7gJ4kL_aE-uQiRoSY' },
   NewApiKey: { id: 'key_1', key: 'plk_vK3Zq8hP1rT6yW0cB5nM9sX2dF7gJ4kL_aE-uQiRoSY' },
@@ -250,9 +248,5 @@ export function answerExample({ $ref }: { readonly $ref?: unknown }): unknown {
 /** What `/health/ready` answers while an engine is away. */
 export const unavailable = {
   status: 'unavailable',
-  parts: {
-    database: { ok: true, engine: 'PostgreSQL', version: '18.4' },
-    eventStore: { ok: true, engine: 'PostgreSQL', version: '18.4' },
-    bus: { ok: false, detail: 'connect ECONNREFUSED 10.0.0.7:9092' },
-  },
+  parts: { ...engines, bus: { ok: false, detail: 'connect ECONNREFUSED 10.0.0.7:9092' } },
 };
