@@ -49,8 +49,9 @@ export async function applyChange(needs: ChangeNeeds, change: EndpointChange): P
     if (!row) return register(sql, change);
     if (row.position >= change.position || row.phase === 'deleted') return undefined;
     const head = await store.head();
-    const events = [...known, ...(await store.read(stream, (known.at(-1)?.revision ?? NO_STREAM) + 1))];
-    const later = changesIn(events.filter(({ position }) => position > change.position));
+    const news = () => store.read(stream, (known.at(-1)?.revision ?? NO_STREAM) + 1);
+    const later = async () =>
+      changesIn([...known, ...(await news())].filter(({ position }) => position > change.position));
     await update(needs, sql, row, { change, later, head });
     return row.no;
   });
@@ -125,10 +126,10 @@ async function register(sql: Sql, change: EndpointChange): Promise<number> {
   return row!.no;
 }
 
-/** A change, what follows it in the log, and how far that had come when the intakes were locked out. */
+/** A change, what follows it in the log (read when it is asked for, while the intakes wait), and how far that had come when they were locked out. */
 interface Learned {
   readonly change: EndpointChange;
-  readonly later: readonly EndpointChange[];
+  readonly later: () => Promise<readonly EndpointChange[]>;
   readonly head: number;
 }
 
@@ -164,12 +165,13 @@ async function update(needs: ChangeNeeds, sql: Sql, row: EndpointRow, { change, 
     await purge(sql, { no: row.no, phase, config }, needs.now());
     if (phase === 'deleted') return;
   }
+  const following = changesFlow ? await later() : [];
   if (enabled && !row.enabled) {
     while ((await purge(sql, row, needs.now())) > 0);
-    await reviveDiscarded(sql, row.no, change, later, needs.now());
+    await reviveDiscarded(sql, row.no, change, following, needs.now());
   }
   if (config.ordered && !row.config.ordered) await intoLine(sql, row.no);
-  const upTo = Math.min(learned, countsUpTo(change, later));
+  const upTo = Math.min(learned, countsUpTo(change, following));
   if (changesFlow && upTo > position)
     await insertNewlyWanted(needs, sql, { ...row, config, enabled, phase, eras, version }, row, change, upTo);
 }
