@@ -13,9 +13,10 @@ import { refusalOf } from './kafka-refusal';
 import { askRelease } from './kafka-release';
 import { connectionOf, type Connection } from './kafka-settings';
 import { toDeadLetter, toKafka } from './kafka-wire';
-import { inWholeResponses, ownSockets } from './whole-responses';
 import { KafkaSubscription, unread } from './kafka-subscription';
 import { abandon, atMost, CLOSE_MS, connected, onSilence } from './patience';
+import { ownSockets } from './sockets';
+import { inWholeResponses } from './whole-responses';
 
 export interface KafkaBusOptions {
   readonly clientId?: string;

@@ -1,5 +1,5 @@
 import type { Connection } from './kafka-settings';
-import { socketTo } from './whole-responses';
+import { socketTo } from './sockets';
 
 const TIMEOUT_MS = 3_000;
 const API_VERSIONS = 18;
