@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { join, resolve } from 'node:path';
 import { Kafka, type CloudEvent } from 'cloudevents';
 import { ConfigResourceTypes, type KafkaMessage } from 'kafkajs';
-import { PoisonMessageError, PostgresBus, type BusMessage, type ReceivedMessage } from '#messaging';
+import { PoisonMessageError, PostgresBus, type BusMessage, type ReceivedMessage, type Subscription } from '#messaging';
 import { Ledger, numbered, roundRobin } from '#messaging/conformance/ledger';
 import { deadLetterTopic, KafkaBus } from '#messaging/kafka/kafka-bus';
 import { startRelay } from '#messaging/outbox/relay';
@@ -165,15 +165,20 @@ describe('the bus on Apache Kafka', () => {
     expect(await read(message.topic, 1)).toHaveLength(1);
   }, 120_000);
 
-  it('parks a poison message in the dead-letter topic, with its reason and its place', async () => {
-    await bus.ensureTopics(['test.poison.v1']);
-    const subscription = await bus.subscribe({
-      group: 'poisoned',
-      topics: ['test.poison.v1'],
+  /** A group that can handle nothing of a topic. */
+  async function refuser(group: string, topic: string): Promise<Subscription> {
+    await bus.ensureTopics([topic]);
+    return bus.subscribe({
+      group,
+      topics: [topic],
       onBatch: async ([first]) => {
         throw new PoisonMessageError(first!, 'no such type');
       },
     });
+  }
+
+  it('parks a poison message in the dead-letter topic, with its reason and its place', async () => {
+    const subscription = await refuser('poisoned', 'test.poison.v1');
     await bus.publish([numbered('test.poison.v1', 'pst_1', 1)]);
     await eventually(async () => expect(await subscription.lag()).toBe(0), { within: 60_000 });
     const [parked] = await read(deadLetterTopic('test.poison.v1'), 1);
@@ -186,14 +191,7 @@ describe('the bus on Apache Kafka', () => {
   });
 
   it('parks a message of others byte by byte, with nothing more than why it is dead', async () => {
-    await bus.ensureTopics(['test.foreign.v1']);
-    const subscription = await bus.subscribe({
-      group: 'poisoned-by-others',
-      topics: ['test.foreign.v1'],
-      onBatch: async ([first]) => {
-        throw new PoisonMessageError(first!, 'no such type');
-      },
-    });
+    const subscription = await refuser('poisoned-by-others', 'test.foreign.v1');
     const bytes = Buffer.of(0, 0xff, 0xfe, 0x80);
     const producer = clientOf(node).producer();
     await producer.connect();
