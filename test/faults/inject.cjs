@@ -82,12 +82,13 @@ if (process.env.BUS_URL) {
 
 if (process.env.EVENT_STORE_URL) {
   const { EventStoreDBClient, UnavailableError } = require('@eventstore/db-client');
+  const cutOff = () =>
+    new UnavailableError({ code: 14, details: 'the connection was cut', message: 'the connection was cut' });
   const { appendToStream } = EventStoreDBClient.prototype;
   EventStoreDBClient.prototype.appendToStream = async function (...given) {
     await pause();
     const answer = await appendToStream.apply(this, given);
-    if (isCut())
-      throw new UnavailableError({ code: 14, details: 'the connection was cut', message: 'the connection was cut' });
+    if (isCut()) throw cutOff();
     await pause();
     return answer;
   };
@@ -95,11 +96,17 @@ if (process.env.EVENT_STORE_URL) {
   EventStoreDBClient.prototype.subscribeToAll = function (...given) {
     const subscription = subscribeToAll.apply(this, given);
     const { read } = subscription;
+    // What came together comes late together: if each event waited, a log could grow faster than anybody may read it.
     let isWaiting = false;
+    let isNew = true;
     subscription.read = function (size) {
-      const ms = isWaiting ? undefined : waitMs();
-      if (ms === 0) return read.call(this, size);
-      if (!isWaiting) setTimeout(() => ((isWaiting = false), this.emit('readable')), ms);
+      const ms = isWaiting ? undefined : isNew ? waitMs() : 0;
+      if (ms === 0) {
+        const event = read.call(this, size);
+        isNew = event === null;
+        return event;
+      }
+      if (!isWaiting) setTimeout(() => ((isWaiting = isNew = false), this.emit('readable')), ms);
       isWaiting = true;
       return null;
     };
@@ -109,12 +116,10 @@ if (process.env.EVENT_STORE_URL) {
     const read = EventStoreDBClient.prototype[way];
     EventStoreDBClient.prototype[way] = function (...given) {
       const stream = read.apply(this, given);
-      const iterate = stream[Symbol.asyncIterator].bind(stream);
-      stream[Symbol.asyncIterator] = async function* () {
-        for await (const one of iterate()) {
-          await pause();
-          yield one;
-        }
+      const { _transform: hear } = stream;
+      stream._transform = function (answer, encoding, heard) {
+        stream._transform = hear;
+        later(() => (isCut() ? heard(cutOff()) : hear.call(this, answer, encoding, heard)));
       };
       return stream;
     };
