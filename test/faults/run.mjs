@@ -50,6 +50,7 @@ const { seed } = values;
 const SETTLE_MS = 120_000;
 const READY_MS = 90_000;
 const HEALTHY_MS = 60_000;
+const PROGRESS_MS = 10_000;
 
 const cache = join(root, '.cache/faults');
 mkdirSync(cache, { recursive: true });
@@ -151,7 +152,8 @@ async function everything(traffic) {
 
 /** Resolves when nothing is to come any more, or with what still is after the time that it may take. */
 async function settled(traffic) {
-  for (const deadline = performance.now() + SETTLE_MS; ; await pause(500)) {
+  const begin = performance.now();
+  for (let told = begin; ; await pause(500)) {
     const seen = await everything(traffic);
     const open = [
       ...proof.unanswered(seen),
@@ -162,7 +164,11 @@ async function settled(traffic) {
       ...(await proof.untaken(seen)),
     ];
     if (open.length === 0) return [];
-    if (performance.now() < deadline) continue;
+    if (performance.now() > told + PROGRESS_MS) {
+      told = performance.now();
+      say(`${open.length} to come, among them: ${open[0].slice(0, 200)}`);
+    }
+    if (performance.now() < begin + SETTLE_MS) continue;
     for (const statement of await proof.underWay(seen)) say(JSON.stringify(statement));
     return open.map((what) => `not over after ${SETTLE_MS / 1_000} s: ${what}`);
   }
