@@ -899,7 +899,8 @@ begin
     dropped := dropped + 1;
   end loop;
   if to_regclass('delivery.delivery' || suffix) is not null then
-    execute format($q$insert into delivery.delivery select * from delivery.%I where state in ('queued', 'retrying', 'parked')$q$, 'delivery' || suffix);
+    execute format($q$insert into delivery.delivery select * from delivery.%I
+      where state in ('queued', 'retrying', 'parked') or id in (select unnest(l.deliveries) from delivery.lease l)$q$, 'delivery' || suffix);
   end if;
   if to_regclass('delivery.attempt' || suffix) is not null then
     execute format($q$insert into delivery.attempt select a.* from delivery.%I a join delivery.delivery_default d on d.id = a.delivery_id$q$, 'attempt' || suffix);

@@ -167,4 +167,31 @@ describe('retention', () => {
     expect(detail!.body).toContain('region.performance_updated');
     expect(detail!.attempts).toHaveLength(10);
   });
+
+  it('keeps what a killed process had under way when all is started again only after its day has gone', async () => {
+    const worker = await world.worker();
+    await world.register('whe_killed', receiver.url('/killed'), { eventTypes: ['region.*'] }, 'ws_3');
+    await world.pass(worker);
+    const live = async () =>
+      world.test.db.query("select from delivery.endpoint where id = 'whe_killed' and phase = 'live'");
+    await eventually(async () => expect(await live()).toHaveLength(1));
+    receiver.always('/killed', 'hang');
+    await world.happen('killed', 3, 'ws_3');
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/killed').length).toBeGreaterThan(0));
+    worker.kill();
+
+    ahead += 40 * DAY;
+    receiver.always('/killed', 204);
+    const next = await world.worker();
+    await next.parts.retention.once(millis(clock()));
+    const deliveries = new DeliveriesQuery(world.test.db);
+    const statuses = async () =>
+      (await deliveries.list('ws_3', { endpointId: 'whe_killed' }, { limit: 10 })).data.map(({ status }) => status);
+    expect(await statuses()).toEqual(['pending', 'pending', 'pending']);
+    await eventually(async () => expect(await statuses()).toEqual(['delivered', 'delivered', 'delivered']));
+    // Delivered, they go like others.
+    await next.parts.retention.once(millis(clock()));
+    expect(await statuses()).toEqual([]);
+  });
 });

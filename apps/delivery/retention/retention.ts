@@ -105,13 +105,17 @@ export class Retention {
   private async sweepDefault(oldest: string): Promise<void> {
     await this.needs.db.query('delete from delivery.inbox_default where created_at < $1', [`${oldest}T00:00:00Z`]);
     await this.needs.db.query(
-      `with over as (
-         delete from delivery.delivery_default d where d.id < delivery.id_at($1::timestamptz) and (d.state is null or d.state = 'discarded') returning d.id, d.body_id
+      `with held as materialized (
+         select unnest(l.deliveries) as id from delivery.lease l
+       ), over as (
+         delete from delivery.delivery_default d where d.id < delivery.id_at($1::timestamptz) and (d.state is null or d.state = 'discarded')
+           and d.id not in (select h.id from held h) returning d.id, d.body_id
        ), attempts as (
          delete from delivery.attempt_default a using over where a.delivery_id = over.id
        )
        delete from delivery.body_default b using over where b.id = over.body_id
-         and not exists (select from delivery.delivery_default d where d.body_id = b.id and d.state in ('queued', 'retrying', 'parked'))`,
+         and not exists (select from delivery.delivery_default d where d.body_id = b.id
+           and (d.state in ('queued', 'retrying', 'parked') or d.id in (select h.id from held h)))`,
       [`${oldest}T00:00:00Z`],
     );
   }
