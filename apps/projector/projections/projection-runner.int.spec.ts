@@ -3,7 +3,7 @@ import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { eventIdOf, Semaphore } from '#kernel';
 import { Database, type Write } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
-import { FencedError } from './checkpoint';
+import { FencedError, type Checkpoint } from './checkpoint';
 import { LogFeed } from './log-feed';
 import { Progress } from './progress';
 import type { Projection } from './projection';
@@ -374,6 +374,27 @@ describe('a projection', () => {
     const checkpoint = { name: 'counted', version: 2, epoch: 2, position: 3, known: 3 };
     expect(await switchBuild(test.db, shown('2'), { build, checkpoint, status: 'building' })).toBe(false);
     expect(await builds()).toContainEqual({ version: 1, status: 'current' });
+  });
+
+  it('is as far as the build that readers see, however far the one beside it has come', async () => {
+    await append(3);
+    const first = lead(runnerOf(shown('1')), 1);
+    await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
+    await ended(first);
+    await append(2);
+    const announced: string[] = [];
+    const announce = ({ version, position }: Checkpoint) => void announced.push(`${version}:${position}`);
+    await test.db.tx(async (report) => {
+      // Keeps the new build from taking over.
+      await report.query('select from public.shown');
+      void lead(runnerOf(shown('2'), test.db, { progress: { announce } }), 2);
+      await eventually(async () => expect(await rows('counted_2')).toEqual(upTo(5)));
+      expect(announced).toEqual([]);
+    });
+    await eventually(() => expect(announced).toEqual(['2:5']));
+    expect(await rows('shown')).toEqual(upTo(5));
+    await append(1);
+    await eventually(() => expect(announced.at(-1)).toBe('2:6'));
   });
 
   it('leaves no build behind that was begun for a shape which nobody builds any more', async () => {

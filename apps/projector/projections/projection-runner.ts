@@ -23,7 +23,7 @@ export interface Stopped {
 export interface RunnerParts {
   readonly db: Database;
   readonly feed: LogFeed;
-  readonly progress: Progress;
+  readonly progress: Pick<Progress, 'announce'>;
   /** What the transactions of those that are not urgent wait at, so that connections are left for others. */
   readonly gate: Semaphore;
   readonly onFault: (error: Error) => void;
@@ -85,7 +85,10 @@ export class ProjectionRunner {
 
   /** A build beside the old one takes over as soon as it has caught up. */
   private async hasSwitched(opened: OpenedBuild, signal: AbortSignal): Promise<boolean> {
-    return opened.status === 'building' && (await switchBuild(this.parts.db, this.projection, opened, signal));
+    if (opened.status !== 'building' || !(await switchBuild(this.parts.db, this.projection, opened, signal)))
+      return false;
+    this.parts.progress.announce(opened.checkpoint);
+    return true;
   }
 
   private async next({ position }: Checkpoint, signal: AbortSignal): Promise<LogPage | undefined> {
@@ -98,13 +101,14 @@ export class ProjectionRunner {
     return batch;
   }
 
-  private async take({ build, checkpoint }: OpenedBuild, { events, position }: LogBatch): Promise<void> {
+  private async take({ build, checkpoint, status }: OpenedBuild, { events, position }: LogBatch): Promise<void> {
     const wanted = events.filter((event) => this.projection.wants(event));
     if (wanted.length > 0) await this.commit(build, checkpoint, { events: wanted, position });
     checkpoint.position = position;
     this.stopped = undefined;
     this.limit = Math.min(BATCH, this.limit * 2);
-    this.parts.progress.announce(checkpoint);
+    // What is built beside it says nothing of what readers see.
+    if (status === 'current') this.parts.progress.announce(checkpoint);
   }
 
   private async commit(build: ProjectionBuild, checkpoint: Checkpoint, { events, position }: LogBatch): Promise<void> {
