@@ -1,5 +1,5 @@
 import { EventStoreUnavailableError } from '#event-store';
-import { instant } from '#kernel';
+import { DAY, instant, plus } from '#kernel';
 import { eventually } from '#testing';
 import { bootApi, type BootedApi, type Send } from '../testing/boot-api';
 import { IdempotencyStore, requestFingerprint } from './idempotency-store';
@@ -615,6 +615,15 @@ describe('the Idempotency-Key', () => {
     store.close();
     const left = await db.query("select key from api.idempotency where workspace = 'ws_swept' order by at desc");
     expect(left).toEqual([{ key: '1' }, { key: '23' }]);
+  });
+
+  it('is swept away by no process whose clock is ahead', async () => {
+    await connect('young');
+    const { db, secrets, log, clock } = api.running.engines;
+    const store = new IdempotencyStore({ db, secrets, log, clock: () => plus(clock(), 2 * DAY) });
+    await store['sweep']();
+    store.close();
+    expect(await connect('young')).toMatchObject({ headers: { 'idempotency-replayed': 'true' } });
   });
 
   it('decides once whether the answer has had its day, however long it takes to look', async () => {
