@@ -55,6 +55,19 @@ describe('what a process knows of a key', () => {
     expect(await Promise.all([after, another])).toMatchObject([{ keyId: 'key_1' }, { keyId: 'key_1' }]);
   });
 
+  it('is asked for again after a while, also when the clock has been set back meanwhile', async () => {
+    query.mockResolvedValueOnce([row]);
+    const [date, now] = [Date.now(), performance.now()];
+    jest.spyOn(Date, 'now').mockReturnValue(date + 3_600_000);
+    await store.find('text');
+    jest.spyOn(Date, 'now').mockReturnValue(date);
+    const later = jest.spyOn(performance, 'now').mockReturnValue(now + 4_000);
+    expect(store.cached('text')).toMatchObject({ keyId: 'key_1' });
+    later.mockReturnValue(now + 10_000);
+    expect(store.cached('text')).toBeUndefined();
+    jest.restoreAllMocks();
+  });
+
   it('tells of each use once, also of one that needed no question', async () => {
     query.mockResolvedValueOnce([row]);
     await store.find('text');
@@ -74,7 +87,7 @@ describe('what a process knows of a key', () => {
     query.mockResolvedValueOnce([{ ...row, expires_at: new Date(end).toISOString() }]);
     await store.find('text');
     expect(store.cached('text')).toMatchObject({ keyId: 'key_1' });
-    const later = jest.spyOn(Date, 'now').mockReturnValue(end + 1);
+    const later = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 1_001);
     expect(store.cached('text')).toBeUndefined();
     later.mockRestore();
   });

@@ -14,7 +14,7 @@ interface Row {
 
 interface Known {
   readonly caller: Caller | null;
-  /** Epoch ms after which the answer is asked for again. */
+  /** By `performance.now()`: after it the answer is asked for again. */
   readonly until: number;
 }
 
@@ -40,7 +40,7 @@ export class KeyStore {
   /** The caller of a key, at once when it is in memory; undefined: ask `find`. */
   cached(text: string): Caller | null | undefined {
     const known = this.known.get(text);
-    if (!known || known.until < Date.now()) return undefined;
+    if (!known || known.until < performance.now()) return undefined;
     if (known.caller) this.used.set(text, known.caller);
     return known.caller;
   }
@@ -108,8 +108,8 @@ export class KeyStore {
   }
 
   private remember(text: string, caller: Caller | null, expiresAt: string | null): void {
-    const until = Math.min(Date.now() + TTL_MS, expiresAt ? Date.parse(expiresAt) : Infinity);
-    this.known.set(text, { caller, until });
+    const left = expiresAt ? Date.parse(expiresAt) - Date.now() : Infinity;
+    this.known.set(text, { caller, until: performance.now() + Math.min(TTL_MS, left) });
   }
 
   /** Writes down which keys were used; not to the second, so that no request pays for it. */
