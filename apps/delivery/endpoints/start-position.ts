@@ -1,9 +1,9 @@
 import { eventsAfter, type EventStore } from '#event-store';
-import { MINUTE } from '#kernel';
+import { HOUR } from '#kernel';
 
 const PAGE = 1_000;
 /** Clocks of processes that append at the same time may differ by so much. */
-const SLACK_MS = 5 * MINUTE;
+const SLACK_MS = HOUR;
 
 /**
  * The log position after which an endpoint begins: the last before `startFrom`'s event, of which `isAhead` tells what follows,

@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { MemoryEventStore } from '#event-store/memory/memory-event-store';
+import { instant, MINUTE } from '#kernel';
+import { startPosition } from './start-position';
+
+const NOON = Date.parse('2026-05-01T12:00:00.000Z');
+const at = (minute: number) => instant(NOON + minute * MINUTE);
+
+describe('where an endpoint begins that asks for a time', () => {
+  /** Events of these minutes, in the order of the log. */
+  const logOf = async (...minutes: number[]) => {
+    const store = new MemoryEventStore();
+    for (const [n, minute] of minutes.entries()) {
+      const metadata = {
+        workspace: 'ws_1',
+        actor: 'system',
+        correlationId: 'c',
+        causationId: null,
+        commandId: 'x',
+        schemaVersion: 1,
+        occurredAt: at(minute),
+      };
+      await store.append(`thing-ws_1:${n}`, [{ id: randomUUID(), type: 'Counted', data: {}, metadata }], -1);
+    }
+    return store;
+  };
+
+  it('is before the first event of that time or later', async () => {
+    const minutes = Array.from({ length: 300 }, (_, n) => n);
+    const store = await logOf(...minutes);
+    for (const minute of [-1, 0, 1, 150, 299])
+      expect(await startPosition(store, 'ws_1', at(minute), 300)).toBe(Math.max(0, minute));
+    expect(await startPosition(store, 'ws_1', at(300), 300)).toBe(300);
+  });
+
+  it('leaves out no event of a clock that was fast, whatever the clocks say of those behind it', async () => {
+    const late = Array.from({ length: 50 }, (_, n) => n + 1);
+    const store = await logOf(0, 55, ...late, 60);
+    expect(await startPosition(store, 'ws_1', at(54), 53)).toBe(1);
+  });
+});
