@@ -27,6 +27,8 @@ const KEPT_MS = DAY;
 const LEASE_MS = 6 * SECOND;
 /** Also one that ends later than any does: the clock that gave it has been set back since. */
 const LEASE_IS_OVER = `lease_until not between clock_timestamp() and clock_timestamp() + ${LEASE_MS} * interval '1 ms'`;
+/** The older of a time of this process, in ms, and the server's: a process whose clock is ahead would take young keys from all. */
+const olderOf = (ms: string) => `least(to_timestamp(${ms}::float8 / 1000), now())`;
 /** Longer than any command takes: the test of an endpoint waits for its receiver as long as its contract does. */
 const MAX_WAIT_MS = (Math.max(...Array.from(contracts.values(), ({ timeoutSeconds }) => timeoutSeconds)) + 10) * SECOND;
 const SWEEP_MS = 10 * 60 * SECOND;
@@ -133,7 +135,7 @@ export class IdempotencyStore {
        values ($1, $2, $3, to_timestamp($4::float8 / 1000), clock_timestamp() + $5::int * interval '1 ms')
        on conflict (workspace, key) do update
          set fingerprint = excluded.fingerprint, at = excluded.at, epoch = 1, lease_until = excluded.lease_until, answer = null
-         where i.at < to_timestamp(($4::float8 - $6) / 1000)
+         where i.at < ${olderOf('$4')} - $6 * interval '1 ms'
        returning 1`,
       [workspace, key, fingerprint, at, LEASE_MS, KEPT_MS],
     );
@@ -197,13 +199,12 @@ export class IdempotencyStore {
     });
   }
 
-  /** By the server's clock too: a process whose own is ahead would take young ones from all. */
   private async sweep(): Promise<void> {
     const now = Date.parse(this.engines.clock());
     try {
       for (let gone = SWEEP_BATCH; gone === SWEEP_BATCH;) {
         const rows = await this.engines.db.query(
-          `delete from api.idempotency where ctid = any (array(select ctid from api.idempotency where at < least(to_timestamp($1::float8 / 1000), now()) - $2 * interval '1 ms' order by at limit ${SWEEP_BATCH})) returning 1`,
+          `delete from api.idempotency where ctid = any (array(select ctid from api.idempotency where at < ${olderOf('$1')} - $2 * interval '1 ms' order by at limit ${SWEEP_BATCH})) returning 1`,
           [now, KEPT_MS],
         );
         gone = rows.length;
