@@ -11,6 +11,7 @@ describe('the presence of a worker', () => {
   let test: TestDatabase;
   let tookOver: number[];
   let lost: number;
+  let wasSure: boolean;
   const present: Presence[] = [];
   beforeAll(async () => {
     test = await testDatabase();
@@ -36,7 +37,10 @@ describe('the presence of a worker', () => {
       clock: systemClock,
       name: 'test',
       onBeat: () => undefined,
-      onLost: () => void lost++,
+      onLost: () => {
+        lost++;
+        wasSure = presence.isSure;
+      },
       onTakenOver: (deliveries) => void tookOver.push(deliveries),
       onFault: (error) => {
         throw error;
@@ -192,5 +196,15 @@ describe('the presence of a worker', () => {
     now += 1;
     await beat(one);
     expect(tookOver).toEqual([0]);
+  });
+
+  it('is not sure again before what it held has been let go', async () => {
+    let now = performance.now();
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+    const one = await worker();
+    now += 4_000;
+    await test.db.query('delete from delivery.worker where id = $1', [one.id]);
+    await beat(one);
+    expect([lost, wasSure, one.isSure]).toEqual([1, false, true]);
   });
 });

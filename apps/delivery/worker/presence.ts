@@ -40,7 +40,7 @@ export class Presence {
   }
 
   async start(): Promise<void> {
-    await this.register(this.id);
+    this.beatSentAt = await this.register(this.id);
     await this.reap();
     this.timer = setTimeout(() => void this.beat(), BEAT_MS);
   }
@@ -73,10 +73,11 @@ export class Presence {
     clearTimeout(this.timer);
   }
 
-  private async register(id: string): Promise<void> {
+  /** Resolves with when it was sent. */
+  private async register(id: string): Promise<number> {
     const sentAt = performance.now();
     await this.needs.db.query('insert into delivery.worker (id, name) values ($1, $2)', [id, this.needs.name]);
-    this.beatSentAt = sentAt;
+    return sentAt;
   }
 
   private async beat(): Promise<void> {
@@ -97,9 +98,11 @@ export class Presence {
       if (row) this.beatSentAt = sentAt;
       else {
         const id = randomUUID();
-        await this.register(id);
+        const registeredAt = await this.register(id);
         this.id = id;
         this.needs.onLost();
+        // Not before: what it held is not its own, and is not sent.
+        this.beatSentAt = registeredAt;
       }
       this.needs.onBeat(row?.version);
       await this.reap();
