@@ -54,6 +54,17 @@ describe('the progress of views', () => {
     progress.close();
   });
 
+  it('believes nothing of what it knew before the server may have crashed', async () => {
+    const { progress, checkpoints, announce } = stage();
+    announce('posts:10');
+    checkpoints.set('posts', 7);
+    announce('');
+    expect(progress.position('posts')).toBe(0);
+    expect(await progress.reached('posts', 7, 10_000)).toBe(true);
+    expect(progress.position('posts')).toBe(7);
+    progress.close();
+  });
+
   it('waits for five hundred revisions with a few queries', async () => {
     const { progress, revisions, queries, announce } = stage();
     const waiting = Array.from({ length: 500 }, (_, n) =>

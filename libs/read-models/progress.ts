@@ -85,9 +85,15 @@ export class ViewProgress {
 
   private hear(payload: string): void {
     const colon = payload.lastIndexOf(':');
-    if (colon < 0) return void this.reload();
+    if (colon < 0) return this.begin();
     const view = payload.slice(0, colon);
     this.passed(view, Number(payload.slice(colon + 1)));
+  }
+
+  /** Something may have been missed, or undone: a server that crashed may have lost what a view had written last. */
+  private begin(): void {
+    this.positions.clear();
+    this.reload();
   }
 
   /** A view is at least so far: it says so, or has shown something of that position. */
@@ -128,7 +134,7 @@ export class ViewProgress {
     });
   }
 
-  /** Asks the database, for all views at once: something may have been missed. */
+  /** Asks the database, for all views at once. */
   private reload(): void {
     this.sql
       .query<{ name: string; position: number }>(
