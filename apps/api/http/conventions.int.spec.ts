@@ -251,6 +251,20 @@ describe('the conventions of the api', () => {
     );
   });
 
+  it('takes a body that comes in no chunk at all for none, of whatever type it is said to be', async () => {
+    const { body } = await api.send('POST', '/campaigns', { name: 'Autumn', profileId: 'prof_1' });
+    const close = `/campaigns/${(body as { id: string }).id}/close`;
+    const chunked = { 'transfer-encoding': 'chunked' };
+    for (const type of [undefined, 'text/plain', 'application/json'])
+      expect(await api.send('POST', close, '', { ...chunked, 'content-type': type })).toMatchObject({ status: 200 });
+    expect(await api.send('POST', close, '{}', { ...chunked, 'content-type': 'text/plain' })).toMatchObject(
+      problem(415, 'UNSUPPORTED_MEDIA_TYPE'),
+    );
+    expect(await api.send('PUT', '/posts', 'x', { ...chunked, 'content-type': 'text/plain' })).toMatchObject(
+      problem(405, 'METHOD_NOT_ALLOWED'),
+    );
+  });
+
   it('refuses a body above 256 KiB with 413 and another media type with 415', async () => {
     const large = { ...account, username: 'x'.repeat(256 * 1024) };
     expect(await api.send('POST', '/accounts', large)).toMatchObject(problem(413, 'BODY_TOO_LARGE'));

@@ -1,4 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import type {
+  FastifyContentTypeParser,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+} from 'fastify';
 import type { Histogram } from 'prom-client';
 import { requestFingerprint, type IdempotencyStore, type KeptAnswer } from '../idempotency/idempotency-store';
 import { holdsSealed, openThing, type SubjectKeys } from '#personal-data';
@@ -39,7 +45,7 @@ const CHANGING = new Set(['POST', 'PATCH', 'PUT', 'DELETE']);
 export function refuse(reply: FastifyReply, it: Problem): FastifyReply {
   const trace = reply.request.trace;
   // To end the connection while its client still sends would take the answer from it: the rest is let come in, and is thrown away.
-  if (it.code === 'BODY_TOO_LARGE') reply.removeHeader('connection');
+  if (it.code === 'BODY_TOO_LARGE' || it.code === 'UNSUPPORTED_MEDIA_TYPE') reply.removeHeader('connection');
   return reply
     .code(it.status)
     .headers(it.headers)
@@ -69,6 +75,7 @@ export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
       }
     },
   );
+  server.addContentTypeParser('*', untyped);
 
   server.addHook('onRequest', (request, reply, done) => {
     try {
@@ -124,6 +131,18 @@ export function installHooks(server: FastifyInstance, parts: EdgeParts): void {
     done();
   });
 }
+
+/** Of another type, or of none, is only nothing: what comes in chunks, as from a proxy, says at its end whether it was that. */
+const untyped: FastifyContentTypeParser = ({ headers }, payload, done) => {
+  const settled = (error: Problem | null) => {
+    payload.off('data', refused).off('end', nothing).off('error', refused);
+    done(error, undefined);
+  };
+  const refused = () => settled(problem('UNSUPPORTED_MEDIA_TYPE'));
+  const nothing = () => settled(null);
+  if (headers['transfer-encoding'] === undefined) refused();
+  else payload.on('data', refused).on('end', nothing).on('error', refused);
+};
 
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, parts: EdgeParts): void {
   refuse(reply, heard(error, request, parts));
