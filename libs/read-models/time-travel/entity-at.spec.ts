@@ -177,6 +177,14 @@ describe('time travel', () => {
       members: [{ userId: 'usr_2', role: 'editor', inviteId: 'inv_1' }],
       invitations: [{ ...pending, status: 'accepted', acceptedBy: 'usr_2' }],
     });
+    const later = { inviteId: 'inv_2', email: 'b@example.com', role: 'viewer' } as const;
+    await send(teamAggregate, WORKSPACE, { type: 'InviteMember', ...by(40), ...later });
+    await send(teamAggregate, WORKSPACE, { type: 'AcceptInvitation', ...by(41), inviteId: 'inv_2', userId: 'usr_3' });
+    // As in the lists: newest first.
+    expect((await then('team', WORKSPACE, 42))?.state).toMatchObject({
+      members: [{ userId: 'usr_3' }, { userId: 'usr_2' }],
+      invitations: [{ id: 'inv_2' }, { id: 'inv_1' }],
+    });
     expect((await then('subscription', WORKSPACE, 12))?.state).toMatchObject({
       plan: 'free',
       upcoming: { plan: 'pro' },

@@ -58,14 +58,14 @@ const thing = <C extends CommandBase, E extends Message, S extends { readonly st
     state.status === 'absent' ? undefined : show(state as Exclude<S, { readonly status: 'absent' }>),
   );
 
-/** All that a stream tells of, in the order in which it came. */
+/** All that a stream tells of, newest first, as in its list. */
 function listed<Row extends object, Shown extends object>(
   view: KeyedView<Row, Shown>,
   events: readonly RecordedEvent[],
 ): Shown[] {
   const rows = new Map<string, Row>();
   for (const event of events) takeIn(view, rows, event);
-  return [...rows].map(([id, row]) => view.present(row, id));
+  return [...rows].reverse().map(([id, row]) => view.present(row, id));
 }
 
 const pasts: ReadonlyMap<string, Past> = new Map([
