@@ -126,7 +126,15 @@ const accounts = live(accountDecider, [
 const workspaces = [
   ...live(workspace.workspaceDecider, [{ ...stamp, type: 'CreateWorkspace', workspaceId: 'ws_1', name: 'Band' }]),
   ...live(workspace.apiKeyDecider, [
-    { ...stamp, type: 'IssueApiKey', keyId: 'key_1', name: 'Poster', scopes: ['read', 'commands'], kind: 'service' },
+    {
+      ...stamp,
+      type: 'IssueApiKey',
+      keyId: 'key_1',
+      name: 'Poster',
+      scopes: ['read', 'commands'],
+      kind: 'service',
+      expiresAt: null,
+    },
     { ...stamp, type: 'RevokeApiKey' },
   ]),
   ...live(workspace.teamDecider, [

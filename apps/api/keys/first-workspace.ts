@@ -42,14 +42,14 @@ export async function ensureFirstWorkspace(
     });
 
   const issue = async (id: string, name: string): Promise<NewKey> => {
-    const key = { name, scopes: [...SCOPES], kind: 'service' } as const;
+    const key = { name, scopes: [...SCOPES], kind: 'service', expiresAt: null } as const;
     const command = { type: 'IssueApiKey', keyId: id, ...key, at, actor: 'system' } as const;
     if ((await stateOf(apiKeyAggregate, id)).status === 'absent')
       await engines.commands.handle(apiKeyAggregate, id, command, {
         ...context,
         commandId: followingUuid(workspaceId, `issue ${id}`),
       });
-    return { ...key, workspace: workspaceId, id, createdAt: at, expiresAt: null };
+    return { ...key, workspace: workspaceId, id, createdAt: at };
   };
 
   if (apiKey !== undefined) {

@@ -43,7 +43,12 @@ export class KeysController {
     const { name, scopes, kind = 'service', expiresAt = null } = body;
     const id = body.id ?? call.newId('key');
     if (id === ENVIRONMENT_KEY) throw fail('API_KEY_ALREADY_EXISTS');
-    await this.commands.run(apiKeyAggregate, id, { type: 'IssueApiKey', keyId: id, name, scopes, kind }, call);
+    await this.commands.run(
+      apiKeyAggregate,
+      id,
+      { type: 'IssueApiKey', keyId: id, name, scopes, kind, expiresAt },
+      call,
+    );
     const key = await this.issuer.issue(
       { workspace: call.workspace, id, name, scopes, kind, createdAt: call.at, expiresAt },
       call.context.commandId,

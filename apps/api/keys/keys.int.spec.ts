@@ -78,6 +78,14 @@ describe('workspaces and keys', () => {
     });
   });
 
+  it('writes down until when a key opens anything', async () => {
+    const expiresAt = '2035-01-01T00:00:00.000Z';
+    const issued = await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'], expiresAt });
+    const id = issued.at<string>('id');
+    expect((await api.send('GET', `/audit-log?entityId=${id}`)).at('data', 0, 'data')).toMatchObject({ expiresAt });
+    expect((await api.send('GET', `/audit-log/entities/api_key/${id}`)).at('state')).toMatchObject({ id, expiresAt });
+  });
+
   it('lets a key do what its scopes say', async () => {
     const { key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as { key: string };
     expect(await api.as(key)('GET', '/posts')).toMatchObject({ status: 200 });

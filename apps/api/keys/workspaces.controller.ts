@@ -37,10 +37,10 @@ export class WorkspacesController {
       there,
     );
     const keyId = call.newId('key');
-    const key = { keyId, name: 'first', scopes: WORKSPACE_SCOPES, kind: 'service' } as const;
+    const key = { keyId, name: 'first', scopes: WORKSPACE_SCOPES, kind: 'service', expiresAt: null } as const;
     await this.commands.also(apiKeyAggregate, keyId, { type: 'IssueApiKey', ...key }, there, created);
     const apiKey = await this.issuer.issue(
-      { ...key, id: keyId, workspace, createdAt: call.at, expiresAt: null },
+      { ...key, id: keyId, workspace, createdAt: call.at },
       call.context.commandId,
     );
     return { id: workspace, apiKey };

@@ -126,7 +126,7 @@ describe('time travel', () => {
   });
 
   it('shows of what no GET tells alone what the log knows', async () => {
-    const key = { keyId: 'key_1', name: 'n', scopes: ['read'], kind: 'service' } as const;
+    const key = { keyId: 'key_1', name: 'n', scopes: ['read'], kind: 'service', expiresAt: at(90) } as const;
     await send(apiKeyAggregate, 'key_1', { type: 'IssueApiKey', ...by(5), ...key });
     await send(apiKeyAggregate, 'key_1', { type: 'RevokeApiKey', ...by(10) });
     await send(workspaceAggregate, WORKSPACE, { type: 'CreateWorkspace', ...by(5), workspaceId: WORKSPACE, name: 'n' });

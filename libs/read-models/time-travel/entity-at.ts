@@ -88,11 +88,12 @@ const pasts: ReadonlyMap<string, Past> = new Map([
   ],
   past(workspaces.subscriptionAggregate, (subscription, _, at) => presentSubscription(subscription, at)),
   thing(workspaces.workspaceAggregate, ({ workspaceId, name }) => ({ id: workspaceId, name })),
-  thing(workspaces.apiKeyAggregate, ({ keyId, name, scopes, kind, status }) => ({
+  thing(workspaces.apiKeyAggregate, ({ keyId, name, scopes, kind, expiresAt, status }) => ({
     id: keyId,
     name,
     scopes,
     kind,
+    expiresAt,
     status,
   })),
   thing(workspaces.subjectAggregate, ({ subjectId }) => ({ id: subjectId, erased: true })),

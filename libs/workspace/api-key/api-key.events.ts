@@ -1,4 +1,4 @@
-import type { EventSchemas, Message } from '#kernel';
+import type { EventSchemas, Instant, Message } from '#kernel';
 
 export type KeyKind = 'service' | 'client';
 
@@ -6,11 +6,19 @@ export type KeyKind = 'service' | 'client';
 export type ApiKeyEvent =
   | Message<
       'ApiKeyIssued',
-      { readonly keyId: string; readonly name: string; readonly scopes: readonly string[]; readonly kind: KeyKind }
+      {
+        readonly keyId: string;
+        readonly name: string;
+        readonly scopes: readonly string[];
+        readonly kind: KeyKind;
+        /** When it ends by itself; null when it does not. */
+        readonly expiresAt: Instant | null;
+      }
     >
   | Message<'ApiKeyRevoked', { readonly keyId: string }>;
 
 export const apiKeyEvents: EventSchemas<ApiKeyEvent> = {
-  ApiKeyIssued: { version: 1 },
+  // The first version did not tell.
+  ApiKeyIssued: { version: 2, upcasters: [(data) => ({ ...data, expiresAt: null })] },
   ApiKeyRevoked: { version: 1 },
 };

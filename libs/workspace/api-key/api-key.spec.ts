@@ -5,7 +5,13 @@ import type { ApiKeyEvent } from './api-key.events';
 
 const { given } = scenariosOf(apiKeyDecider);
 const stamp = { at: instant('2026-04-22T12:00:00.000Z'), actor: 'key_0' };
-const key = { keyId: 'key_1', name: 'Poster', scopes: ['read', 'commands'], kind: 'service' as const };
+const key = {
+  keyId: 'key_1',
+  name: 'Poster',
+  scopes: ['read', 'commands'],
+  kind: 'service' as const,
+  expiresAt: instant('2026-05-01T00:00:00.000Z'),
+};
 const issue: ApiKeyCommand = { ...stamp, type: 'IssueApiKey', ...key };
 const revoke: ApiKeyCommand = { ...stamp, type: 'RevokeApiKey' };
 const reactivate: ApiKeyCommand = { ...stamp, type: 'ReactivateApiKey' };
