@@ -10,7 +10,7 @@ const sentAnswer = answer(
 export const subjectAnswer = answer('Subject', 'How much is stored, and whether it can be read', object(subject));
 export const erasureAnswer = answer(
   'Erasure',
-  'What was erased, and the first page of what had been sent',
+  'What was erased, and the first page of what had been sent, as far back as deliveries are kept',
   object({ ...subject, sent: list(sentAnswer.reference), nextCursor: nullable(text) }),
 );
 export const sentPage = pageOf(sentAnswer);

@@ -67,7 +67,7 @@ export const deliveryDetailAnswer = answer(
 );
 export const feedAnswer = answer(
   'DeliveryFeed',
-  'What the subscriber should have received, in order, signed now',
+  'What the subscriber should have received, as far back as deliveries are kept, in order, signed now',
   object({
     data: list(
       object({
