@@ -16,14 +16,14 @@ import { readings, testDatabase, type Reading, type TestDatabase } from '#testin
 import { listKeys } from '../keys/keys.query';
 import { EventPlaces } from '../stream/event-places';
 
-const ROWS = 40_000;
+const ROWS = 200_000;
 /** Four in five are of this workspace. */
 const WORKSPACE = 'ws_1';
 /** Of this one a thousand endpoints. */
 const MANY = 'ws_many';
 const PAGE = { limit: 50 };
 /** What a page may look at and sort: a small part of what matches a filter that many things share. */
-const MOST = 3_200;
+const MOST = 7_000;
 
 const TIMES = { early: '2026-01-05T00:00:00.000Z', late: '2026-05-15T00:00:00.000Z' };
 const WHEN = "timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute'";
