@@ -2,20 +2,25 @@ import { migrate, type Database, type Sql } from '#postgres';
 import { SettingsError } from './config/settings';
 import { onDatabase, reachDatabase, until } from './wait-for';
 
-it('refuses a PostgreSQL that is too old in a sentence, before anything is changed', async () => {
-  const asked: string[] = [];
-  const sql = {
-    query: async (text: string) => (asked.push(text), [{ number: 150_014, version: '15.14 (Debian 15.14-0)' }]),
-    script: async (text: string) => void asked.push(text),
-  } as unknown as Sql;
-  const url = 'postgres://me:secret@db.example:5432/postledger';
-  const db = { url, tx: (work: (sql: Sql) => Promise<unknown>) => work(sql) } as unknown as Database;
-  const started = onDatabase(db, () => migrate(db), jest.fn());
-  const refusal =
-    'PostgreSQL at db.example:5432/postledger cannot be used: it is PostgreSQL 15.14, and Postledger needs 18.';
-  await expect(started).rejects.toEqual(new SettingsError(refusal));
-  expect(asked).toEqual([expect.stringContaining('server_version')]);
-});
+it.each([
+  [150_014, '15.14 (Debian 15.14-0)', '15.14'],
+  [170_006, '17.6', '17.6'],
+])(
+  'refuses PostgreSQL %s, which is too old, in a sentence, before anything is changed',
+  async (number, version, told) => {
+    const asked: string[] = [];
+    const sql = {
+      query: async (text: string) => (asked.push(text), [{ number, version }]),
+      script: async (text: string) => void asked.push(text),
+    } as unknown as Sql;
+    const url = 'postgres://me:secret@db.example:5432/postledger';
+    const db = { url, tx: (work: (sql: Sql) => Promise<unknown>) => work(sql) } as unknown as Database;
+    const started = onDatabase(db, () => migrate(db), jest.fn());
+    const refusal = `PostgreSQL at db.example:5432/postledger cannot be used: it is PostgreSQL ${told}, and Postledger needs 18.`;
+    await expect(started).rejects.toEqual(new SettingsError(refusal));
+    expect(asked).toEqual([expect.stringContaining('server_version')]);
+  },
+);
 
 it.each([
   ['postgres://', 'localhost:5432'],
