@@ -1,6 +1,6 @@
-import { parseStream } from '#event-store';
+import { parseStream, type RecordedEvent } from '#event-store';
 import type { Engines } from '#platform';
-import { OPEN, writeFenced } from '#postgres';
+import { isOutage, OPEN, writeFenced } from '#postgres';
 import { AuditTable, KeyedTable, keyedViews } from '#read-models';
 
 /** Keeps the read models up to date for the tests of the api, as the projector app does it in earnest: one transaction a batch. */
@@ -24,15 +24,27 @@ export async function projectViews({
     await table.publish(db);
   }
   const ended = new AbortController();
+  const take = (events: readonly RecordedEvent[]): Promise<void> =>
+    db.tx(async (sql) => {
+      for (const { category, table } of views) {
+        const own = events.filter(({ stream }) => parseStream(stream).category === category);
+        if (own.length > 0) await writeFenced(sql, OPEN, await table.changes(sql, own));
+      }
+      if (events.length > 0) await writeFenced(sql, OPEN, await audit.changes(sql, events));
+    });
+  // A process that compiles for seconds says nothing meanwhile, so the server takes it for frozen and ends its transaction.
+  const takeAtLast = async (events: readonly RecordedEvent[]): Promise<void> => {
+    try {
+      await take(events);
+    } catch (error) {
+      if (!isOutage(error) || ended.signal.aborted) throw error;
+      for (const { table } of [...views, { table: audit }]) table.forget();
+      await takeAtLast(events);
+    }
+  };
   const run = async () => {
     for await (const { events, position } of store.follow({ after: 0, maxBatch: 500, signal: ended.signal })) {
-      await db.tx(async (sql) => {
-        for (const { category, table } of views) {
-          const own = events.filter(({ stream }) => parseStream(stream).category === category);
-          if (own.length > 0) await writeFenced(sql, OPEN, await table.changes(sql, own));
-        }
-        if (events.length > 0) await writeFenced(sql, OPEN, await audit.changes(sql, events));
-      });
+      await takeAtLast(events);
       for (const { name } of [...views, { name: 'audit' }]) wake.local('view_progress', `${name}:${position}`);
     }
   };
