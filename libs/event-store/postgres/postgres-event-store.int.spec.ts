@@ -100,6 +100,19 @@ it('takes the appends to one stream in the order in which they were asked for, a
   await test.drop();
 });
 
+it('sends appends apart that would be too large for one statement together', async () => {
+  const test = await testDatabase();
+  const store = new PostgresEventStore(test.db);
+  const asked = jest.spyOn(test.db, 'query');
+  const large = (): NewEvent => ({ ...happened(), data: { text: 'x'.repeat(2_500_000) } });
+  const append = (name: string, event: NewEvent) => store.append(`thing-ws_1:${name}`, [event], -1);
+  await Promise.all([append('a', large()), append('b', happened()), append('c', large())]);
+  expect(asked.mock.calls.filter(([text]) => text.includes('log.append('))).toHaveLength(2);
+  asked.mockRestore();
+  await store.close();
+  await test.drop();
+});
+
 it('gives up together what travelled with a refused append when the server answers no more', async () => {
   const test = await testDatabase();
   const store = new PostgresEventStore(test.db, { deadlineMs: 50 });
