@@ -8,6 +8,15 @@ const TOPIC = 'test.v1';
 const KEYS = Array.from({ length: 40 }, (_, i) => `pst_${i}`);
 const LIMIT = 100;
 
+/** Of all partitions, each at its place. */
+const claimsAt = (cursorOf: (partition: number) => number) =>
+  new Map(
+    Array.from({ length: PARTITIONS }, (_, partition) => [
+      partition,
+      { partition, cursor: cursorOf(partition) } as Claim,
+    ]),
+  );
+
 describe('a look at the bus on PostgreSQL', () => {
   let test: TestDatabase;
   beforeAll(async () => {
@@ -21,9 +30,7 @@ describe('a look at the bus on PostgreSQL', () => {
     const value = JSON.stringify({ text: 'x'.repeat(300_000) });
     const messages = roundRobin(TOPIC, KEYS, 60).map((message, n) => (n % 2 ? message : { ...message, value }));
     await large.db.tx((sql) => writeOutbox(sql, messages));
-    const claims = new Map(
-      Array.from({ length: PARTITIONS }, (_, partition) => [partition, { partition, cursor: 0 } as Claim]),
-    );
+    const claims = claimsAt(() => 0);
     const pages: number[][] = [];
     for (let head = Infinity; claims.get(0)!.cursor < head;) {
       const fetched = await fetchNext(large.db, claims, [TOPIC], LIMIT, BEGINNING);
@@ -34,6 +41,40 @@ describe('a look at the bus on PostgreSQL', () => {
     expect(pages.length).toBe(2);
     expect(pages.flat()).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
     await large.drop();
+  });
+
+  it('sees what has the same time as the newest that it knows, as of a clock that was set back', async () => {
+    const { db, drop } = await testDatabase();
+    await db.query("update bus.head set at = date_trunc('second', clock_timestamp()) + interval '1 minute'");
+    const claims = claimsAt(() => 0);
+    let mark = BEGINNING;
+    for (const offset of [1, 2]) {
+      await writeOutbox(db, roundRobin(TOPIC, KEYS, 1));
+      const fetched = await fetchNext(db, claims, [TOPIC], LIMIT, mark);
+      expect(fetched.messages).toEqual([expect.objectContaining({ offset })]);
+      ({ mark } = fetched);
+    }
+    await drop();
+  });
+
+  it('takes of each partition what is behind its own place', async () => {
+    const { db } = test;
+    const { messages } = await fetchNext(
+      db,
+      claimsAt(() => 0),
+      [TOPIC],
+      LIMIT,
+      BEGINNING,
+    );
+    const [first] = messages;
+    const rest = await fetchNext(
+      db,
+      claimsAt((partition) => (partition === first!.partition ? first!.offset : 0)),
+      [TOPIC],
+      LIMIT,
+      BEGINNING,
+    );
+    expect(rest.messages[0]).toEqual(messages[1]);
   });
 
   it('looks at no more than its window, however many messages the day has, also as it is planned for any place', async () => {
@@ -47,9 +88,7 @@ describe('a look at the bus on PostgreSQL', () => {
       },
     }) as typeof test.db;
     for (const after of [0, 5_000, 11_950]) {
-      const claims = new Map(
-        Array.from({ length: PARTITIONS }, (_, partition) => [partition, { partition, cursor: after } as Claim]),
-      );
+      const claims = claimsAt(() => after);
       const { messages, isBlind } = await fetchNext(watched, claims, [TOPIC], LIMIT, BEGINNING);
       expect(messages.map(({ offset }) => offset)).toEqual(
         Array.from({ length: Math.min(LIMIT, 12_000 - after) }, (_, n) => after + n + 1),
