@@ -26,6 +26,21 @@ describe('the keys of subjects on PostgreSQL', () => {
       (box) => box.replace('old', 'new'),
     );
 
+  it('are one for each subject of a workspace, the same whenever it is asked for', async () => {
+    const subjects = ['usr_ada', 'usr_bob'].map((subject) => ({ workspace: 'ws_1', subject }));
+    let made = 0;
+    const newBox = () => `box ${++made}`;
+    const taken = await table.take(subjects, newBox);
+    expect(new Set(taken.map(({ box }) => box)).size).toBe(2);
+    for (const { workspace, subject } of subjects) {
+      const own = taken.filter((key) => key.subject === subject);
+      expect(own).toHaveLength(1);
+      expect(await table.take([{ workspace, subject }], newBox)).toEqual(own);
+      expect(await table.find(workspace, [{ subject, generation: 1 }])).toEqual(own);
+      expect(await table.of(workspace, [subject])).toEqual(own);
+    }
+  });
+
   it('are wrapped anew where they were wrapped before, and left as they are else', async () => {
     await take('ws_1', 'ws_2');
     expect(await rewrap()).toBe(2);
