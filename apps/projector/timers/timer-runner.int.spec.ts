@@ -230,6 +230,29 @@ describe('the timers', () => {
     looked.mockRestore();
   });
 
+  it('asks whether an engine is back only so often', async () => {
+    let tries = 0;
+    answer = () => {
+      tries++;
+      throw new EventStoreUnavailableError('away');
+    };
+    await set(timer('a', 1));
+    const one = runner();
+    const time = jest.spyOn(performance, 'now').mockReturnValue(0);
+    for (const [ms, tried] of [
+      [0, 1],
+      [4_999, 1],
+      [5_000, 2],
+      [9_999, 2],
+      [10_000, 3],
+    ] as const) {
+      time.mockReturnValue(ms);
+      for (let n = 0; n < 3; n++) await one.runDue();
+      expect([ms, tries]).toEqual([ms, tried]);
+    }
+    time.mockRestore();
+  });
+
   it('does not try what fails for good each time that another goes through', async () => {
     let tries = 0;
     answer = (target) => {
