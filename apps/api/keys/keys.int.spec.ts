@@ -292,9 +292,14 @@ describe('workspaces and keys', () => {
 
   it('takes the key of the environment, and another one at the next start', async () => {
     const { engines } = api.running;
+    const heard = jest.fn();
+    const deafen = engines.wake.on('keys_changed', heard);
     expect(await ensureFirstWorkspace(engines, { apiKey: 'second-key-of-the-environment' })).toEqual({
       workspaceId: api.workspace,
     });
+    // All processes are told: what they know of the key of before would open for a while still.
+    await eventually(() => expect(heard).toHaveBeenCalled());
+    deafen();
     await eventually(async () =>
       expect((await api.as('second-key-of-the-environment')('GET', '/posts')).status).toBe(200),
     );
