@@ -46,6 +46,17 @@ describe('the audit log', () => {
     expect(await table.firstDifference(test.db, 'read.audit_v1')).toBeUndefined();
   });
 
+  it('is asked for a time while another build of it is made as it was before', async () => {
+    const asked = () => query.list('ws_1', { from: '2026-05-01T08:10:00.000Z', to: '2026-05-01T10:20:00.000Z' }, PAGE);
+    const before = await asked();
+    expect(before.data).not.toHaveLength(0);
+    const next = new AuditTable(2, 'read.audit_v2');
+    await next.prepare(test.db);
+    const { events } = await store.readAll({ after: 0, limit: 10 });
+    await writeFenced(test.db, OPEN, await next.changes(test.db, events));
+    expect(await asked()).toEqual(before);
+  });
+
   it('links anew what could not be written, once it has forgotten what it made of it', async () => {
     const table = new AuditTable(2, 'read.audit_v2');
     await table.prepare(test.db);
