@@ -51,7 +51,6 @@ export class AuditTable {
 
   forget(): void {
     this.heads.clear();
-    this.moved = new Set();
   }
 
   /** The entries of these events and the new heads of their chains. */
