@@ -53,6 +53,19 @@ describe('an endpoint that was changed again before delivery hears of the first 
     },
   );
 
+  it('is taken in as it has become when its registration is not heard of at all', async () => {
+    await world.register('whe_late', receiver.url('/late'), { eventTypes: ['account.*'] });
+    await world.fresh();
+    const changes = { eventTypes: ['region.*'] };
+    await world.endpointCommand('whe_late', { type: 'UpdateEndpoint', changes, ...world.by() });
+    await world.pass(worker);
+    await world.live(2);
+    const [happened] = await world.happen('a');
+    await world.pass(worker);
+    await eventually(() => expect(receiver.on('/late')).toHaveLength(1));
+    expect(receiver.on('/late')[0]!.headers['webhook-id']).toBe(happened);
+  });
+
   it('is given all of its new types, whatever else of it was changed meanwhile', async () => {
     await change(['region.*']);
     await world.endpointCommand('whe_c', {
