@@ -56,6 +56,28 @@ describe('an ordered endpoint', () => {
     await eventually(async () => expect(await world.test.db.query('select * from delivery.queue')).toEqual([]));
   });
 
+  it('gets what is its own, whatever waits for another endpoint that asks for order', async () => {
+    const worker = await world.worker();
+    for (const it of ['a', 'b']) {
+      receiver.script(`/${it}`, 500);
+      await world.register(
+        `whe_${it}`,
+        receiver.url(`/${it}`),
+        { ordered: true, eventTypes: ['region.*'] },
+        `ws_${it}`,
+      );
+    }
+    await world.pass(worker);
+    await world.live(2);
+    for (const it of ['a', 'b']) await world.happen('of both', 20, `ws_${it}`);
+    await world.happen('of a', 5, 'ws_a');
+    await world.pass(worker);
+    await eventually(async () => expect(await world.test.db.query('select * from delivery.queue')).toEqual([]));
+    const both = { 'of both': [1, ...upTo(20)] };
+    expect(perEntity(receiver.on('/a'))).toEqual({ ...both, 'of a': upTo(5) });
+    expect(perEntity(receiver.on('/b'))).toEqual(both);
+  });
+
   it('lets a failing entity wait alone', async () => {
     const worker = await world.worker();
     let heals = false;
