@@ -4,7 +4,7 @@ import { World } from '../testing/world';
 /** The advisory lock that every intake holds shared. */
 const INTAKES = 7305050;
 
-describe('an endpoint that is enabled again while its backlog is still being given up', () => {
+describe('an endpoint that is enabled again', () => {
   let world: World;
   let receiver: Receiver;
   beforeEach(async () => {
@@ -15,7 +15,7 @@ describe('an endpoint that is enabled again while its backlog is still being giv
     await receiver.close();
   });
 
-  it('has all of it given up before the others wait, and none of it comes back', async () => {
+  it('has all of its backlog given up before the others wait, and none of it comes back', async () => {
     const { db } = world.test;
     const worker = await world.worker();
     // Nobody gives up the rest by the way.
@@ -47,5 +47,35 @@ describe('an endpoint that is enabled again while its backlog is still being giv
     expect(await db.query('select state, reason, count(*) from delivery.delivery group by 1, 2')).toEqual([
       { state: 'discarded', reason: 'disabled', count: 2_500 },
     ]);
+  });
+
+  it('gets what it missed since, and brings nothing back of another', async () => {
+    const worker = await world.worker();
+    const own = ['a', 'b'];
+    for (const it of own) await world.register(`whe_${it}`, receiver.url(`/${it}`), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    await world.live(2);
+    for (const it of own)
+      await world.endpointCommand(`whe_${it}`, { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
+    await world.pass(worker);
+    const enable = (it: string) => world.endpointCommand(`whe_${it}`, { type: 'EnableEndpoint', ...world.by() });
+    await enable('a');
+    const missed = await world.happen('x');
+    await enable('b');
+    // Each has a key of its own on the bus: one may be heard of long after the other.
+    const [first, ...later] = await world.fresh();
+    await worker.handle(later);
+    await worker.handle([first!]);
+    const next = await world.happen('x');
+    await world.pass(worker);
+    const sent = (it: string) => receiver.on(`/${it}`).map(({ headers }) => headers['webhook-id']);
+    await eventually(async () => {
+      expect([sent('a'), sent('b')]).toEqual([
+        expect.arrayContaining([...missed, ...next]),
+        expect.arrayContaining(next),
+      ]);
+      expect(await world.test.db.query('select 1 from delivery.retry')).toEqual([]);
+    });
+    expect([sent('a').length, sent('b').length]).toEqual([2, 1]);
   });
 });
