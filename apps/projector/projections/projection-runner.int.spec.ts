@@ -403,7 +403,7 @@ describe('a projection', () => {
     await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
     await ended(first);
     await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch)
-      values ('counted', 2, '2', 'building', 1), ('other', 1, '2', 'building', 1), ('other', 3, '2', 'building', 1)`);
+      values ('counted', 2, '2', 'building', 1), ('other', 1, '2', 'building', 1), ('other', 3, '3', 'building', 1)`);
     void lead(runnerOf(shown('3')), 2);
     await eventually(async () =>
       expect(
