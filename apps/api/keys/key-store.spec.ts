@@ -12,13 +12,14 @@ const row = {
 
 describe('what a process knows of a key', () => {
   const query = jest.fn<Promise<object[]>, [text: string, params: unknown[]]>();
+  const warned = jest.fn();
   let hear: () => void;
   let store: KeyStore;
   beforeEach(() => {
     query.mockReset().mockResolvedValue([]);
     const wake = { on: (_: string, it: () => void) => ((hear = it), () => undefined), send: () => undefined };
     const secrets = { fingerprints: (text: string) => [`hash of ${text}`] };
-    store = new KeyStore({ db: { query }, secrets, wake } as unknown as Engines);
+    store = new KeyStore({ db: { query }, secrets, wake, log: { warn: warned } } as unknown as Engines);
   });
   afterEach(() => store.close());
 
@@ -80,6 +81,14 @@ describe('what a process knows of a key', () => {
     expect(await told()).toEqual([]);
     store.cached('text');
     expect(await told()).toEqual([[['ws_1'], ['key_1']]]);
+  });
+
+  it('may have been used without that being written down, which fails nobody', async () => {
+    query.mockResolvedValueOnce([row]);
+    await store.find('text');
+    query.mockRejectedValueOnce(new Error('away'));
+    await store.flush();
+    expect(warned).toHaveBeenCalledTimes(1);
   });
 
   it('ends with the key, however lately it was asked for', async () => {
