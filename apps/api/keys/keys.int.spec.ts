@@ -123,6 +123,16 @@ describe('workspaces and keys', () => {
     });
   });
 
+  it('ends a key in its own workspace alone, though another has one of the same id', async () => {
+    const other = await api.send('POST', '/workspaces', { name: 'Other' });
+    const keys = [];
+    for (const send of [api.send, api.as(other.at('apiKey'))])
+      keys.push((await send('POST', '/api-keys', { id: 'key_same', name: 'n', scopes: ['read'] })).at('key'));
+    expect((await api.send('DELETE', '/api-keys/key_same')).status).toBe(204);
+    const status = async (key: string) => (await api.as(key)('GET', '/posts')).status;
+    expect(await Promise.all(keys.map(status))).toEqual([401, 200]);
+  });
+
   it('has told the others of the end of a key with the very commit, for whoever dies right after it', async () => {
     const { id, key } = (await api.send('POST', '/api-keys', { name: 'n', scopes: ['read'] })).body as {
       id: string;
