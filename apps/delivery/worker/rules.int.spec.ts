@@ -240,6 +240,56 @@ describe('what becomes of a delivery', () => {
     });
   });
 
+  it('is not sent any more when it is discarded by hand while it is sent, whatever else fails at the same moment', async () => {
+    const held: ServerResponse[] = [];
+    receiver.always('/under-way', (_, response) => void held.push(response));
+    await world.register('whe_under_way', receiver.url('/under-way'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    for (const entity of ['under way', 'beside']) await world.happen(entity);
+    await world.pass(worker);
+    await eventually(() => expect(held).toHaveLength(2));
+    const unwanted = (await list('whe_under_way')).find(({ sequence }) => sequence === 1)!;
+    await byHand('DiscardDelivery', 'whe_under_way', unwanted.id);
+    await world.pass(worker);
+    receiver.always('/under-way', 204);
+    // In a statement that is one for both.
+    const { recorder } = worker.parts;
+    const add = jest.spyOn(recorder, 'add').mockReturnValue();
+    held.forEach((response) => response.writeHead(500).end());
+    await eventually(() => expect(add).toHaveBeenCalledTimes(2));
+    const outcomes = add.mock.calls.map(([outcome]) => outcome);
+    add.mockRestore();
+    outcomes.forEach((outcome) => recorder.add(outcome));
+    await listed('whe_under_way', { sequence: 2, status: 'delivered' }, { sequence: 1, status: 'discarded' });
+    expect(receiver.on('/under-way')).toHaveLength(3);
+    await end('whe_under_way');
+  });
+
+  it('waits for nobody again when a worker dies that has it in its hands, once it has its outcome', async () => {
+    const { db } = world.test;
+    await world.register('whe_over', receiver.url('/over'), { eventTypes: ['region.*'] });
+    await world.pass(worker);
+    for (const entity of ['delivered', 'parked', 'discarded']) await world.happen(entity);
+    await world.pass(worker);
+    await listed('whe_over', ...['delivered', 'delivered', 'delivered'].map((status) => ({ status })));
+    const own = "from delivery.endpoint e where e.id = 'whe_over' and d.endpoint = e.no";
+    for (const [sequence, state] of [
+      [2, 'parked'],
+      [3, 'discarded'],
+    ])
+      await db.query(`update delivery.delivery d set state = $2 ${own} and d.sequence = $1`, [sequence, state]);
+    const dead = randomUUID();
+    await db.query(
+      `insert into delivery.lease (batch, worker, deliveries)
+       select gen_random_uuid(), $1, array_agg(d.id) from delivery.delivery d join delivery.endpoint e on e.no = d.endpoint where e.id = 'whe_over'`,
+      [dead],
+    );
+    expect(await db.query('select delivery.release($1, now()) as given', [dead])).toEqual([{ given: 0 }]);
+    await listed('whe_over', { status: 'discarded' }, { status: 'parked' }, { status: 'delivered' });
+    expect(receiver.on('/over')).toHaveLength(3);
+    await end('whe_over');
+  });
+
   it('is kept by who saw its endpoint closed before it was enabled', async () => {
     receiver.always('/seen', { status: 503, headers: { 'retry-after': '3600' } });
     await world.register('whe_seen', receiver.url('/seen'), { eventTypes: ['region.*'] });
