@@ -142,11 +142,15 @@ describe('a commit whose answer is lost', () => {
     await eachArrivesOnce(5);
   });
 
-  it('makes the worker give back what it does not know also when the clock was set back since', async () => {
-    await world.test.db.query(
+  /** Gives the worker a batch of which it has not heard, by a clock that has been set back since. */
+  const leaseUnknown = () =>
+    world.test.db.query(
       "insert into delivery.lease (batch, worker, deliveries, created_at) values (gen_random_uuid(), $1, '{}', now() + interval '1 hour')",
       [worker.parts.presence.id],
     );
+
+  it('makes the worker give back what it does not know also when the clock was set back since', async () => {
+    await leaseUnknown();
     await worker.parts.leases['giveBackUnknown']();
     expect(await world.test.db.query('select 1 from delivery.lease')).toEqual([]);
   });
@@ -165,7 +169,11 @@ describe('a commit whose answer is lost', () => {
         ),
       ).not.toEqual([]),
     );
+    const leases = () => world.test.db.query('select batch from delivery.lease order by 1');
+    const known = await leases();
+    await leaseUnknown();
     await worker.parts.leases['giveBackUnknown']();
+    expect(await leases()).toEqual(known);
     expect(await world.test.db.query('select 1 from delivery.retry')).toEqual([]);
     receiver.always('/a', 204);
     held.splice(0).forEach((response) => response.writeHead(204).end());
