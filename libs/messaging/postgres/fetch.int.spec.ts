@@ -1,8 +1,9 @@
 import { ownReadings, testDatabase, type TestDatabase } from '#testing';
 import { roundRobin } from '../conformance/ledger';
 import { PARTITIONS, writeOutbox } from '../outbox/outbox';
-import { BEGINNING, fetchNext, WINDOW } from './fetch';
+import { BEGINNING, fetchNext, takeRecent, WINDOW } from './fetch';
 import type { Claim } from './group-member';
+import { RecentMessages } from './recent-messages';
 
 const TOPIC = 'test.v1';
 const KEYS = Array.from({ length: 40 }, (_, i) => `pst_${i}`);
@@ -57,24 +58,21 @@ describe('a look at the bus on PostgreSQL', () => {
     await drop();
   });
 
-  it('takes of each partition what is behind its own place', async () => {
-    const { db } = test;
+  it('takes of each partition what is behind its own place, also of what this process has just published', async () => {
     const { messages } = await fetchNext(
-      db,
+      test.db,
       claimsAt(() => 0),
       [TOPIC],
       LIMIT,
       BEGINNING,
     );
-    const [first] = messages;
-    const rest = await fetchNext(
-      db,
-      claimsAt((partition) => (partition === first!.partition ? first!.offset : 0)),
-      [TOPIC],
-      LIMIT,
-      BEGINNING,
-    );
-    expect(rest.messages[0]).toEqual(messages[1]);
+    const [first, second] = messages;
+    const claims = () => claimsAt((partition) => (partition === first!.partition ? first!.offset : 0));
+    const read = await fetchNext(test.db, claims(), [TOPIC], LIMIT, BEGINNING);
+    const recent = new RecentMessages();
+    recent.add({ messages, last: messages.at(-1)!.offset, incarnation: 'of this life' });
+    const remembered = takeRecent(recent, claims(), new Set([TOPIC]), LIMIT);
+    expect([read.messages[0], remembered.messages[0]]).toEqual([second, second]);
   });
 
   it('looks at no more than its window, however many messages the day has, also as it is planned for any place', async () => {
