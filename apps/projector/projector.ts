@@ -80,7 +80,7 @@ export class Projector {
     this.runners = new Map(all.map((projection) => [projection.name, new ProjectionRunner(projection, parts)]));
     this.leadership = new Leadership({
       db,
-      names: [...this.runners.keys()],
+      projections: all,
       process: `${engines.name} ${process.pid} on ${hostname()}`,
       lead: (name, epoch, signal) => this.lead(name, epoch, signal),
       onFault,

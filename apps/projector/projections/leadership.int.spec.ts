@@ -9,6 +9,7 @@ const TURN_MS = 50;
 interface Meddling {
   readonly answered?: (statement: string) => Promise<void>;
   readonly onFault?: () => void;
+  readonly shape?: string;
 }
 
 describe('leadership', () => {
@@ -26,7 +27,7 @@ describe('leadership', () => {
   const candidate = (
     tickMs = TURN_MS,
     work: (signal: AbortSignal, nth: number) => Promise<void> = whenTold,
-    { answered = async () => undefined, onFault = () => undefined }: Meddling = {},
+    { answered = async () => undefined, onFault = () => undefined, shape = '1' }: Meddling = {},
   ) => {
     const reigns: { name: string; epoch: number; signal: AbortSignal }[] = [];
     let asked = 0;
@@ -45,7 +46,7 @@ describe('leadership', () => {
     });
     const leadership = new Leadership({
       db,
-      names: NAMES,
+      projections: NAMES.map((name) => ({ name, shape })),
       process: 'test',
       tickMs,
       onFault,
@@ -216,6 +217,21 @@ describe('leadership', () => {
     // The build that it leads now has its own epoch: it goes on.
     await a.turns();
     stillLeads(a, 3);
+    await test.db.query('delete from projector.checkpoint');
+  });
+
+  it('leaves what a newer build shows to whoever leads that, until nobody has for a minute', async () => {
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch)
+      values ('one', 1, '10', 'current', 1), ('two', 1, '1', 'current', 1)`);
+    const newer = candidate(TURN_MS, whenTold, { shape: '10' });
+    await eventually(() => expect(newer.led()).toEqual(NAMES));
+    const older = candidate(TURN_MS, whenTold, { shape: '9' });
+    await newer.leadership.stop();
+    await eventually(() => expect(older.led()).toEqual(['two']));
+    await older.turns();
+    expect(older.led()).toEqual(['two']);
+    await test.db.query("update projector.leader set seen_at = seen_at - interval '1 minute'");
+    await eventually(() => expect(older.led()).toEqual(NAMES));
     await test.db.query('delete from projector.checkpoint');
   });
 

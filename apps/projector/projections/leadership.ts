@@ -1,4 +1,6 @@
+import { MINUTE } from '#kernel';
 import type { Database } from '#postgres';
+import type { Projection } from './projection';
 
 const LOCK = 7_305_003;
 const TICK_MS = 500;
@@ -6,10 +8,12 @@ const TICK_MS = 500;
 const SOON_MS = 50;
 /** A leader that was not seen for so long is frozen or cut off; another takes over. */
 const LEASE_MS = 2_000;
+/** What a newer build shows is led by no older one, until nobody has led it for so long: then the newer one has been taken back. */
+const NEWER_MS = MINUTE;
 
 export interface LeadershipOptions {
   readonly db: Database;
-  readonly names: readonly string[];
+  readonly projections: readonly Pick<Projection, 'name' | 'shape'>[];
   /** Shown in the leader table. */
   readonly process: string;
   /** This process leads `name` from now on, until `signal` aborts. Must end soon after that. */
@@ -19,7 +23,12 @@ export interface LeadershipOptions {
 }
 
 // A session that has a lock already is given it again: a name whose reign has ended is led anew by the same process.
-const TAKE = 'select name from unnest($1::text[]) name where pg_try_advisory_lock(' + LOCK + ', hashtext(name))';
+const TAKE = `with free as materialized (
+    select name from unnest($1::text[], $2::text[]) own (name, shape) where not exists (
+      select from projector.checkpoint c join projector.leader l using (name)
+      where c.name = own.name and c.status = 'current' and l.seen_at > now() - $3 * interval '1 millisecond'
+        and case when c.shape ~ '^[0-9]+$' and own.shape ~ '^[0-9]+$' then c.shape::int > own.shape::int end)
+  ) select name from free where pg_try_advisory_lock(${LOCK}, hashtext(name))`;
 
 // The lock's holder did not show itself in time: its session ends, and with it the lock.
 const EVICT = `select pg_terminate_backend(l.pid) from projector.leader d
@@ -105,7 +114,7 @@ export class Leadership {
 
   /** Shows itself, and takes what is free. Resolves with whether more will be in a moment. */
   private async beat(): Promise<boolean> {
-    const { db, names, process } = this.options;
+    const { db, projections, process } = this.options;
     const session = (this.session ??= await this.open(db));
     const led = [...this.reigns];
     if (led.length > 0) {
@@ -113,10 +122,12 @@ export class Leadership {
       const replaced = await session.query<{ name: string }>(SEEN, [led.map(([name]) => name), epochs]);
       for (const { name } of replaced) this.reigns.get(name)?.stop.abort();
     }
-    const open = names.filter((name) => !this.reigns.has(name));
+    const open = projections.filter(({ name }) => !this.reigns.has(name));
     if (open.length === 0) return false;
-    const taken = (await session.query<{ name: string }>(TAKE, [open])).map(({ name }) => name);
-    const others = open.filter((name) => !taken.includes(name));
+    const names = open.map(({ name }) => name);
+    const shapes = open.map(({ shape }) => shape);
+    const taken = (await session.query<{ name: string }>(TAKE, [names, shapes, NEWER_MS])).map(({ name }) => name);
+    const others = names.filter((name) => !taken.includes(name));
     const evicted = others.length > 0 ? await session.query(EVICT, [others, LEASE_MS]) : [];
     const crowned = taken.length > 0 ? await session.query<Crowned>(ENTHRONE, [taken, process]) : [];
     for (const { name, epoch } of crowned) {
