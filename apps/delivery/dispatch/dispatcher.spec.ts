@@ -39,8 +39,10 @@ const surroundings = (concurrency: number) => {
     concurrency,
     retryScale: 1,
   } as unknown as DispatcherNeeds;
-  const answer = async (statusCode: number): Promise<void> => {
-    answers.shift()!({ ok: statusCode < 300, statusCode, startedAt: 0, durationMs: 1 });
+  /** Without a status nobody is there. */
+  const answer = async (statusCode?: number): Promise<void> => {
+    const came = statusCode !== undefined && { statusCode };
+    answers.shift()!({ ok: came && came.statusCode < 300, ...came, startedAt: 0, durationMs: 1 });
     // Nothing but what follows from it: no look at the clock comes before it.
     for (let turn = 0; turn < 3; turn++) await Promise.resolve();
   };
@@ -68,4 +70,17 @@ it('does not take for gone who has another target by the time that a 410 is writ
   await answer(204);
   dispatcher.submit([task(1)]);
   expect(sent).toEqual(['1.example', 'new.example', 'new.example']);
+});
+
+it.each([
+  ['gives back what waits for who is not there', null, 0],
+  ['keeps a line that waits for who is not there', { name: 'lane' }, 15],
+] as const)('%s', async (_, lane, kept) => {
+  jest.useFakeTimers();
+  const { dispatcher, outcomes, answer } = surroundings(2);
+  dispatcher.submit(Array.from({ length: 40 }, () => ({ ...task(1), lane }) as unknown as Task));
+  for (let failed = 0; failed < 25; failed++) await answer();
+  expect(dispatcher.load).toMatchObject({ inFlight: 0, circuitsOpen: 1, buffered: kept });
+  expect(outcomes.filter(({ decision }) => decision.state === 'waiting')).toHaveLength(15 - kept);
+  jest.useRealTimers();
 });
