@@ -443,27 +443,34 @@ describe('what becomes of a delivery', () => {
     );
   });
 
-  it('is not sent by a replay job that finds its endpoint closed, and the job says so', async () => {
-    await world.register('whe_shut', receiver.url('/shut'), { eventTypes: ['region.*'] });
-    await world.happen('shut');
-    await world.pass(worker);
-    await listed('whe_shut', { status: 'delivered' });
-    await world.endpointCommand('whe_shut', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
-    await world.pass(worker);
-    await world.test.db.query(
-      `insert into delivery.job (id, workspace, endpoint, since, until)
-       select 'job_shut', workspace, no, '2020-01-01', now() + interval '1 hour' from delivery.endpoint where id = 'whe_shut'`,
-    );
-    worker.parts.jobs.wake();
-    await eventually(async () =>
-      expect(await deliveries.job('ws_1', 'job_shut')).toMatchObject({
-        status: 'failed',
-        error: 'The endpoint is disabled or deleted',
-      }),
-    );
-    await listed('whe_shut', { status: 'delivered' });
-    expect(receiver.on('/shut')).toHaveLength(1);
-  });
+  it.each([{ type: 'DisableEndpoint', reason: 'manual' }, { type: 'DeleteEndpoint' }] as const)(
+    'is not sent by a replay job that finds its endpoint closed ($type), and the job says so',
+    async (close) => {
+      const id = `whe_${close.type}`;
+      const job = `job_${close.type}`;
+      const path = `/${close.type}`;
+      await world.register(id, receiver.url(path), { eventTypes: ['region.*'] });
+      await world.happen('shut');
+      await world.pass(worker);
+      await listed(id, { status: 'delivered' });
+      await world.endpointCommand(id, { ...close, ...world.by() });
+      await world.pass(worker);
+      await world.test.db.query(
+        `insert into delivery.job (id, workspace, endpoint, since, until)
+         select $1, workspace, no, '2020-01-01', now() + interval '1 hour' from delivery.endpoint where id = $2`,
+        [job, id],
+      );
+      worker.parts.jobs.wake();
+      await eventually(async () =>
+        expect(await deliveries.job('ws_1', job)).toMatchObject({
+          status: 'failed',
+          error: 'The endpoint is disabled or deleted',
+        }),
+      );
+      await listed(id, { status: 'delivered' });
+      expect(receiver.on(path)).toHaveLength(1);
+    },
+  );
 
   describe('that is asked for again reaches delivery before what had become of its endpoint', () => {
     const before = async (id: string) => {
