@@ -389,9 +389,15 @@ describe('what becomes of a delivery', () => {
       await world.endpointCommand(id, { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
       await world.endpointCommand(id, { type: 'EnableEndpoint', ...world.by() });
     }
+    const said = jest.spyOn(worker['engines'].log, 'info');
     round.mockRestore();
     worker.parts.facts.wake();
     await eventually(async () => expect(await told()).toEqual([]));
+    expect(said).toHaveBeenCalledWith(
+      expect.objectContaining({ endpoint: id }),
+      `webhook ${isGone ? 'gone' : 'failing'}, but no longer`,
+    );
+    said.mockRestore();
     expect((await world.commands.load(endpointAggregate, 'ws_1', id)).state).toMatchObject({
       config: { status: 'enabled' },
     });
