@@ -3,6 +3,8 @@ import { World } from '../testing/world';
 
 /** The advisory lock that every intake holds shared. */
 const INTAKES = 7305050;
+const WAITING = `select 1 from pg_locks where locktype = 'advisory' and objid = $1 and not granted
+  and database = (select oid from pg_database where datname = current_database())`;
 
 describe('an endpoint that is enabled again', () => {
   let world: World;
@@ -23,13 +25,16 @@ describe('an endpoint that is enabled again', () => {
     await world.register('whe_e', receiver.url('/e'), { eventTypes: ['region.*'] });
     await world.pass(worker);
     await world.live(1);
-    await db.query(
-      `with waiting as (
-         insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state)
-         select uuidv7(), no, n, 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'region.performance_updated', 'a', 'retrying'
-         from delivery.endpoint, generate_series(1, 2500) n returning id, endpoint, sequence
-       ) insert into delivery.retry (delivery_id, endpoint, due_at, sequence) select id, endpoint, now() + interval '1 hour', sequence from waiting`,
-    );
+    const wait = (from: number, to: number) =>
+      db.query(
+        `with waiting as (
+           insert into delivery.delivery (id, endpoint, sequence, position, event_id, message_id, body_id, type, key, state)
+           select uuidv7(), no, n, 1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'region.performance_updated', 'a', 'retrying'
+           from delivery.endpoint, generate_series($1::int, $2::int) n returning id, endpoint, sequence
+         ) insert into delivery.retry (delivery_id, endpoint, due_at, sequence) select id, endpoint, now() + interval '1 hour', sequence from waiting`,
+        [from, to],
+      );
+    await wait(1, 2_500);
     await world.endpointCommand('whe_e', { type: 'DisableEndpoint', reason: 'manual', ...world.by() });
     await world.pass(worker);
     expect(await db.query('select 1 from delivery.retry')).toHaveLength(1_500);
@@ -41,11 +46,14 @@ describe('an endpoint that is enabled again', () => {
       enabling = world.pass(worker);
       await eventually(async () => expect(await db.query('select 1 from delivery.retry')).toEqual([]));
       expect(await db.query('select enabled from delivery.endpoint')).toEqual([{ enabled: false }]);
+      await eventually(async () => expect(await db.query(WAITING, [INTAKES])).toHaveLength(1));
+      // Given back meanwhile, as by a worker that has died.
+      await wait(2_501, 2_502);
     });
     await enabling;
     expect(await db.query('select enabled from delivery.endpoint')).toEqual([{ enabled: true }]);
     expect(await db.query('select state, reason, count(*) from delivery.delivery group by 1, 2')).toEqual([
-      { state: 'discarded', reason: 'disabled', count: 2_500 },
+      { state: 'discarded', reason: 'disabled', count: 2_502 },
     ]);
   });
 
