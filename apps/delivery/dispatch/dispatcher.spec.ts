@@ -72,6 +72,15 @@ it('does not take for gone who has another target by the time that a 410 is writ
   expect(sent).toEqual(['1.example', 'new.example', 'new.example']);
 });
 
+it('tries nothing again of an endpoint that was closed while it was tried', async () => {
+  const { dispatcher, outcomes, answer } = surroundings(2);
+  dispatcher.submit([task(1)]);
+  const { row, ...open } = endpoint(1);
+  dispatcher.changed({ ...open, open: false, row: { ...row, phase: 'live', position: 7 } } as Endpoint);
+  await answer(500);
+  expect(outcomes.map(({ decision }) => decision)).toEqual([{ state: 'discarded', reason: 'disabled', asOf: 7 }]);
+});
+
 it.each([
   ['gives back what waits for who is not there', null, 0],
   ['keeps a line that waits for who is not there', { name: 'lane' }, 15],
