@@ -59,6 +59,15 @@ it('gives a slot to who waits for one as soon as it is free', async () => {
   jest.useRealTimers();
 });
 
+it('has four times its slots under way at most, however many hang', () => {
+  jest.useFakeTimers();
+  const { dispatcher, sent } = surroundings(2);
+  dispatcher.submit(Array.from({ length: 20 }, (_, no) => task(no)));
+  jest.advanceTimersByTime(60_000);
+  expect(sent).toHaveLength(8);
+  jest.useRealTimers();
+});
+
 it('does not take for gone who has another target by the time that a 410 is written', async () => {
   const { dispatcher, sent, outcomes, answer } = surroundings(2);
   dispatcher.submit([task(1), task(1)]);
