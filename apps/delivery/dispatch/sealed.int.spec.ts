@@ -70,6 +70,17 @@ describe('a body whose key cannot be had', () => {
     await eventually(() => expect(sent().sort((a, b) => Number(a) - Number(b))).toEqual(upTo(20)));
   });
 
+  it('waits as tried where it has been', async () => {
+    receiver.script('/a', 500);
+    await happened(1, false);
+    await eventually(async () => expect([await count('retry'), await count('lease')]).toEqual([1, 0]));
+    const { asked } = sealed(locked);
+    now = plus(now, 60_000);
+    worker.parts.retries.wake();
+    await eventually(async () => expect([asked(), await count('retry'), await count('lease')]).toEqual([1, 1, 0]));
+    expect(await count("delivery where state = 'retrying' and tries = 1")).toBe(1);
+  });
+
   it('keeps its place in an ordered line', async () => {
     const { asked, open } = sealed(locked);
     await happened(3, true);
