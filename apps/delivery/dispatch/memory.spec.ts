@@ -26,6 +26,8 @@ describe('memory', () => {
     expect(memory.part).toBe(100);
     for (let n = 0; n < 1_000; n++) memory.take(200_000);
     expect(memory.part).toBe(1);
+    for (let n = 0; n < 1_100; n++) memory.give(200_000);
+    expect(memory.part).toBe(5_000);
   });
 });
 
