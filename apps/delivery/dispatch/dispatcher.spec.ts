@@ -68,6 +68,18 @@ it('has four times its slots under way at most, however many hang', () => {
   jest.useRealTimers();
 });
 
+it('has as many slots as before when an endpoint that hung was sent elsewhere', async () => {
+  jest.useFakeTimers();
+  const { dispatcher, sent, answer } = surroundings(2);
+  dispatcher.submit([1, 2, 3].map(task));
+  jest.advanceTimersByTime(1_000);
+  dispatcher.changed(endpoint(1, 'new.example'));
+  for (const statusCode of [204, 204, 204]) await answer(statusCode);
+  dispatcher.submit([4, 5, 6, 7].map(task));
+  expect(sent.slice(3)).toEqual(['4.example', '5.example']);
+  jest.useRealTimers();
+});
+
 it('does not take for gone who has another target by the time that a 410 is written', async () => {
   const { dispatcher, sent, outcomes, answer } = surroundings(2);
   dispatcher.submit([task(1), task(1)]);
