@@ -1,6 +1,7 @@
 import type { EventStore, ReadAllOptions } from '#event-store';
 import { eventually, Receiver } from '#testing';
 import { World } from '../testing/world';
+import { catchUpTogether } from './catch-up-together';
 
 /** What a page takes from a node elsewhere, and so long that a slow machine has heard of most endpoints when a walk ends. */
 const PAGE_MS = 120;
@@ -117,5 +118,26 @@ describe('endpoints on a log that must be read whole', () => {
     expect(requests('/kept')).toEqual([]);
     await db.script('drop trigger unwritable on delivery.delivery');
     await eventually(() => expect(requests('/kept').map(({ id }) => id)).toEqual(wanted[0]));
+  });
+
+  it('stop where they are with their process, and none goes back', async () => {
+    const own = await World.open({ as: counted.as });
+    const worker = await own.worker();
+    const { catchUps } = worker.parts;
+    await catchUps.stop();
+    await own.register('whe_behind', receiver.url('/behind'), {}, 'ws_behind');
+    await own.happen('far', 1_100, 'ws_far');
+    const cursor = await own.register('whe_ahead', receiver.url('/ahead'), {}, 'ws_ahead');
+    await own.pass(worker);
+    counted.events = 0;
+    await catchUpTogether({ ...catchUps['needs'], isStopped: () => counted.events > 0 }, [1, 2]);
+    const read = counted.events;
+    const rows = await own.test.db.query('select phase, cursor from delivery.endpoint order by no');
+    await own.close();
+    expect(read).toBe(1_000);
+    expect(rows).toEqual([
+      { phase: 'catching_up', cursor: expect.any(Number) },
+      { phase: 'catching_up', cursor },
+    ]);
   });
 });

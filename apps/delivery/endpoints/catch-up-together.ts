@@ -18,6 +18,8 @@ export interface WalkNeeds extends CatchUpNeeds {
 export async function catchUpTogether(needs: WalkNeeds, nos: readonly number[]): Promise<void> {
   for (let left = nos; left.length > 0 && !needs.isStopped();) {
     left = await walk(needs, left);
+    // The intakes would wait for all that it has not come to.
+    if (needs.isStopped()) return;
     const next = left.slice(0, SWITCHED_TOGETHER);
     await restingAsLong(async () => {
       if (await unharmed(needs, () => needs.exclusively(() => switchToLive(needs, next)))) return;
