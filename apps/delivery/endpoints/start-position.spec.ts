@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { instant, MINUTE } from '#kernel';
-import { startPosition } from './start-position';
+import { isAhead, startPosition } from './start-position';
 
 const NOON = Date.parse('2026-05-01T12:00:00.000Z');
 const at = (minute: number) => instant(NOON + minute * MINUTE);
@@ -38,4 +38,13 @@ describe('where an endpoint begins that asks for a time', () => {
     const store = await logOf(0, 55, ...late, 60);
     expect(await startPosition(store, 'ws_1', at(54), 53)).toBe(1);
   });
+});
+
+it.each([
+  ['evt_1', [false, true, true]],
+  ['evt_1/evt_2', [false, false, true]],
+])('an endpoint that begins after %s is given what follows it in its event', (startFrom, expected) => {
+  const ahead = isAhead(startFrom);
+  expect(['evt_1', 'evt_2', 'evt_3'].map((id) => ahead('1', id))).toEqual(expected);
+  expect(ahead('4', 'evt_4')).toBe(true);
 });
