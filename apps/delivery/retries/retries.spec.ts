@@ -170,6 +170,20 @@ describe('what waits for a retry', () => {
     await eventually(() => expect(waiting.claimed).toContainEqual([1]));
   });
 
+  it('of an endpoint that has begun to ask for order is left to its line', async () => {
+    const waiting = surroundings({
+      endpoint: (no) => ({ no, open: true, row: { config: { ordered: no === 1 } } }) as Endpoint,
+    });
+    await start(waiting);
+    for (const no of [1, 2]) {
+      waiting.rooms.set(no, 5);
+      waiting.due.set(no, { at: PAST, times: 1 });
+      waiting.retries.note(no, Date.parse(PAST));
+    }
+    await eventually(() => expect(waiting.claimed).toContainEqual([2]));
+    expect(waiting.claimed.flat()).not.toContain(1);
+  });
+
   it('of an endpoint that is closed is given up', async () => {
     const purged: number[] = [];
     const waiting = surroundings({
