@@ -505,6 +505,16 @@ describe('what becomes of a delivery', () => {
       await eventually(() => expect(receiver.on('/whe_early')).toHaveLength(2));
     });
 
+    it('is sent although the endpoint was disabled after that', async () => {
+      await before('whe_since');
+      await byHand('RequestDeliveryReplay', 'whe_since', (await first('whe_since')).id);
+      const request = await world.fresh();
+      const disabling = await change('whe_since', { type: 'DisableEndpoint', reason: 'manual' });
+      await worker.handle(request);
+      await eventually(() => expect(receiver.on('/whe_since')).toHaveLength(2));
+      await worker.handle(disabling);
+    });
+
     it('is kept although delivery hears of the disabling afterwards', async () => {
       await before('whe_kept');
       const disabling = await change('whe_kept', { type: 'DisableEndpoint', reason: 'manual' });
