@@ -174,6 +174,27 @@ describe('what becomes of a delivery', () => {
     expect(await world.test.db.query('select * from delivery.retry')).toEqual([]);
   });
 
+  it.each(['DiscardDelivery', 'RequestDeliveryReplay'] as const)(
+    'is left as it is by a request that names another endpoint (%s)',
+    async (type) => {
+      const [own, another] = [`whe_own_${type}`, `whe_another_${type}`];
+      receiver.always(`/${own}`, { status: 503, headers: { 'retry-after': '3600' } });
+      for (const id of [own, another]) await world.register(id, receiver.url(`/${id}`), { eventTypes: ['region.*'] });
+      await world.pass(worker);
+      await world.happen(type);
+      await world.pass(worker);
+      await listed(own, { status: 'retrying' });
+      const { id } = await first(own);
+      const rows = () =>
+        world.test.db.query('select * from delivery.delivery where id = $1', [id.slice('dlv_'.length)]);
+      const before = await rows();
+      await byHand(type, another, id);
+      await world.pass(worker);
+      expect(await rows()).toEqual(before);
+      for (const each of [own, another]) await end(each);
+    },
+  );
+
   describe.each([false, true])('that is discarded by hand while it waits for its turn (ordered: %s)', (ordered) => {
     /** Has another do the discarding that `message` asks for. */
     type Other = (message: ReceivedMessage) => Promise<void>;
