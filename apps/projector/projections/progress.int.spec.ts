@@ -113,4 +113,12 @@ describe('how far projections are', () => {
     expect(sent).toHaveLength(2);
     expect(await stored()).toEqual(['media1:3', 'posts1:3', 'posts2:3']);
   });
+
+  it('moves no checkpoint back to where it was when this was said, once rows are written beyond that', async () => {
+    await test.db.query("update projector.checkpoint set position = 9 where name = 'posts' and version = 2");
+    progress.announce(posts(7));
+    await progress.stop();
+    expect(sent).toEqual([['posts:7']]);
+    expect(await stored()).toContain('posts2:9');
+  });
 });
