@@ -376,6 +376,23 @@ describe('a projection', () => {
     expect(await builds()).toContainEqual({ version: 1, status: 'current' });
   });
 
+  it('waits for what the current build is just being given, and does not take over with less', async () => {
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch, position)
+      values ('counted', 1, '1', 'current', 2, 3), ('counted', 2, '2', 'building', 2, 3)`);
+    const build = { ...shown('2').build(2), indexes: [] };
+    await build.prepare(test.db);
+    const checkpoint = { name: 'counted', version: 2, epoch: 2, position: 3, known: 3 };
+    const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let switching: Promise<boolean> | undefined;
+    await test.db.tx(async (leader) => {
+      await leader.query('update projector.checkpoint set position = 4 where version = 1');
+      switching = switchBuild(test.db, shown('2'), { build, checkpoint, status: 'building' });
+      await eventually(async () => expect(await test.db.query(waiting)).toHaveLength(1));
+    });
+    expect(await switching).toBe(false);
+    expect(await builds()).toContainEqual({ version: 1, status: 'current' });
+  });
+
   it('is as far as the build that readers see, however far the one beside it has come', async () => {
     await append(3);
     const first = lead(runnerOf(shown('1')), 1);
