@@ -279,4 +279,22 @@ describe('the projector', () => {
     await isShown('med_2');
     await isShown('med_1');
   });
+
+  it('throws away, time and again, what a former build has left behind', async () => {
+    await projector.stop();
+    const every = jest.spyOn(globalThis, 'setInterval');
+    projector = projectorOf();
+    projector.start();
+    const [sweep] = every.mock.calls.find(([, ms]) => ms === MINUTE)!;
+    every.mockRestore();
+    await test.db.script(`create table read.media_v90 (); create table read.media_v91 ();
+      insert into projector.checkpoint (name, version, shape, status, epoch, retired_at)
+        values ('media', 90, '0', 'retired', 1, now() - interval '1 hour'), ('media', 91, '0', 'retired', 1, now())`);
+    const left =
+      "select to_regclass('read.media_v90') is not null as old, to_regclass('read.media_v91') is not null as new";
+    await eventually(async () => {
+      sweep();
+      expect(await test.db.query(left)).toEqual([{ old: false, new: true }]);
+    });
+  });
 });
