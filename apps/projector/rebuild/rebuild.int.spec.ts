@@ -7,6 +7,7 @@ import { mediaAggregate } from '#studio';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { rebuildable } from '../projections/all-projections';
 import { LogFeed } from '../projections/log-feed';
+import { outboxProjection } from '../projections/outbox.projection';
 import { Progress } from '../projections/progress';
 import type { Projection } from '../projections/projection';
 import { ProjectionRunner } from '../projections/projection-runner';
@@ -172,6 +173,13 @@ describe.each(['media', 'audit'])('a rebuild of %s', (name) => {
     session.release();
     expect(await dropRetired(test.db, projection, 0)).toEqual([2]);
   });
+});
+
+it('is refused for what acts on the world, which nothing may make act again', async () => {
+  const outbox = outboxProjection(() => undefined);
+  await expect(rebuild({ db: {} as Database, store: new MemoryEventStore() }, outbox)).rejects.toThrow(
+    'outbox acts on the world; it is never done again.',
+  );
 });
 
 describe.each([false, true])('a rebuild in many batches (each adds rows of its own: %s)', (isAppended) => {
