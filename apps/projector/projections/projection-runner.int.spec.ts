@@ -1,3 +1,4 @@
+import timers from 'node:timers/promises';
 import type { RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { eventIdOf, Semaphore } from '#kernel';
@@ -127,6 +128,13 @@ describe('a projection', () => {
     await eventually(async () => expect(await checkpoint('counted')).toBe(4));
   });
 
+  it('is given no event that it does not want', async () => {
+    void lead(runnerOf({ ...counting('counted'), wants: (event) => numberOf(event) % 2 === 1 }), 1);
+    await append(4);
+    await eventually(async () => expect(await checkpoint('counted')).toBe(4));
+    expect(await rows('counted')).toEqual([1, 3]);
+  });
+
   it('takes what comes before a poison event, says where it stopped and why, and lets the others go on', async () => {
     let poison = 7;
     const sizes: number[] = [];
@@ -156,6 +164,34 @@ describe('a projection', () => {
     await eventually(() => expect(sick.stopped).toBeUndefined());
     // One after the other no longer, once the event that stood alone was taken.
     expect(sizes).toEqual([1, 2, 1]);
+  });
+
+  describe('pauses', () => {
+    let slept: jest.SpiedFunction<typeof timers.setTimeout>;
+    beforeEach(() => (slept = jest.spyOn(timers, 'setTimeout')));
+    afterEach(() => slept.mockRestore());
+    const pauses = () =>
+      slept.mock.calls.filter(([, , options]) => options?.signal === stop.signal).map(([ms]) => Number(ms));
+
+    it('ever longer before it looks again at what stopped it, up to a bound, and shortly at the next', async () => {
+      let poison = 1;
+      const sick = counting('counted', (n) => n === poison);
+      void lead(runnerOf(sick, test.db, { poisonPauseMs: { first: 1, last: 5 } }), 1);
+      await append(1);
+      await eventually(() => expect(pauses().slice(0, 5)).toEqual([1, 2, 4, 5, 5]));
+      poison = 2;
+      await eventually(async () => expect(await rows('counted')).toEqual([1]));
+      slept.mockClear();
+      await append(1);
+      await eventually(() => expect(pauses()[0]).toBe(1));
+    });
+
+    it('after what it has taken, so that a burst travels together', async () => {
+      void lead(runnerOf({ ...counting('counted'), paceMs: 3_600_000 }), 1);
+      await append(1);
+      await eventually(async () => expect(await rows('counted')).toEqual([1]));
+      await eventually(() => expect(pauses()[0]).toBeGreaterThan(3_000_000));
+    });
   });
 
   it('says no more where it is, nor what stopped it, once it leads no longer', async () => {
