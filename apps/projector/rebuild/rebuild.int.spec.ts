@@ -6,6 +6,7 @@ import type { Database } from '#postgres';
 import { mediaAggregate } from '#studio';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { rebuildable } from '../projections/all-projections';
+import { FencedError } from '../projections/checkpoint';
 import { LogFeed } from '../projections/log-feed';
 import { outboxProjection } from '../projections/outbox.projection';
 import { Progress } from '../projections/progress';
@@ -253,6 +254,21 @@ describe.each([false, true])('a rebuild in many batches (each adds rows of its o
     });
     await expect(rebuild({ db, store }, counted)).rejects.toThrow('away');
     expect(await rebuild({ db, store }, counted)).toBe(1);
+    expect(await state()).toEqual({ n: EVENTS, position: EVENTS, status: 'current' });
+  });
+
+  it('writes no more once another has taken it over', async () => {
+    let readOn: () => void = () => undefined;
+    const held = new Promise<void>((go) => (readOn = go));
+    const slow = Object.assign(Object.create(store) as MemoryEventStore, {
+      readAll: (range: Parameters<MemoryEventStore['readAll']>[0]) => held.then(() => store.readAll(range)),
+    });
+    let hasBegun = false;
+    const first = rebuild({ db: test.db, store: slow }, counted, { onBegin: () => void (hasBegun = true) });
+    await eventually(() => hasBegun);
+    expect(await rebuild({ db: test.db, store }, counted)).toBe(1);
+    readOn();
+    await expect(first).rejects.toBeInstanceOf(FencedError);
     expect(await state()).toEqual({ n: EVENTS, position: EVENTS, status: 'current' });
   });
 
