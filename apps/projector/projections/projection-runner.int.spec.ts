@@ -2,7 +2,7 @@ import timers from 'node:timers/promises';
 import type { RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { eventIdOf, Semaphore } from '#kernel';
-import { Database, type Write } from '#postgres';
+import { Database, type Sql, type Write } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import { FencedError, type Checkpoint } from './checkpoint';
 import { LogFeed } from './log-feed';
@@ -139,10 +139,12 @@ describe('a projection', () => {
     let poison = 7;
     const sizes: number[] = [];
     const onBatch = (_: string, events: number) => void sizes.push(events);
+    const told: unknown[][] = [];
+    const onStopped = (...stop: unknown[]) => void told.push(stop);
     const sick = runnerOf(
       counting('counted', (n) => n === poison),
       test.db,
-      { onBatch },
+      { onBatch, onStopped },
     );
     const well = runnerOf(counting('other'));
     void lead(sick, 1);
@@ -157,6 +159,7 @@ describe('a projection', () => {
         reason: '7 is poison',
       }),
     );
+    expect(told[0]).toEqual(['counted', sick.stopped]);
     expect(await rows('counted')).toEqual(upTo(6));
     sizes.length = 0;
     poison = 0;
@@ -400,6 +403,17 @@ describe('a projection', () => {
       { version: 2, status: 'building' },
     ]);
     expect(await take(2, 3)).toBe(true);
+  });
+
+  it('holds up nobody for long who would lead, should it freeze while it takes over', async () => {
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch, position)
+      values ('counted', 1, '1', 'building', 1, 3)`);
+    let timeout: unknown;
+    const publish = async (sql: Sql) => void (timeout = await sql.query('show idle_in_transaction_session_timeout'));
+    const checkpoint = { name: 'counted', version: 1, epoch: 1, position: 3, known: 3 };
+    const build = { ...shown('1').build(1), indexes: [], publish };
+    expect(await switchBuild(test.db, shown('1'), { build, checkpoint, status: 'building' })).toBe(true);
+    expect(timeout).toEqual([{ idle_in_transaction_session_timeout: '2s' }]);
   });
 
   it('waits for what came to the current build while its own indexes were made', async () => {
