@@ -4,6 +4,8 @@ import { Leadership } from './leadership';
 
 const NAMES = ['one', 'two'];
 const TURN_MS = 50;
+/** That a connection holds. */
+const LOCKS = "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()";
 
 /** What comes between a leader and its database. */
 interface Meddling {
@@ -100,14 +102,18 @@ describe('leadership', () => {
     const answered = async (statement: string) => {
       if (statement.startsWith('update projector.checkpoint') && ++fenced === NAMES.length) await held;
     };
-    const a = candidate(TURN_MS, whenTold, { answered });
+    const a = candidate(3_600_000, whenTold, { answered });
     await eventually(() => expect(fenced).toBe(NAMES.length));
+    const timers = jest.spyOn(globalThis, 'setTimeout');
     const stopping = a.leadership.stop();
     await new Promise(setImmediate);
     goOn();
     await stopping;
     await new Promise(setImmediate);
     expect(a.led()).toEqual([]);
+    // Nor will it later.
+    expect(timers.mock.calls.filter(([, ms]) => ms === 3_600_000)).toEqual([]);
+    timers.mockRestore();
     expect(a.reigns.every(({ signal }) => signal.aborted)).toBe(true);
   });
 
@@ -123,10 +129,18 @@ describe('leadership', () => {
     const a = candidate(TURN_MS, whenTold, { answered, onFault });
     await eventually(() => expect(next).toBeDefined());
     const session = await next!;
-    const locks = "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()";
-    expect(await session.query(locks)).toEqual([]);
+    expect(await session.query(LOCKS)).toEqual([]);
     session.release();
     await eventually(() => stillLeads(a, 4));
+  });
+
+  it('leaves none of its locks on a connection that others get, once it is stopped', async () => {
+    const a = candidate();
+    await eventually(() => expect(a.led()).toEqual(NAMES));
+    await a.leadership.stop();
+    const session = await test.db.session();
+    expect(await session.query(LOCKS)).toEqual([]);
+    session.release();
   });
 
   it('vouches for nobody who leads what it has lost, while it still ends its own reign', async () => {
