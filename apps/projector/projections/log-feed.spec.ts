@@ -83,6 +83,15 @@ describe('the log feed', () => {
     await store.close();
   });
 
+  it('says whether there is more behind a batch, also when that ends where the log does', async () => {
+    const store = await storeOf(5);
+    const feed = new LogFeed(store, () => undefined);
+    const isFull = async (limit: number) => (await feed.next(0, limit, new AbortController().signal))!.isFull;
+    expect([await isFull(4), await isFull(5), await isFull(6)]).toEqual([true, false, false]);
+    await feed.stop();
+    await store.close();
+  });
+
   it('wakes who waits at the end, the urgent first', async () => {
     const store = await storeOf(1);
     const feed = new LogFeed(store, () => undefined);
