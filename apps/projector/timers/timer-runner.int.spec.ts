@@ -1,7 +1,7 @@
 import { CommandHandler, EventStoreUnavailableError, type CommandContext, type RecordedEvent } from '#event-store';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { DomainError, instant, MINUTE, plus, type Instant } from '#kernel';
-import { OPEN, writeFenced } from '#postgres';
+import { OPEN, writeFenced, type Database } from '#postgres';
 import { eventually, testDatabase, type TestDatabase } from '#testing';
 import type { Owed } from './owed-commands';
 import { policiesProjection } from '../policies/policies.projection';
@@ -393,6 +393,27 @@ describe('the timers', () => {
       now = plus(NOON, 3_600_000);
       await eventually(() => expect(sent.map(({ target }) => target)).toEqual(['near', 'far']));
     }).finally(() => looked.mockRestore());
+  });
+
+  it('does not rest when it is woken between its look and its rest', async () => {
+    let looks = 0;
+    const db = Object.assign(Object.create(test.db) as Database, {
+      query: async (text: string, params?: unknown[]) => {
+        const rows = await test.db.query(text, params);
+        if (text.startsWith('select due_at') && ++looks === 1) running.wake();
+        return rows;
+      },
+    });
+    const running = runner({ db });
+    const looksBeforeRest: number[] = [];
+    const { setTimeout: wait } = globalThis;
+    const waits = jest.spyOn(globalThis, 'setTimeout').mockImplementation(((...[end, ms]: Parameters<typeof wait>) => {
+      if (ms === 1_000) looksBeforeRest.push(looks);
+      return wait(end, ms);
+    }) as typeof wait);
+    await whileRunning(running, () => eventually(() => expect(looksBeforeRest[0]).toBe(2))).finally(() =>
+      waits.mockRestore(),
+    );
   });
 
   /** More than are looked at together. */
