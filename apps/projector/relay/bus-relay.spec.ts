@@ -60,10 +60,12 @@ describe('the relay', () => {
     const arrived: ReceivedMessage[] = [];
     const onBatch = async (messages: readonly ReceivedMessage[]) => void arrived.push(...messages);
     await bus.subscribe({ group: 'others', topics: [TOPICS.posts], onBatch });
+    const ensureTopics = jest.spyOn(bus, 'ensureTopics');
     const log = pino({ level: 'silent' });
     const [metrics, health] = [new Registry(), new Health()];
     const relay = new BusRelay({ outbox, bus, metrics, health, log, keys });
     await relay.start();
+    expect(ensureTopics).toHaveBeenCalledWith(Object.values(TOPICS));
     jest.spyOn(bus, 'publish').mockRejectedValueOnce(new Error('away'));
     await outbox.publish(sent.map(toBusMessage));
     await eventually(() => expect(arrived).toHaveLength(3));
