@@ -280,6 +280,13 @@ describe('the projector', () => {
     await isShown('med_1');
   });
 
+  it('goes on with what is owed after a crash of the database has taken its checkpoint back', async () => {
+    await test.db.query("update projector.checkpoint set position = 0 where name = 'policies'");
+    await schedule('pst_31', null);
+    const { posts } = readModels(test.db);
+    await eventually(async () => expect((await posts.get(WORKSPACE, 'pst_31'))?.view.status).toBe('publishing'));
+  });
+
   it('throws away, time and again, what a former build has left behind', async () => {
     await projector.stop();
     const every = jest.spyOn(globalThis, 'setInterval');
