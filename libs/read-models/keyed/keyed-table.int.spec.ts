@@ -388,6 +388,32 @@ describe('a keyed view', () => {
     expect(looked).toBeLessThan(50);
   });
 
+  it('keeps apart what somebody is in each of two workspaces', async () => {
+    const table = new KeyedTable(membersView, 'read.team_members_v900');
+    await table.prepare(test.db);
+    await table.publish(test.db);
+    const event = (workspace: string, position: number, type: string, data: object) =>
+      ({
+        type,
+        data: { userId: 'usr_1', ...data },
+        stream: `team-${workspace}:${workspace}`,
+        revision: position,
+        position,
+        metadata: { workspace },
+      }) as unknown as RecordedEvent;
+    await apply(table, [
+      event('ws_1', 1, 'MemberJoined', { inviteId: 'inv_1', role: 'editor' }),
+      event('ws_2', 2, 'MemberJoined', { inviteId: 'inv_2', role: 'viewer' }),
+      event('ws_1', 3, 'RoleChanged', { newRole: 'admin' }),
+    ]);
+    const query = new KeyedQuery(test.db, membersView);
+    const found = await Promise.all(['ws_1', 'ws_2'].map((workspace) => query.get(workspace, 'usr_1')));
+    expect(found.map((it) => it?.view)).toEqual([
+      { userId: 'usr_1', role: 'admin', inviteId: 'inv_1' },
+      { userId: 'usr_1', role: 'viewer', inviteId: 'inv_2' },
+    ]);
+  });
+
   it('divides a team by member', () => {
     const event = (type: string, data: object): RecordedEvent =>
       ({ type, data, stream: 'team-ws_1:ws_1' }) as unknown as RecordedEvent;
