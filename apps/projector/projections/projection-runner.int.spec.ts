@@ -195,6 +195,14 @@ describe('a projection', () => {
       await eventually(async () => expect(await rows('counted')).toEqual([1]));
       await eventually(() => expect(pauses()[0]).toBeGreaterThan(3_000_000));
     });
+
+    it('not before more that is there already', async () => {
+      await append(2);
+      const { events } = await store.readAll({ after: 0, limit: 1 });
+      jest.spyOn(feed, 'next').mockResolvedValueOnce({ events, position: 1, isFull: true });
+      void lead(runnerOf({ ...counting('counted'), paceMs: 3_600_000 }), 1);
+      await eventually(async () => expect(await rows('counted')).toEqual([1, 2]));
+    });
   });
 
   it('says no more where it is, nor what stopped it, once it leads no longer', async () => {
