@@ -41,19 +41,13 @@ export class KeysController {
   })
   async issue(@Body() body: IssueApiKey, @TheCall() call: Call): Promise<{ id: string; key: string }> {
     const { name, scopes, kind = 'service', expiresAt = null } = body;
+    const key = { name, scopes, kind, expiresAt };
     const id = body.id ?? call.newId('key');
     if (id === ENVIRONMENT_KEY) throw fail('API_KEY_ALREADY_EXISTS');
-    await this.commands.run(
-      apiKeyAggregate,
-      id,
-      { type: 'IssueApiKey', keyId: id, name, scopes, kind, expiresAt },
-      call,
-    );
-    const key = await this.issuer.issue(
-      { workspace: call.workspace, id, name, scopes, kind, createdAt: call.at, expiresAt },
-      call.context.commandId,
-    );
-    return { id, key };
+    await this.commands.run(apiKeyAggregate, id, { type: 'IssueApiKey', keyId: id, ...key }, call);
+    const { workspace, at: createdAt, context } = call;
+    const text = await this.issuer.issue({ ...key, workspace, id, createdAt }, context.commandId);
+    return { id, key: text };
   }
 
   @Read('', { scope: 'admin', query: PageQuery, answer: apiKeyPage, summary: 'List the keys, without their texts' })

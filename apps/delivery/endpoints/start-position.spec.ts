@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { event } from '#event-store/conformance/support';
 import { MemoryEventStore } from '#event-store/memory/memory-event-store';
 import { instant, MINUTE } from '#kernel';
 import { isAhead, startPosition } from './start-position';
@@ -11,16 +11,9 @@ describe('where an endpoint begins that asks for a time', () => {
   const logOf = async (...minutes: number[]) => {
     const store = new MemoryEventStore();
     for (const [n, minute] of minutes.entries()) {
-      const metadata = {
-        workspace: 'ws_1',
-        actor: 'system',
-        correlationId: 'c',
-        causationId: null,
-        commandId: 'x',
-        schemaVersion: 1,
-        occurredAt: at(minute),
-      };
-      await store.append(`thing-ws_1:${n}`, [{ id: randomUUID(), type: 'Counted', data: {}, metadata }], -1);
+      const counted = event(`${n}`);
+      const metadata = { ...counted.metadata, occurredAt: at(minute) };
+      await store.append(`thing-ws_1:${n}`, [{ ...counted, metadata }], -1);
     }
     return store;
   };
