@@ -44,7 +44,8 @@ async function list({ db, store }: Parts): Promise<void> {
     position: number;
     process: string | null;
   }>(
-    `select c.name, c.version, c.status, c.position, l.process from projector.checkpoint c left join projector.leader l using (name)
+    `select c.name, c.version, c.status, c.position, l.process from projector.checkpoint c left join projector.leader l
+        on l.name = case c.status when 'current' then c.name when 'building' then c.name || '/' || c.shape end
       order by c.name, c.version`,
   );
   say(

@@ -249,6 +249,58 @@ describe('leadership', () => {
     await test.db.query('delete from projector.checkpoint');
   });
 
+  it('leads on what readers see while a newer shape is built beside it, until that takes over', async () => {
+    await test.db.script(`insert into projector.checkpoint (name, version, shape, status, epoch)
+      values ('one', 1, '9', 'current', 1), ('two', 1, '9', 'current', 1)`);
+    const older = candidate(TURN_MS, whenTold, { shape: '9' });
+    await eventually(() => stillLeads(older));
+    const newer = candidate(TURN_MS, whenTold, { shape: '10' });
+    const third = candidate(TURN_MS, whenTold, { shape: '10' });
+    await eventually(() => expect([...newer.led(), ...third.led()].sort()).toEqual(NAMES));
+    const shown = () => test.db.query("select seen_at from projector.leader where name = 'one/10'");
+    const before = await shown();
+    await Promise.all([older, newer, third].map(({ turns }) => turns()));
+    expect(await shown()).not.toEqual(before);
+    stillLeads(older);
+    expect(newer.reigns.length + third.reigns.length).toBe(2);
+    await third.leadership.stop();
+    await eventually(() => expect(newer.led()).toEqual(NAMES));
+    const built = newer.reigns.findLast(({ name }) => name === 'one')!;
+    const count = newer.reigns.length;
+    await test.db.script(`update projector.checkpoint set status = 'retired', epoch = epoch + 1 where name = 'one';
+      insert into projector.checkpoint (name, version, shape, status, epoch) values ('one', 2, '10', 'current', ${built.epoch})`);
+    await eventually(() => expect(older.led()).toEqual(['two']));
+    await eventually(() => expect(newer.reigns.slice(count)).toMatchObject([{ name: 'one', epoch: built.epoch + 1 }]));
+    expect(built.signal.aborted).toBe(true);
+    await Promise.all([older.turns(), newer.turns()]);
+    expect([older.led(), newer.led()]).toEqual([['two'], NAMES]);
+    // Nobody ended its session to get at the lock of the one: it leads the other as before.
+    expect(older.reigns.map(({ signal }) => signal.aborted).sort()).toEqual([false, true]);
+    await test.db.query('delete from projector.checkpoint');
+  });
+
+  it('ends what an older one builds as soon as the newer is led again', async () => {
+    await test.db.script(`update projector.leader set seen_at = seen_at - interval '1 minute';
+      insert into projector.checkpoint (name, version, shape, status, epoch) values ('one', 1, '10', 'current', 1)`);
+    const older = candidate(TURN_MS, whenTold, { shape: '9' });
+    await eventually(() => expect(older.led()).toEqual(NAMES));
+    const newer = candidate(TURN_MS, whenTold, { shape: '10' });
+    await eventually(() => expect(newer.led()).toEqual(['one']));
+    await eventually(() => expect(older.led()).toEqual(['two']));
+    await test.db.query('delete from projector.checkpoint');
+  });
+
+  it('leaves a newer build that has just taken over alone before anybody has led it', async () => {
+    await test.db.script(`update projector.leader set seen_at = seen_at - interval '1 minute';
+      insert into projector.leader (name, epoch) values ('one/10', 1) on conflict (name) do update set seen_at = now();
+      insert into projector.checkpoint (name, version, shape, status, epoch) values ('one', 2, '10', 'current', 1)`);
+    const older = candidate(TURN_MS, whenTold, { shape: '9' });
+    await eventually(() => expect(older.led()).toEqual(['two']));
+    await older.turns();
+    expect(older.led()).toEqual(['two']);
+    await test.db.query('delete from projector.checkpoint');
+  });
+
   it('leads again after its connection was cut', async () => {
     const a = candidate();
     await eventually(() => expect(a.led()).toEqual(NAMES));
@@ -257,5 +309,23 @@ describe('leadership', () => {
     );
     await eventually(() => expect(a.reigns.length).toBeGreaterThanOrEqual(4));
     await eventually(() => expect(a.led()).toEqual(NAMES));
+    const b = candidate();
+    await Promise.all([a.turns(), b.turns()]);
+    expect([a.led(), b.led()]).toEqual([NAMES, []]);
+  });
+
+  it('keeps the lock of what it leads anew on another connection than the one of the reign before', async () => {
+    let fails = true;
+    const answered = async (statement: string) => {
+      if (!fails || !statement.startsWith('with seen')) return;
+      fails = false;
+      throw new Error('no');
+    };
+    const a = candidate(TURN_MS, (signal, nth) => (nth === 1 ? Promise.resolve() : whenTold(signal)), { answered });
+    await eventually(() => stillLeads(a, 4));
+    const b = candidate();
+    await Promise.all([a.turns(), b.turns()]);
+    stillLeads(a, 4);
+    expect(b.led()).toEqual([]);
   });
 });

@@ -22,13 +22,21 @@ export interface LeadershipOptions {
   readonly tickMs?: number;
 }
 
-// A session that has a lock already is given it again: a name whose reign has ended is led anew by the same process.
-const TAKE = `with free as materialized (
-    select name from unnest($1::text[], $2::text[]) own (name, shape) where not exists (
-      select from projector.checkpoint c join projector.leader l using (name)
-      where c.name = own.name and c.status = 'current' and l.seen_at > now() - $3 * interval '1 millisecond'
-        and case when c.shape ~ '^[0-9]+$' and own.shape ~ '^[0-9]+$' then c.shape::int > own.shape::int end)
-  ) select name from free where pg_try_advisory_lock(${LOCK}, hashtext(name))`;
+// What there is to lead of each projection: the build that readers see, for those whose shape it has; for the others what they build
+// beside it. An older one leaves a newer build alone for as long as somebody leads that, or builds it.
+const SEATS = `seats as materialized (
+    select own.name, case when coalesce(c.shape, own.shape) = own.shape then own.name else own.name || '/' || own.shape end as seat
+    from unnest($1::text[], $2::text[]) own (name, shape)
+      left join projector.checkpoint c on c.name = own.name and c.status = 'current'
+    where not coalesce(case when c.shape ~ '^[0-9]+$' and own.shape ~ '^[0-9]+$' then c.shape::int > own.shape::int end, false)
+      or not exists (select from projector.leader l
+        where l.name in (c.name, c.name || '/' || c.shape) and l.seen_at > now() - ${NEWER_MS} * interval '1 millisecond'))`;
+
+// A session that has a lock already is given it again: what it has led it may lead anew, before others do.
+const TAKE = `with ${SEATS} select name, seat, pg_try_advisory_lock(${LOCK}, hashtext(seat)) as taken from seats`;
+
+// The former reign's hold; that of a new one stays.
+const LET_GO = `select pg_advisory_unlock(${LOCK}, hashtext(seat)) from unnest($1::text[]) seat`;
 
 // The lock's holder did not show itself in time: its session ends, and with it the lock.
 const EVICT = `select pg_terminate_backend(l.pid) from projector.leader d
@@ -37,26 +45,29 @@ const EVICT = `select pg_terminate_backend(l.pid) from projector.leader d
     and l.database = (select oid from pg_database where datname = current_database())
   where d.name = any($1) and d.seen_at < now() - $2 * interval '1 millisecond'`;
 
-// Tells as well who is led in vain: a rebuild by hand has put a build in the place of theirs, with an epoch of its own, and they would
-// not hear of it before they next had something to write. By then the table of the former build may be gone.
-const SEEN = `with seen as (update projector.leader set seen_at = now() where name = any($1) and pid = pg_backend_pid())
-  select name from unnest($1::text[], $2::bigint[]) led (name, epoch) join projector.checkpoint c using (name)
-    where c.status = 'current' and c.epoch <> led.epoch`;
+// Tells as well who is led in vain: another build, of this shape or another, has come in the place of theirs, and they would not hear
+// of it before they next had something to write. By then the table of the former build may be gone.
+const SEEN = `with seen as (update projector.leader set seen_at = now() where name = any($3) and pid = pg_backend_pid()), ${SEATS}
+  select name from unnest($1::text[], $3::text[], $4::bigint[]) led (name, seat, epoch) where not exists (
+    select from seats left join projector.checkpoint c on c.name = seat and c.status = 'current'
+    where seats.name = led.name and seats.seat = led.seat and coalesce(c.epoch = led.epoch, true))`;
 
 // Above every epoch that a checkpoint has ever had, also one that a rebuild by hand gave it.
 const ENTHRONE = `insert into projector.leader as l (name, epoch, pid, process)
-  select name, 1 + coalesce(max(c.epoch), 0), pg_backend_pid(), $2 from unnest($1::text[]) name left join projector.checkpoint c using (name) group by name
+  select seat, 1 + coalesce(max(c.epoch), 0), pg_backend_pid(), $3 from unnest($1::text[], $2::text[]) own (name, seat)
+    left join projector.checkpoint c on c.name = own.name group by seat
   on conflict (name) do update set epoch = greatest(l.epoch + 1, excluded.epoch), pid = excluded.pid, process = excluded.process, seen_at = now()
-  returning name, epoch`;
+  returning name as seat, epoch`;
 
 const FENCE = "update projector.checkpoint set epoch = $2 where name = $1 and epoch < $2 and status = 'current'";
 
-interface Crowned {
+interface Seat {
   readonly name: string;
-  readonly epoch: number;
+  readonly seat: string;
 }
 
 interface Reign {
+  readonly seat: string;
   readonly epoch: number;
   readonly stop: AbortController;
   readonly done: Promise<void>;
@@ -65,13 +76,16 @@ interface Reign {
 type Session = Awaited<ReturnType<Database['session']>>;
 
 /**
- * One leader per name among all processes: a session lock, so that a death hands over at once, and a lease beside it, so
+ * One leader per name among all processes, and beside it one for each shape that is being built in its place, so that in a rolling
+ * deploy the older processes lead on what readers see: a session lock, so that a death hands over at once, and a lease beside it, so
  * that a frozen process does within seconds. Each reign has a new epoch, written into the checkpoints it may move; a
  * former leader that wakes up finds another epoch there and cannot write a row.
  */
 export class Leadership {
   private session: Session | undefined;
   private readonly reigns = new Map<string, Reign>();
+  /** Seats whose reign has ended, and whose lock the session still holds. */
+  private left: string[] = [];
   private timer: NodeJS.Timeout | undefined;
   private ticking: Promise<void> | undefined;
   private stopped = false;
@@ -116,35 +130,46 @@ export class Leadership {
   private async beat(): Promise<boolean> {
     const { db, projections, process } = this.options;
     const session = (this.session ??= await this.open(db));
-    const led = [...this.reigns];
+    const shapesOf = (those: typeof projections) => [those.map(({ name }) => name), those.map(({ shape }) => shape)];
+    const led = projections.filter(({ name }) => this.reigns.has(name));
     if (led.length > 0) {
-      const epochs = led.map(([, { epoch }]) => epoch);
-      const replaced = await session.query<{ name: string }>(SEEN, [led.map(([name]) => name), epochs]);
-      for (const { name } of replaced) this.reigns.get(name)?.stop.abort();
+      const reigns = led.map(({ name }) => this.reigns.get(name)!);
+      const params = [...shapesOf(led), reigns.map(({ seat }) => seat), reigns.map(({ epoch }) => epoch)];
+      for (const { name } of await session.query<{ name: string }>(SEEN, params)) this.reigns.get(name)?.stop.abort();
     }
+    const left = this.left.splice(0);
     const open = projections.filter(({ name }) => !this.reigns.has(name));
     if (open.length === 0) return false;
-    const names = open.map(({ name }) => name);
-    const shapes = open.map(({ shape }) => shape);
-    const taken = (await session.query<{ name: string }>(TAKE, [names, shapes, NEWER_MS])).map(({ name }) => name);
-    const others = names.filter((name) => !taken.includes(name));
+    const seats = await session.query<Seat & { taken: boolean }>(TAKE, shapesOf(open));
+    if (left.length > 0) await session.query(LET_GO, [left]);
+    const taken = seats.filter((seat) => seat.taken);
+    const others = seats.filter((seat) => !seat.taken).map(({ seat }) => seat);
     const evicted = others.length > 0 ? await session.query(EVICT, [others, LEASE_MS]) : [];
-    const crowned = taken.length > 0 ? await session.query<Crowned>(ENTHRONE, [taken, process]) : [];
-    for (const { name, epoch } of crowned) {
-      // Waits for a transaction of the former leader that still holds the row; the server ends one that is frozen.
-      await session.query(FENCE, [name, epoch]);
-      this.reign(name, epoch);
-    }
+    if (taken.length > 0) await this.enthrone(session, taken, process);
     return evicted.length > 0;
   }
 
-  private reign(name: string, epoch: number): void {
+  private async enthrone(session: Session, taken: readonly Seat[], process: string): Promise<void> {
+    const names = new Map(taken.map(({ name, seat }) => [seat, name]));
+    const params = [[...names.values()], [...names.keys()], process];
+    for (const { seat, epoch } of await session.query<{ seat: string; epoch: number }>(ENTHRONE, params)) {
+      // Waits for a transaction of the former leader that still holds the row; the server ends one that is frozen.
+      await session.query(FENCE, [seat, epoch]);
+      this.reign(names.get(seat)!, seat, epoch);
+    }
+  }
+
+  private reign(name: string, seat: string, epoch: number): void {
     const stop = new AbortController();
+    const { session } = this;
     const done = this.options
       .lead(name, epoch, stop.signal)
       .catch(this.options.onFault)
-      .finally(() => this.reigns.delete(name));
-    this.reigns.set(name, { epoch, stop, done });
+      .finally(() => {
+        this.reigns.delete(name);
+        if (this.session === session) this.left.push(seat);
+      });
+    this.reigns.set(name, { seat, epoch, stop, done });
   }
 
   private async open(db: Database): Promise<Session> {
@@ -157,6 +182,7 @@ export class Leadership {
   private lose(): void {
     const session = this.session;
     this.session = undefined;
+    this.left = [];
     this.abdicate();
     session?.release(true);
   }

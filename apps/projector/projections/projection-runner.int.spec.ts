@@ -374,6 +374,25 @@ describe('a projection', () => {
     expect(least).toBe(30);
   });
 
+  it('builds another shape beside a leader that goes on, and ends its reign by taking over', async () => {
+    await append(3);
+    const older = lead(runnerOf(shown('1')), 1);
+    await eventually(async () => expect(await rows('shown')).toEqual(upTo(3)));
+    await test.db.tx(async (report) => {
+      // Keeps the new build from taking over.
+      await report.query('select from public.shown');
+      void lead(runnerOf(shown('2')), 2);
+      await eventually(async () => expect(await rows('counted_2')).toEqual(upTo(3)));
+      await append(2);
+      await eventually(async () => expect(await rows('shown')).toEqual(upTo(5)));
+    });
+    await eventually(async () => expect(await builds()).toContainEqual({ version: 2, status: 'current' }));
+    await append(1);
+    await older;
+    expect(await rows('counted_1')).toEqual(upTo(5));
+    await eventually(async () => expect(await rows('shown')).toEqual(upTo(6)));
+  });
+
   it('makes an index that the code has and the current build has not', async () => {
     await append(3);
     const first = lead(runnerOf(shown('1')), 1);
