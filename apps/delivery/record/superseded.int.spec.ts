@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { plus, systemClock, type Instant } from '#kernel';
+import type { Sql } from '#postgres';
 import { eventually, Receiver, type Received } from '#testing';
 import { World } from '../testing/world';
 import type { DeliveryWorker } from '../worker/delivery-worker';
@@ -59,8 +60,14 @@ describe('an endpoint that wants the latest only', () => {
     await world.pass(worker);
     await eventually(() => expect(held.size).toBe(2));
   };
-  const replayFirst = () =>
-    world.test.db.query('select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1');
+  const replayFirst = (sql: Sql = world.test.db) =>
+    sql.query('select delivery.replay(endpoint, array[id], now()) from delivery.delivery where sequence = 1');
+  const bothOf = (sql: Sql) =>
+    sql.query<{ id: string; endpoint: number; sequence: number; key: string }>(
+      'select id, endpoint, sequence, key || chr(10) || type as key from delivery.delivery order by sequence',
+    );
+  const supersede = (sql: Sql, { id, endpoint, key, sequence }: Awaited<ReturnType<typeof bothOf>>[number]) =>
+    sql.query('select delivery.supersede($1, $2, $3, $4, now())', [[id], [endpoint], [key], [sequence]]);
   const nothingWaits = async () => expect(await world.test.db.query('select 1 from delivery.retry')).toEqual([]);
 
   it('is not sent an older state again that failed after a newer one went through', async () => {
@@ -129,16 +136,7 @@ describe('an endpoint that wants the latest only', () => {
   it('makes a recorder wait for another of the same entity, so that neither misses what the other writes', async () => {
     await twoInHand();
     const { db } = world.test;
-    const [older, newer] = await db.query<{ id: string; endpoint: number; sequence: number; key: string }>(
-      'select id, endpoint, sequence, key || chr(10) || type as key from delivery.delivery order by sequence',
-    );
-    const supersede = (sql: Pick<typeof db, 'query'>, it: typeof older) =>
-      sql.query('select delivery.supersede($1, $2, $3, $4, now())', [
-        [it!.id],
-        [it!.endpoint],
-        [it!.key],
-        [it!.sequence],
-      ]);
+    const [older, newer] = await bothOf(db);
     let newerIsIn = false;
     let other: Promise<unknown> | undefined;
     await db.tx(async (sql) => {
@@ -146,8 +144,8 @@ describe('an endpoint that wants the latest only', () => {
         'insert into delivery.retry (delivery_id, endpoint, due_at, coalesce_key, sequence) values ($1, $2, $3, $4, $5)',
         [older!.id, older!.endpoint, '2031-01-01', older!.key, older!.sequence],
       );
-      await supersede(sql, older);
-      other = db.tx((elsewhere) => supersede(elsewhere, newer)).then(() => (newerIsIn = true));
+      await supersede(sql, older!);
+      other = db.tx((elsewhere) => supersede(elsewhere, newer!)).then(() => (newerIsIn = true));
       await eventually(async () =>
         expect(await db.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'")).not.toEqual([]),
       );
@@ -161,6 +159,22 @@ describe('an endpoint that wants the latest only', () => {
     answer(1, 500);
     answer(2, 204);
     await become('superseded', 'delivered');
+  });
+
+  it('is sent what was asked for again while it waited for its time, though a newer one goes through', async () => {
+    await twoInHand();
+    held.get(1)!.writeHead(503, { 'retry-after': '3600' }).end();
+    await become('retrying', 'pending');
+    await world.test.db.tx(async (sql) => {
+      await replayFirst(sql);
+      await supersede(sql, (await bothOf(sql))[1]!);
+      expect(await sql.query('select 1 from delivery.retry')).toHaveLength(1);
+    });
+    held.delete(1);
+    await eventually(() => expect(held.has(1)).toBe(true));
+    answer(1, 204);
+    answer(2, 204);
+    await become('delivered', 'delivered');
   });
 
   const ask = async (latestOnly: boolean): Promise<void> => {

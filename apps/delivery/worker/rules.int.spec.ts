@@ -236,6 +236,8 @@ describe('what becomes of a delivery', () => {
       const heard = jest.spyOn(worker.parts.dispatcher, 'discard');
       const [message] = (await world.fresh()).filter(({ type }) => type === 'webhook.delivery_discarded');
       await discard(message!);
+      const queued = 'select 1 from delivery.queue where delivery_id = $1';
+      expect(await world.test.db.query(queued, [unwanted.id.slice('dlv_'.length)])).toEqual([]);
       await eventually(() => expect(heard).toHaveBeenCalled());
       heard.mockRestore();
       receiver.always(`/${id}`, 204);
@@ -309,6 +311,38 @@ describe('what becomes of a delivery', () => {
     await listed('whe_over', { status: 'discarded' }, { status: 'parked' }, { status: 'delivered' });
     expect(receiver.on('/over')).toHaveLength(3);
     await end('whe_over');
+  });
+
+  it('waits again when the last of those dies that had it in their hands, superseded by a newer one unless it is a replay', async () => {
+    const { db } = world.test;
+    receiver.always('/taken', { status: 503, headers: { 'retry-after': '3600' } });
+    await world.register('whe_taken', receiver.url('/taken'), { eventTypes: ['region.*'], latestOnly: true });
+    await world.pass(worker);
+    await world.happen('taken');
+    await world.pass(worker);
+    await listed('whe_taken', { status: 'retrying' });
+    const id = (await first('whe_taken')).id.slice('dlv_'.length);
+    const takenFrom = async () => {
+      const taker = randomUUID();
+      await db.query('delete from delivery.retry where delivery_id = $1', [id]);
+      await db.query('insert into delivery.lease (batch, worker, deliveries) values (gen_random_uuid(), $1, $2)', [
+        taker,
+        [id],
+      ]);
+      return taker;
+    };
+    const waiting = () => db.query('select coalesce_key from delivery.retry where delivery_id = $1', [id]);
+    // Not due before the test is over.
+    const dies = async (taker: string) => {
+      await db.query("select delivery.release($1, now() + interval '1 day')", [taker]);
+      return waiting();
+    };
+    const [former, latter] = [await takenFrom(), await takenFrom()];
+    expect(await dies(former)).toEqual([]);
+    expect(await dies(latter)).toEqual([{ coalesce_key: expect.stringContaining('taken') }]);
+    await db.query('update delivery.delivery set replay = true where id = $1', [id]);
+    expect(await dies(await takenFrom())).toEqual([{ coalesce_key: null }]);
+    await end('whe_taken');
   });
 
   it('is kept by who saw its endpoint closed before it was enabled', async () => {
